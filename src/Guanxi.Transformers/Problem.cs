@@ -1,0 +1,35 @@
+using System.Text;
+
+namespace Guanxi.Transformers;
+
+/// <summary>One thing that is wrong with an input, said so that its owner can mend it.</summary>
+/// <param name="Where">File, line, column, key or option at fault.</param>
+/// <param name="What">What is wrong, in one sentence without the place.</param>
+/// <param name="Expected">What would have been right; null when <paramref name="What"/> says it.</param>
+/// <param name="Found">What stood there instead; null when nothing did.</param>
+/// <param name="Hint">What to do; null when it is plain.</param>
+public sealed record Problem(string Where, string What, string? Expected = null, string? Found = null, string? Hint = null)
+{
+    /// <summary>The problem as one line of text.</summary>
+    /// <returns>Place, fault, expectation, finding and hint, those that are known.</returns>
+    public override string ToString()
+    {
+        var text = new StringBuilder(Where).Append(": ").Append(What);
+        if (Expected is not null)
+        {
+            text.Append("; expected ").Append(Expected);
+        }
+
+        if (Found is not null)
+        {
+            text.Append("; found ").Append(Found);
+        }
+
+        if (Hint is not null)
+        {
+            text.Append(". ").Append(Hint);
+        }
+
+        return text.ToString();
+    }
+}
