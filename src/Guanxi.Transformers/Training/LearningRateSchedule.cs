@@ -48,7 +48,7 @@ public sealed record LearningRateOptions
     /// <value>0</value>
     public int WarmupSteps { get; init; }
 
-    /// <summary>Waves: of the cosine kinds.</summary>
+    /// <summary>Waves of the cosine kinds.</summary>
     /// <value>Null: half a wave; with restarts, one fall.</value>
     public double? Cycles { get; init; }
 
@@ -198,7 +198,7 @@ public sealed class LearningRateSchedule
             return end / top;
         }
 
-        var left = 1 - ((double)(done - _options.WarmupSteps) / (_options.TotalSteps - _options.WarmupSteps));
+        var left = 1 - ((double)(done - _options.WarmupSteps) / Math.Max(1, _options.TotalSteps - _options.WarmupSteps));
         return (((top - end) * Math.Pow(left, _options.Power)) + end) / top;
     }
 
