@@ -9,14 +9,24 @@ public static partial class Functional
     /// <param name="epsilon">Added to the mean square.</param>
     /// <returns>[N, C].</returns>
     /// <remarks>Zhang and Sennrich 2019 (arXiv 1910.07467), rounding as in Hugging Face's LLaMA.</remarks>
-    public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon) => RmsNormComposed(x, weight, epsilon);
+    public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(weight);
+        return x.Device.IsCpu ? RmsNormFused(x, weight, (float)epsilon) : RmsNormComposed(x, weight, epsilon);
+    }
 
     /// <summary>silu(gate) x up.</summary>
     /// <param name="gate">[N, I].</param>
     /// <param name="up">[N, I].</param>
     /// <returns>[N, I].</returns>
     /// <remarks>Shazeer 2020 (arXiv 2002.05202).</remarks>
-    public static Tensor SwiGlu(Tensor gate, Tensor up) => SwiGluComposed(gate, up);
+    public static Tensor SwiGlu(Tensor gate, Tensor up)
+    {
+        ArgumentNullException.ThrowIfNull(gate);
+        ArgumentNullException.ThrowIfNull(up);
+        return gate.Device.IsCpu ? SwiGluFused(gate, up) : SwiGluComposed(gate, up);
+    }
 
     /// <summary>Rotates pairs (i, i + D/2) of every head by an angle that grows with the position.</summary>
     /// <param name="x">[N, H, D].</param>
