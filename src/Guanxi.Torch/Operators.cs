@@ -39,6 +39,8 @@ internal static class Operators
 
     internal static readonly Operator DivideScalar = new("aten::div", "Scalar");
 
+    internal static readonly Operator DivideFloor = new("aten::div", "Scalar_mode");
+
     internal static readonly Operator Embedding = new("aten::embedding", "");
 
     internal static readonly Operator Empty = new("aten::empty", "memory_format");

@@ -72,7 +72,9 @@ public sealed class CheckpointReader : IDisposable
         if (!file.Entries.TryGetValue(name, out entry))
         {
             throw new CheckpointException(new Problem(
-                path, $"tensor {FileErrors.Quote(name)} is not in the file", $"as {Source} says", Hint: "Index and shards belong to different downloads."));
+                path,
+                $"tensor {FileErrors.Quote(name)} is not in the file, but {Source} says so",
+                Hint: "Index and shards belong to different downloads."));
         }
 
         return true;
@@ -97,7 +99,8 @@ public sealed class CheckpointReader : IDisposable
     {
         if (!path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase) && File.Exists(path))
         {
-            throw new CheckpointException(new Problem(path, "this kind of weights file is not read", "a .safetensors file or a model folder"));
+            throw new CheckpointException(
+                new Problem(path, "this kind of weights file is not read", "a .safetensors file or a model folder"));
         }
 
         var file = SafetensorsFile.Open(path);
@@ -114,7 +117,8 @@ public sealed class CheckpointReader : IDisposable
         var root = JsonFile.ReadObject(index, MaxIndexBytes);
         if (!root.TryGetProperty("weight_map", out var map) || map.ValueKind != JsonValueKind.Object)
         {
-            throw new CheckpointException(new Problem($"{index}, weight_map", "the key is missing or no object", "tensor names with their files"));
+            throw new CheckpointException(
+                new Problem($"{index}, weight_map", "the key is missing or no object", "tensor names with their files"));
         }
 
         var pathOfShard = new Dictionary<string, string?>(StringComparer.Ordinal);
@@ -122,7 +126,8 @@ public sealed class CheckpointReader : IDisposable
         {
             if (item.Value.ValueKind != JsonValueKind.String)
             {
-                problems.Add(new Problem($"{index}, weight_map, {FileErrors.Quote(item.Name)}", "not a file name", "a string", JsonKeys.Show(item.Value)));
+                var where = $"{index}, weight_map, {FileErrors.Quote(item.Name)}";
+                problems.Add(new Problem(where, "not a file name", "a string", JsonKeys.Show(item.Value)));
                 continue;
             }
 
@@ -141,11 +146,14 @@ public sealed class CheckpointReader : IDisposable
 
     private static string? ShardPath(string folder, string shard, string index, List<Problem> problems)
     {
-        var root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)) + Path.DirectorySeparatorChar;
-        if (shard.Contains('\0', StringComparison.Ordinal) || Path.IsPathRooted(shard)
-            || !Path.GetFullPath(Path.Combine(root, shard)).StartsWith(root, StringComparison.Ordinal))
+        if (!FolderPaths.TryResolve(folder, shard, out var path))
         {
-            problems.Add(new Problem(index, "a shard lies outside the folder", "a file beside the index", FileErrors.Quote(shard), "Do not use this checkpoint."));
+            problems.Add(new Problem(
+                index,
+                "a shard lies outside the folder",
+                "a file beside the index",
+                FileErrors.Quote(shard),
+                "Do not use this checkpoint."));
             return null;
         }
 
@@ -155,7 +163,6 @@ public sealed class CheckpointReader : IDisposable
             return null;
         }
 
-        var path = Path.Combine(folder, shard);
         if (!File.Exists(path))
         {
             problems.Add(new Problem(path, "the shard is missing", Hint: $"{IndexName} names it: finish the download."));
@@ -167,7 +174,10 @@ public sealed class CheckpointReader : IDisposable
 
     private static CheckpointException NoWeights(string folder)
     {
-        var others = Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file)).Where(LooksLikeWeights).Order(StringComparer.Ordinal).ToArray();
+        string[] others =
+        [
+            .. Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file)).Where(LooksLikeWeights).Order(StringComparer.Ordinal),
+        ];
         return new CheckpointException(new Problem(
             folder,
             "the folder holds no weights that can be read",
@@ -176,7 +186,8 @@ public sealed class CheckpointReader : IDisposable
     }
 
     private static bool LooksLikeWeights(string name) =>
-        Path.GetExtension(name) is ".bin" or ".pt" or ".pth" or ".gguf" or ".safetensors" || name.EndsWith(".bin.index.json", StringComparison.Ordinal);
+        Path.GetExtension(name) is ".bin" or ".pt" or ".pth" or ".gguf" or ".safetensors"
+        || name.EndsWith(".bin.index.json", StringComparison.Ordinal);
 
     private SafetensorsFile OpenFile(string path)
     {

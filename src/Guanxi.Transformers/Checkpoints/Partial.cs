@@ -8,11 +8,11 @@ internal static class Partial
     /// <summary>Matches every unfinished file and folder, and nothing else.</summary>
     public const string Pattern = ".*" + Suffix;
 
-    /// <summary>A free name beside <paramref name="fullPath"/>: the same folder, because a rename must not cross devices.</summary>
+    /// <summary>A free name in the folder of <paramref name="fullPath"/>, because a rename must not cross devices.</summary>
     public static string NameBeside(string fullPath) =>
         Path.Combine(Path.GetDirectoryName(fullPath)!, $".{Path.GetFileName(fullPath)}.{Guid.NewGuid():N}{Suffix}");
 
-    /// <summary>Removes what was left half done and makes the error to throw; a failure to remove is reported beside the first one.</summary>
+    /// <summary>Removes what was left half done; a failure to remove it is reported beside the first error.</summary>
     /// <param name="path">The file or folder that was to be written.</param>
     /// <param name="error">What stopped the work.</param>
     /// <param name="cleanUp">Removes the half-done work.</param>
@@ -27,7 +27,10 @@ internal static class Partial
         catch (Exception leftover) when (FileErrors.Is(leftover))
         {
             return new CheckpointException(
-                [FileErrors.Describe(path, "cannot be written", error), FileErrors.Describe(path, "its unfinished copy cannot be removed", leftover)],
+                [
+                    FileErrors.Describe(path, "cannot be written", error),
+                    FileErrors.Describe(path, "its unfinished copy cannot be removed", leftover),
+                ],
                 error);
         }
     }

@@ -19,7 +19,7 @@ internal static class PythonJson
     public static string Write(IEnumerable<KeyValuePair<string, JsonNode?>> keys) =>
         new JsonObject(keys.OrderBy(item => item.Key, StringComparer.Ordinal)).ToJsonString(s_options);
 
-    /// <summary>A number spelled with point or exponent: Python's strict configurations refuse an integer where they want a float.</summary>
+    /// <summary>A number spelled with point or exponent: Python's strict configurations refuse an integer for a float.</summary>
     public static JsonNode Float(double value)
     {
         var text = value.ToString("R", CultureInfo.InvariantCulture).Replace('E', 'e');

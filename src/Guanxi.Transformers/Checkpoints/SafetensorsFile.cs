@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
 using System.Runtime.CompilerServices;
@@ -17,6 +18,7 @@ public sealed class SafetensorsFile : IDisposable
     public const int MaxHeaderBytes = 100_000_000;
 
     private const int LengthBytes = 8;
+    private const int CopyBytes = 1 << 20;
 
     private readonly MemoryMappedFile _map;
     private readonly MemoryMappedViewAccessor _view;
@@ -116,6 +118,25 @@ public sealed class SafetensorsFile : IDisposable
         _map.Dispose();
     }
 
+    internal void CopyTo(TensorEntry entry, Stream target)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(entry.ByteLength, CopyBytes));
+        try
+        {
+            for (long done = 0; done < entry.ByteLength;)
+            {
+                var part = buffer.AsSpan(0, (int)Math.Min(buffer.Length, entry.ByteLength - done));
+                Buffer.ReadSpan((ulong)(entry.Offset + done), part);
+                target.Write(part);
+                done += part.Length;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
     private static byte[] ReadHeader(FileStream stream, long fileLength, string path)
     {
         if (fileLength < LengthBytes)
@@ -131,7 +152,11 @@ public sealed class SafetensorsFile : IDisposable
         if (declared > most)
         {
             throw new CheckpointException(new Problem(
-                path, "the header length is wrong", $"at most {most} bytes", $"{declared}", "The file is damaged, cut off or not a safetensors file."));
+                path,
+                "the header length is wrong",
+                $"at most {most} bytes",
+                $"{declared}",
+                "The file is damaged, cut off or not a safetensors file."));
         }
 
         var header = new byte[declared];
@@ -167,8 +192,8 @@ public sealed class SafetensorsFile : IDisposable
         var count = entry.ByteLength / Unsafe.SizeOf<T>();
         if (count > Array.MaxLength)
         {
-            throw new CheckpointException(
-                new Problem(FilePath, $"tensor {FileErrors.Quote(entry.Name)} is too large for an array", $"at most {Array.MaxLength} elements", $"{count}"));
+            throw new CheckpointException(new Problem(
+                FilePath, $"tensor {FileErrors.Quote(entry.Name)} is too large for an array", $"{Array.MaxLength} elements", $"{count}"));
         }
 
         var target = new T[count];

@@ -11,6 +11,9 @@ namespace Guanxi.Transformers.Checkpoints;
 /// </remarks>
 internal sealed class SafetensorsHeader
 {
+    /// <summary>The key of the header that is no tensor.</summary>
+    public const string MetadataKey = "__metadata__";
+
     // No real tensor comes near; it bounds what a hostile shape can make us allocate.
     private const int MaxRank = 64;
 
@@ -65,12 +68,33 @@ internal sealed class SafetensorsHeader
         return header;
     }
 
+    /// <summary>Bytes of a tensor; false when they are more than a long holds.</summary>
+    /// <remarks>Zero dimensions count as one for that: strides are computed from the other dimensions all the same.</remarks>
+    public static bool TryByteLength(long[] shape, DType dtype, out long byteLength)
+    {
+        UInt128 product = (UInt128)dtype.SizeInBytes();
+        var empty = false;
+        foreach (var size in shape)
+        {
+            empty |= size == 0;
+            product *= (UInt128)Math.Max(size, 1);
+            if (product > (UInt128)long.MaxValue)
+            {
+                byteLength = 0;
+                return false;
+            }
+        }
+
+        byteLength = empty ? 0 : (long)product;
+        return true;
+    }
+
     private void ReadRoot(ref Utf8JsonReader reader)
     {
         Expect(ref reader, JsonTokenType.StartObject, "the header", null);
         while (NextKey(ref reader, "the header", null) is { } name)
         {
-            if (name == "__metadata__")
+            if (name == MetadataKey)
             {
                 ReadMetadata(ref reader);
             }
@@ -86,8 +110,8 @@ internal sealed class SafetensorsHeader
 
     private void ReadMetadata(ref Utf8JsonReader reader)
     {
-        Expect(ref reader, JsonTokenType.StartObject, "__metadata__", null);
-        while (NextKey(ref reader, "__metadata__", null) is { } key)
+        Expect(ref reader, JsonTokenType.StartObject, MetadataKey, null);
+        while (NextKey(ref reader, MetadataKey, null) is { } key)
         {
             Expect(ref reader, JsonTokenType.String, "a value of __metadata__", null);
             if (!Metadata.TryAdd(key, reader.GetString()!))
@@ -139,7 +163,8 @@ internal sealed class SafetensorsHeader
     {
         if (!SafetensorsDTypes.TryParse(dtypeName, out var dtype))
         {
-            throw Fault($"{Label(name)} has an element type that is not supported", SafetensorsDTypes.Supported, FileErrors.Quote(dtypeName));
+            throw Fault(
+                $"{Label(name)} has an element type that is not supported", SafetensorsDTypes.Supported, FileErrors.Quote(dtypeName));
         }
 
         if (!TryByteLength(shape, dtype, out var byteLength))
@@ -158,26 +183,6 @@ internal sealed class SafetensorsHeader
         }
 
         return new TensorEntry(name, dtype, shape, _dataStart + begin, byteLength);
-    }
-
-    // Zero dimensions count as one for the overflow check: strides are computed from the other dimensions all the same.
-    private static bool TryByteLength(long[] shape, DType dtype, out long byteLength)
-    {
-        UInt128 product = (UInt128)dtype.SizeInBytes();
-        var empty = false;
-        foreach (var size in shape)
-        {
-            empty |= size == 0;
-            product *= (UInt128)Math.Max(size, 1);
-            if (product > (UInt128)long.MaxValue)
-            {
-                byteLength = 0;
-                return false;
-            }
-        }
-
-        byteLength = empty ? 0 : (long)product;
-        return true;
     }
 
     private void CheckLayout()

@@ -90,7 +90,9 @@ public sealed record DecoderConfig
     /// <summary>Reads the configuration of a model folder.</summary>
     /// <param name="path">The folder, or the configuration file itself.</param>
     /// <returns>The configuration.</returns>
-    /// <exception cref="CheckpointException">The file is missing, damaged, or asks for what is not supported; all problems are listed.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file is missing, damaged, or asks for what is not supported; all problems are listed.
+    /// </exception>
     public static DecoderConfig Read(string path) =>
         DecoderConfigReader.Read(Directory.Exists(path) ? Path.Combine(path, FileName) : path);
 

@@ -184,7 +184,8 @@ internal sealed class DecoderConfigReader
         var position = _keys.Text("position_embedding") ?? (isRope ? "rope" : "alibi");
         if (position != "rope")
         {
-            _keys.Report("position_embedding", "these positions (ALiBi of the 13B models) are not supported", "rope", FileErrors.Quote(position));
+            _keys.Report(
+                "position_embedding", "these positions (ALiBi of the 13B models) are not supported", "rope", FileErrors.Quote(position));
         }
     }
 
@@ -226,12 +227,17 @@ internal sealed class DecoderConfigReader
 
         if (config.HeadCount % config.KeyValueHeadCount != 0)
         {
-            _keys.Report("num_key_value_heads", "does not divide num_attention_heads", $"a divisor of {config.HeadCount}", $"{config.KeyValueHeadCount}");
+            _keys.Report(
+                "num_key_value_heads",
+                "does not divide num_attention_heads",
+                $"a divisor of {config.HeadCount}",
+                $"{config.KeyValueHeadCount}");
         }
 
         if (!_keys.Has("head_dim") && config.HiddenSize % config.HeadCount != 0)
         {
-            _keys.Report("num_attention_heads", "does not divide hidden_size", $"a divisor of {config.HiddenSize}", $"{config.HeadCount}");
+            _keys.Report(
+                "num_attention_heads", "does not divide hidden_size", $"a divisor of {config.HiddenSize}", $"{config.HeadCount}");
         }
         else if (config.HeadDim % 2 != 0)
         {

@@ -1,0 +1,147 @@
+using System.Buffers;
+using System.Text;
+
+namespace Guanxi.Transformers.Tokenization;
+
+/// <summary>Cuts text into pieces as SentencePiece's BPE model does.</summary>
+/// <remarks>
+/// Source: bpe_model.cc and normalizer.cc of google/sentencepiece: user-defined pieces first, longest match; then merges by score,
+/// leftmost of equals; then bytes for what is in no piece. We differ in the way only: the text falls into runs between
+/// characters that no piece holds side by side, and each run is merged alone (see <see cref="MergeTable"/>).
+/// </remarks>
+internal static class SentencePieceEncoder
+{
+    private const int StackLimit = 256;
+
+    /// <summary>Encodes one text.</summary>
+    /// <param name="vocabulary">The tables.</param>
+    /// <param name="text">Any text; lone surrogates count as U+FFFD.</param>
+    /// <param name="addDummyPrefix">Whether a space goes in front; an empty text stays empty.</param>
+    /// <param name="output">Tokens are appended here, with places in <paramref name="text"/>.</param>
+    public static void Encode(SentencePieceVocabulary vocabulary, ReadOnlySpan<char> text, bool addDummyPrefix, ref TokenBuffer output)
+    {
+        if (text.IsEmpty)
+        {
+            return;
+        }
+
+        var prefix = addDummyPrefix ? 1 : 0;
+        var length = text.Length + prefix;
+        char[]? rentedText = null;
+        int[]? rentedRun = null;
+        var normal = length <= StackLimit ? stackalloc char[StackLimit] : (rentedText = ArrayPool<char>.Shared.Rent(length));
+        var run = length <= StackLimit ? stackalloc int[StackLimit] : (rentedRun = ArrayPool<int>.Shared.Rent(length));
+        normal = normal[..length];
+        normal[0] = SentencePieceModel.Space;
+        text.Replace(normal[prefix..], ' ', SentencePieceModel.Space);
+        ReplaceLoneSurrogates(normal);
+
+        new Pass(vocabulary, normal, prefix, run).Run(ref output);
+
+        if (rentedText is not null)
+        {
+            ArrayPool<char>.Shared.Return(rentedText);
+            ArrayPool<int>.Shared.Return(rentedRun!);
+        }
+    }
+
+    private static void ReplaceLoneSurrogates(Span<char> text)
+    {
+        for (var rest = text; rest.IndexOfAnyInRange('\uD800', '\uDFFF') is >= 0 and var at;)
+        {
+            var pair = at + 1 < rest.Length && char.IsSurrogatePair(rest[at], rest[at + 1]);
+            if (!pair)
+            {
+                rest[at] = '\uFFFD';
+            }
+
+            rest = rest[(at + (pair ? 2 : 1))..];
+        }
+    }
+
+    /// <summary>One walk over a text.</summary>
+    private readonly ref struct Pass(SentencePieceVocabulary vocabulary, ReadOnlySpan<char> text, int prefix, Span<int> run)
+    {
+        private readonly SentencePieceVocabulary _vocabulary = vocabulary;
+        private readonly ReadOnlySpan<char> _text = text;
+        private readonly int _prefix = prefix;
+        private readonly Span<int> _run = run;
+
+        public void Run(ref TokenBuffer output)
+        {
+            var merges = _vocabulary.Merges;
+            var first = output.Count;
+            var (runStart, runLength) = (0, 0);
+            for (var position = 0; position < _text.Length;)
+            {
+                var symbol = _vocabulary.Read(_text[position..], out var length, out var isFrozen);
+                var mayMerge = symbol >= 0 && !isFrozen;
+                if (runLength > 0 && !(mayMerge && merges.MayTouch(_run[runLength - 1], symbol)))
+                {
+                    EndRun(runStart, runLength, first, ref output);
+                    runLength = 0;
+                }
+
+                if (mayMerge)
+                {
+                    runStart = runLength == 0 ? position : runStart;
+                    _run[runLength++] = symbol;
+                }
+                else if (isFrozen)
+                {
+                    output.Add(symbol, position - _prefix, position + length - _prefix);
+                }
+                else
+                {
+                    AddUnknown(position, length, first, ref output);
+                }
+
+                position += length;
+            }
+
+            EndRun(runStart, runLength, first, ref output);
+        }
+
+        private void EndRun(int start, int length, int first, ref TokenBuffer output)
+        {
+            var symbols = _run[..BpeMerger.Merge(_vocabulary.Merges, _run[..length])];
+            foreach (var symbol in symbols)
+            {
+                var end = start + _vocabulary.LengthOf(symbol);
+                if (symbol < _vocabulary.Size)
+                {
+                    output.Add(symbol, start - _prefix, end - _prefix);
+                }
+                else
+                {
+                    AddUnknown(start, end - start, first, ref output);
+                }
+
+                start = end;
+            }
+        }
+
+        private void AddUnknown(int position, int length, int first, ref TokenBuffer output)
+        {
+            var (start, end) = (position - _prefix, position + length - _prefix);
+            if (_vocabulary.HasByteFallback)
+            {
+                Span<byte> bytes = stackalloc byte[4];
+                var count = Encoding.UTF8.GetBytes(_text.Slice(position, length), bytes);
+                foreach (var value in bytes[..count])
+                {
+                    output.Add(_vocabulary.ByteId(value), start, end);
+                }
+            }
+            else if (output.Count > first && output.Last == _vocabulary.UnknownId)
+            {
+                // SentencePiece makes one unknown token of neighbours.
+                output.ExtendLast(end);
+            }
+            else
+            {
+                output.Add(_vocabulary.UnknownId, start, end);
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+namespace Guanxi.Transformers.Tokenization;
+
+/// <summary>Finds the tokenizer of a model folder.</summary>
+public static class TokenizerLoader
+{
+    private const string SentencePieceFileName = "tokenizer.model";
+
+    // Recognised only so that the message can say what the folder has.
+    private static readonly string[] s_otherFiles = ["tokenizer.json", "vocab.txt", "vocab.json", "spiece.model"];
+
+    /// <summary>Loads the tokenizer of a folder in Hugging Face's layout.</summary>
+    /// <param name="folder">The model folder.</param>
+    /// <returns>The tokenizer.</returns>
+    /// <exception cref="CheckpointException">There is none, it is damaged, or it is of a kind that is not supported.</exception>
+    public static ITokenizer Load(string folder)
+    {
+        if (!Directory.Exists(folder))
+        {
+            throw new CheckpointException(new Problem(folder, "there is no such model folder"));
+        }
+
+        var path = Path.Combine(folder, SentencePieceFileName);
+        if (File.Exists(path))
+        {
+            return LoadSentencePiece(path, TokenizerConfig.Read(folder));
+        }
+
+        var others = s_otherFiles.Where(name => File.Exists(Path.Combine(folder, name))).ToArray();
+        throw new CheckpointException(new Problem(
+            folder,
+            "the folder has no tokenizer that is supported",
+            $"{SentencePieceFileName} (SentencePiece BPE)",
+            others.Length == 0 ? "no tokenizer file" : string.Join(", ", others)));
+    }
+
+    private static SentencePieceTokenizer LoadSentencePiece(string path, TokenizerConfig config)
+    {
+        var problems = new List<Problem>();
+        var model = WithAdded(SentencePieceModel.Load(path), config, problems);
+        int? Id(string? named, string own, string key)
+        {
+            var id = model.Find(named ?? own);
+            if (named is not null && id is null)
+            {
+                problems.Add(new Problem($"{config.Folder}, {key}", "the token is neither in the vocabulary nor added to it", Found: $"'{named}'"));
+            }
+
+            return id;
+        }
+
+        var bos = Id(config.Bos, model.BosPiece, "bos_token");
+        var eos = Id(config.Eos, model.EosPiece, "eos_token");
+
+        // A pad token without an id is common in published folders and hurts nobody: the caller then pads with eos.
+        var pad = model.Find(config.Pad ?? model.PadPiece);
+        if (problems.Count > 0)
+        {
+            throw new CheckpointException(problems);
+        }
+
+        return new SentencePieceTokenizer(model, new SentencePieceFrame(config.AddBos ?? bos is not null, config.AddEos ?? false, bos, eos, pad));
+    }
+
+    private static SentencePieceModel WithAdded(SentencePieceModel model, TokenizerConfig config, List<Problem> problems)
+    {
+        var pieces = model.Pieces.ToList();
+        foreach (var token in config.Added)
+        {
+            if (token.Id >= 0 && token.Id < pieces.Count)
+            {
+                if (pieces[token.Id].Text != token.Text)
+                {
+                    problems.Add(new Problem(
+                        $"{config.Folder}, added token {token.Id}", "the vocabulary spells this id otherwise", $"'{pieces[token.Id].Text}'", $"'{token.Text}'"));
+                }
+            }
+            else if (token.Id == pieces.Count)
+            {
+                var type = token.IsSpecial ? SentencePieceType.Control : SentencePieceType.UserDefined;
+                pieces.Add(new SentencePiece(token.Text, 0, type));
+            }
+            else
+            {
+                problems.Add(new Problem($"{config.Folder}, added token '{token.Text}'", "the ids have a gap", $"id {pieces.Count}", $"{token.Id}"));
+            }
+        }
+
+        return pieces.Count == model.Pieces.Count ? model : model with { Pieces = pieces };
+    }
+}
