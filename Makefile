@@ -17,7 +17,7 @@ bench:       ## micro-benchmarks; whole runs are measured by `./guanxi bench`
 	dotnet run -c Release --project bench/Guanxi.Benchmarks -- --filter '*'
 
 fixtures:    ## makes the reference outputs again; needs Python and the libraries that tools/fixtures names
-	python3 tools/fixtures/make_all.py
+	set -e; for script in tools/fixtures/make_*.py; do python3 "$$script"; done
 
 format:      ## rewrites the sources in house style
 	dotnet format Guanxi.slnx
