@@ -1,3 +1,5 @@
+using Guanxi.Torch.Kernels;
+
 namespace Guanxi.Torch;
 
 /// <content>The layers' public functions.</content>
@@ -37,7 +39,13 @@ public static partial class Functional
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(layout);
+        ArgumentNullException.ThrowIfNull(table);
         using var scope = TensorScope.Enter();
+        if (x.Device.IsCpu)
+        {
+            return scope.Keep(RopeFused(x, layout, table));
+        }
+
         var positions = Tensor.From<long>(layout.Positions.Select(position => (long)position).ToArray(), layout.TokenCount).ToDevice(x.Device);
         return scope.Keep(RopeComposed(x, positions, table));
     }
@@ -48,5 +56,12 @@ public static partial class Functional
     /// <param name="key">Seed, step and micro-batch.</param>
     /// <param name="site">Place in the model.</param>
     /// <returns>The shape of x.</returns>
-    public static Tensor Dropout(Tensor x, double probability, DropoutKey key, int site) => throw new NotSupportedException();
+    public static Tensor Dropout(Tensor x, double probability, DropoutKey key, int site)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        using var scope = TensorScope.Enter();
+        var mask = new DropoutMask(key.Seed, key.Step, key.MicroBatch, site);
+        return scope.Keep(Autograd.Record(
+            DropoutFused(x, probability, mask), [x], [], (gradient, _) => [DropoutFused(gradient, probability, mask)]));
+    }
 }
