@@ -146,9 +146,7 @@ public sealed class CheckpointReader : IDisposable
 
     private static string? ShardPath(string folder, string shard, string index, List<Problem> problems)
     {
-        var root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)) + Path.DirectorySeparatorChar;
-        if (shard.Contains('\0', StringComparison.Ordinal) || Path.IsPathRooted(shard)
-            || !Path.GetFullPath(Path.Combine(root, shard)).StartsWith(root, StringComparison.Ordinal))
+        if (!FolderPaths.TryResolve(folder, shard, out var path))
         {
             problems.Add(new Problem(
                 index,
@@ -165,7 +163,6 @@ public sealed class CheckpointReader : IDisposable
             return null;
         }
 
-        var path = Path.Combine(folder, shard);
         if (!File.Exists(path))
         {
             problems.Add(new Problem(path, "the shard is missing", Hint: $"{IndexName} names it: finish the download."));

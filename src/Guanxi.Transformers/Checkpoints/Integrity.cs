@@ -99,9 +99,7 @@ public static class Integrity
 
     private static Problem? Check(string folder, string name, long size, string hash)
     {
-        var root = Path.GetFullPath(folder);
-        var path = Path.GetFullPath(Path.Combine(root, name));
-        if (name.Contains('\0', StringComparison.Ordinal) || NameOf(root, path) != name)
+        if (!FolderPaths.TryResolve(folder, name, out var path))
         {
             return new Problem(Path.Combine(folder, FileName), "a name leaves the folder", Found: FileErrors.Quote(name));
         }

@@ -25,7 +25,7 @@ internal sealed class MergeTable
     /// <summary>Builds both tables.</summary>
     /// <param name="merges">Every pair that merges, each once.</param>
     /// <param name="neighbours">Pairs of characters that stand side by side in a piece; repeats do no harm.</param>
-    public MergeTable(IReadOnlyCollection<Merge> merges, IReadOnlyCollection<(int Left, int Right)> neighbours)
+    public MergeTable(List<Merge> merges, List<(int Left, int Right)> neighbours)
     {
         // At most half full, so that a lookup that fails (most do) ends after a probe or two.
         var size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(4, merges.Count * 2));

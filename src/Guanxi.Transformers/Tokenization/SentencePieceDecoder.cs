@@ -32,7 +32,7 @@ internal sealed class SentencePieceDecoder
         for (var id = 0; id < pieces.Count; id++)
         {
             var (text, _, type) = pieces[id];
-            _bytes[id] = type == SentencePieceType.Byte ? Convert.ToInt16(text[3..5], 16) : (short)NotAByte;
+            _bytes[id] = type == SentencePieceType.Byte ? SentencePieceModel.ByteOf(text) : (short)NotAByte;
             _mayLoseSpace[id] = model.AddDummyPrefix && text.StartsWith(SentencePieceModel.Space)
                 && type is SentencePieceType.Normal or SentencePieceType.UserDefined;
         }

@@ -1,4 +1,4 @@
-using System.Text;
+using System.Globalization;
 
 namespace Guanxi.Transformers.Tokenization;
 
@@ -112,7 +112,7 @@ public sealed record SentencePieceModel
             CheckPiece(id, seen, problems);
         }
 
-        CheckWhole(seen, problems);
+        CheckWhole(problems);
         if (problems.Count > ProblemsListed)
         {
             var more = problems.Count - ProblemsListed;
@@ -147,37 +147,43 @@ public sealed record SentencePieceModel
     /// <returns>For example <c>&lt;0x0A&gt;</c>.</returns>
     internal static string BytePiece(int value) => $"<0x{value:X2}>";
 
+    /// <summary>The byte of a piece that <see cref="BytePiece"/> spelled.</summary>
+    /// <param name="text">The piece.</param>
+    /// <returns>0 to 255.</returns>
+    internal static byte ByteOf(string text) => byte.Parse(text.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+
     private void CheckPiece(int id, HashSet<string> seen, List<Problem> problems)
     {
-        var piece = Pieces[id];
-        var where = $"{Source}, piece {id}";
-        if (piece.Text.Length == 0)
+        void Add(string what, string? expected = null, string? found = null) =>
+            problems.Add(new Problem($"{Source}, piece {id}", what, expected, found));
+
+        var (text, score, type) = Pieces[id];
+        if (text.Length == 0)
         {
-            problems.Add(new Problem(where, "the piece is empty"));
+            Add("the piece is empty");
         }
-        else if (!seen.Add(piece.Text))
+        else if (!seen.Add(text))
         {
-            problems.Add(new Problem(where, "the piece occurs twice", Found: $"'{piece.Text}'"));
+            Add("the piece occurs twice", found: $"'{text}'");
         }
 
-        if (!float.IsFinite(piece.Score))
+        if (!float.IsFinite(score))
         {
-            problems.Add(new Problem(where, "the score is no number", "a finite number", $"{piece.Score}"));
+            Add("the score is no number", "a finite number", $"{score}");
         }
 
-        if (!Enum.IsDefined(piece.Type) || piece.Type == SentencePieceType.Unused)
+        if (type is < SentencePieceType.Normal or > SentencePieceType.Byte or SentencePieceType.Unused)
         {
-            problems.Add(new Problem(
-                where, "the type of the piece is not supported", "normal, unknown, control, user-defined or byte", $"{piece.Type}"));
+            Add("the type of the piece is not supported", "normal, unknown, control, user-defined or byte", $"{type}");
         }
 
-        if (piece.Type == SentencePieceType.Normal && piece.Text.Length > MaxNormalPieceLength)
+        if (type == SentencePieceType.Normal && text.Length > MaxNormalPieceLength)
         {
-            problems.Add(new Problem(where, "the piece is too long", $"at most {MaxNormalPieceLength} characters", $"{piece.Text.Length}"));
+            Add("the piece is too long", $"at most {MaxNormalPieceLength} characters", $"{text.Length}");
         }
     }
 
-    private void CheckWhole(HashSet<string> seen, List<Problem> problems)
+    private void CheckWhole(List<Problem> problems)
     {
         var unknown = Pieces.Count(piece => piece.Type == SentencePieceType.Unknown);
         if (unknown != 1)

@@ -18,8 +18,11 @@ internal sealed class SentencePieceVocabulary
     /// <summary>This and smaller numbers: the character is a user-defined piece whose id is <c>Alone - entry</c>.</summary>
     private const int Alone = -3;
 
+    private const int FirstSurrogate = 0xD800;
+    private const int Surrogates = 0x800;
+
     private readonly int[] _entryOfUnit = new int[char.MaxValue + 1];
-    private readonly Dictionary<int, int> _symbolOfRune = [];
+    private readonly Dictionary<int, int> _symbolOfRune;
     private readonly Dictionary<char, int[]> _userLengths = [];
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _userIds;
     private readonly int[] _lengths;
@@ -30,44 +33,26 @@ internal sealed class SentencePieceVocabulary
     public SentencePieceVocabulary(SentencePieceModel model)
     {
         Size = model.Pieces.Count;
-        var symbols = new Dictionary<string, int>(Size, StringComparer.Ordinal);
+        HasByteFallback = model.ByteFallback;
         var userIds = new Dictionary<string, int>(StringComparer.Ordinal);
         for (var id = 0; id < Size; id++)
         {
-            var piece = model.Pieces[id];
-            switch (piece.Type)
+            var (text, _, type) = model.Pieces[id];
+            switch (type)
             {
-                case SentencePieceType.Normal:
-                    symbols.Add(piece.Text, id);
-                    break;
                 case SentencePieceType.UserDefined:
-                    userIds.Add(piece.Text, id);
+                    userIds.Add(text, id);
                     break;
                 case SentencePieceType.Unknown:
                     UnknownId = id;
                     break;
+                case SentencePieceType.Byte:
+                    _byteIds[SentencePieceModel.ByteOf(text)] = id;
+                    break;
             }
         }
 
-        HasByteFallback = model.ByteFallback;
-        if (HasByteFallback)
-        {
-            var ids = model.Pieces.Select((piece, id) => (piece, id)).Where(x => x.piece.Type == SentencePieceType.Byte)
-                .ToDictionary(x => x.piece.Text, x => x.id, StringComparer.Ordinal);
-            _byteIds = [.. Enumerable.Range(0, _byteIds.Length).Select(value => ids[SentencePieceModel.BytePiece(value)])];
-        }
-
-        Merges = BuildMerges(model, symbols);
-        _lengths = new int[symbols.Count + Size];
-        foreach (var (text, symbol) in symbols)
-        {
-            _lengths[symbol] = text.Length;
-            if (Rune.DecodeFromUtf16(text, out var rune, out var used) == System.Buffers.OperationStatus.Done && used == text.Length)
-            {
-                _symbolOfRune.Add(rune.Value, symbol);
-            }
-        }
-
+        (Merges, _symbolOfRune, _lengths) = new MergeTableBuilder(model).Build();
         _userIds = userIds.GetAlternateLookup<ReadOnlySpan<char>>();
         FillUnits(userIds);
     }
@@ -130,7 +115,7 @@ internal sealed class SentencePieceVocabulary
     private void FillUnits(Dictionary<string, int> userIds)
     {
         Array.Fill(_entryOfUnit, None);
-        Array.Fill(_entryOfUnit, LookCloser, char.ConvertFromUtf32(0x10000)[0], 0x800);
+        Array.Fill(_entryOfUnit, LookCloser, FirstSurrogate, Surrogates);
         foreach (var (rune, symbol) in _symbolOfRune)
         {
             if (rune <= char.MaxValue)
@@ -146,38 +131,4 @@ internal sealed class SentencePieceVocabulary
             _entryOfUnit[group.Key] = lengths is [1] ? Alone - userIds[group.Key.ToString()] : LookCloser;
         }
     }
-
-    private static MergeTable BuildMerges(SentencePieceModel model, Dictionary<string, int> symbols)
-    {
-        var pieces = model.Pieces.Select((piece, id) => (piece.Text, piece.Score, Id: id, piece.Type))
-            .Where(piece => piece.Type == SentencePieceType.Normal).ToArray();
-        var ranks = pieces.Select(piece => piece.Score).Distinct().OrderDescending().Select((score, rank) => (score, rank))
-            .ToDictionary(x => x.score, x => x.rank);
-        var runes = pieces.Select(piece => RunesOf(piece.Text)).ToArray();
-        var next = model.Pieces.Count;
-        foreach (var character in runes.Where(piece => piece.Length > 1).SelectMany(piece => piece))
-        {
-            next += symbols.TryAdd(character, next) ? 1 : 0;
-        }
-
-        var merges = new List<MergeTable.Merge>();
-        var neighbours = new HashSet<(int, int)>();
-        var lookup = symbols.GetAlternateLookup<ReadOnlySpan<char>>();
-        for (var i = 0; i < pieces.Length; i++)
-        {
-            var text = pieces[i].Text.AsSpan();
-            for (var (r, cut) = (1, runes[i][0].Length); r < runes[i].Length; cut += runes[i][r].Length, r++)
-            {
-                neighbours.Add((symbols[runes[i][r - 1]], symbols[runes[i][r]]));
-                if (lookup.TryGetValue(text[..cut], out var left) && lookup.TryGetValue(text[cut..], out var right))
-                {
-                    merges.Add(new MergeTable.Merge(left, right, pieces[i].Id, ranks[pieces[i].Score]));
-                }
-            }
-        }
-
-        return new MergeTable(merges, neighbours);
-    }
-
-    private static string[] RunesOf(string text) => [.. text.EnumerateRunes().Select(rune => rune.ToString())];
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using Guanxi.Torch.Kernels.Lanes;
 
@@ -24,7 +25,7 @@ internal static unsafe class FourBit
     /// <param name="dtype">Element type of the source: Float32, BFloat16 or Float16.</param>
     /// <param name="source">First element.</param>
     /// <param name="count">Elements.</param>
-    /// <param name="blockSize">Elements a block: a multiple of 64.</param>
+    /// <param name="blockSize">Elements a block: a power of two, 64 or more.</param>
     /// <param name="packed">Result of <see cref="PackedBytes"/>.</param>
     /// <param name="absmax">Largest magnitude of each block.</param>
     /// <returns>Index of the first element that is infinite or not a number, which cannot be quantised; -1 when there is none.</returns>
@@ -69,9 +70,9 @@ internal static unsafe class FourBit
 
     private static void ThrowUnlessBlockSize(int blockSize)
     {
-        if (blockSize < Group || blockSize % Group != 0)
+        if (blockSize < Group || !BitOperations.IsPow2(blockSize))
         {
-            throw new ArgumentOutOfRangeException(nameof(blockSize), blockSize, $"a block has a multiple of {Group} elements");
+            throw new ArgumentOutOfRangeException(nameof(blockSize), blockSize, $"a block has a power of two of elements, {Group} or more");
         }
     }
 

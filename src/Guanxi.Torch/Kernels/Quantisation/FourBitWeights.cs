@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace Guanxi.Torch.Kernels.Quantisation;
@@ -17,7 +18,7 @@ internal readonly unsafe struct FourBitWeights
     /// <summary>Sixteen values.</summary>
     public float* Table { get; init; }
 
-    /// <summary>Elements of a block: a multiple of 64.</summary>
+    /// <summary>Elements of a block: a power of two, 64 or more.</summary>
     public int BlockSize { get; init; }
 
     /// <summary>Largest magnitude of each block; null when the maxima are quantised themselves.</summary>
@@ -35,11 +36,14 @@ internal readonly unsafe struct FourBitWeights
     /// <summary>Added to every maximum.</summary>
     public float NestedOffset { get; init; }
 
+    /// <summary>Power of two by which a group of 64 elements is shifted to give its block.</summary>
+    public int GroupShift => BitOperations.Log2((uint)BlockSize) - 6;
+
     /// <summary>Largest magnitude of one block, dequantised where need be.</summary>
     /// <param name="block">Number of the block.</param>
     /// <returns>The maximum.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public float AbsmaxOf(long block) => Absmax is not null
         ? Absmax[block]
-        : (NestedMap[AbsmaxCodes[block]] * NestedAbsmax[block / NestedBlockSize]) + NestedOffset;
+        : (NestedMap[AbsmaxCodes[block]] * NestedAbsmax[(ulong)block / NestedBlockSize]) + NestedOffset;
 }

@@ -21,10 +21,10 @@ internal static unsafe class FourBitWide
         where T : unmanaged
     {
         var table = Lane512.Load(weights.Table);
-        var groupsInBlock = weights.BlockSize / Group;
+        var shift = weights.GroupShift;
         for (var group = first; group < last; group++)
         {
-            var scaled = table * Lane512.Create(weights.AbsmaxOf(group / groupsInBlock));
+            var scaled = table * Lane512.Create(weights.AbsmaxOf(group >> shift));
             var numbers = NumbersInOrder(weights.Packed + (group * (Group / 2)));
             var to = target + (group * Group);
             if (typeof(T) == typeof(float))
@@ -69,13 +69,13 @@ internal static unsafe class FourBitWide
         where T : unmanaged
     {
         var table = Lane256.Load(weights.Table);
-        var groupsInBlock = weights.BlockSize / Group;
+        var shift = weights.GroupShift;
         // Lower bytes of eight values, then their upper bytes.
         var split = Vector256.Create(Split, Split);
         var gather = Vector256.Create(0, 2, 4, 6, 1, 3, 5, 7);
         for (var group = first; group < last; group++)
         {
-            var scaled = table * Lane256.Create(weights.AbsmaxOf(group / groupsInBlock));
+            var scaled = table * Lane256.Create(weights.AbsmaxOf(group >> shift));
             var planes = Avx2.Shuffle(Lane.Narrow<Lane256, T>(scaled).AsByte(), split).AsUInt64();
             var lowerPlane = Avx2.Permute4x64(planes, 0b10_00_10_00).AsByte();
             var upperPlane = Avx2.Permute4x64(planes, 0b11_01_11_01).AsByte();
@@ -93,12 +93,12 @@ internal static unsafe class FourBitWide
     private static void Dequantize256Single(in FourBitWeights weights, long first, long last, float* target)
     {
         var (plane0, plane1, plane2, plane3) = (Plane(weights.Table, 0), Plane(weights.Table, 1), Plane(weights.Table, 2), Plane(weights.Table, 3));
-        var groupsInBlock = weights.BlockSize / Group;
+        var shift = weights.GroupShift;
         // As above, with words dealt to the halves in turn.
         var deal = Vector256.Create(Deal, Deal);
         for (var group = first; group < last; group++)
         {
-            var scale = Vector256.Create(weights.AbsmaxOf(group / groupsInBlock));
+            var scale = Vector256.Create(weights.AbsmaxOf(group >> shift));
             var words = Avx2.Shuffle(Vector256.Load(weights.Packed + (group * (Group / 2))), deal).AsUInt64();
             var (numbers0, numbers1) = Numbers(Avx2.Permute4x64(words, 0b11_01_10_00).AsByte());
             var to = target + (group * Group);

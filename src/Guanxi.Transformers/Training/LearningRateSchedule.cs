@@ -1,0 +1,221 @@
+namespace Guanxi.Transformers.Training;
+
+/// <summary>How the learning rate goes from step to step, after the warm-up.</summary>
+public enum LearningRateKind
+{
+    /// <summary>The same from the first step on; a warm-up is ignored.</summary>
+    Constant,
+
+    /// <summary>The same after the warm-up.</summary>
+    ConstantWithWarmup,
+
+    /// <summary>Falls in a straight line to 0.</summary>
+    Linear,
+
+    /// <summary>Falls to 0 along half a cosine wave.</summary>
+    Cosine,
+
+    /// <summary>Falls to 0 along a cosine several times.</summary>
+    CosineWithRestarts,
+
+    /// <summary>Falls along a power of the steps left.</summary>
+    Polynomial,
+
+    /// <summary>Falls with the square root of the steps done.</summary>
+    InverseSqrt,
+
+    /// <summary>As <see cref="Cosine"/>, to a rate above 0.</summary>
+    CosineWithMinLr,
+
+    /// <summary>The same for most steps, then along half a cosine wave.</summary>
+    WarmupStableDecay,
+}
+
+/// <summary>The settings of a <see cref="LearningRateSchedule"/>.</summary>
+public sealed record LearningRateOptions
+{
+    /// <summary>Rate at the top, above 0.</summary>
+    public required double BaseRate { get; init; }
+
+    /// <summary>Optimizer steps of the whole run, at least 1.</summary>
+    public required int TotalSteps { get; init; }
+
+    /// <summary>The course of the rate.</summary>
+    /// <value><see cref="LearningRateKind.Linear"/></value>
+    public LearningRateKind Kind { get; init; } = LearningRateKind.Linear;
+
+    /// <summary>Steps in which the rate rises from 0 in a straight line.</summary>
+    /// <value>0</value>
+    public int WarmupSteps { get; init; }
+
+    /// <summary>Waves of the cosine kinds.</summary>
+    /// <value>Null: half a wave; with restarts, one fall.</value>
+    public double? Cycles { get; init; }
+
+    /// <summary>Exponent of <see cref="LearningRateKind.Polynomial"/>.</summary>
+    /// <value>1</value>
+    public double Power { get; init; } = 1;
+
+    /// <summary>Last rate of <see cref="LearningRateKind.Polynomial"/>.</summary>
+    /// <value>1e-7</value>
+    public double EndRate { get; init; } = 1e-7;
+
+    /// <summary>Lowest rate as a share of <see cref="BaseRate"/>, for the kinds that have one.</summary>
+    /// <value>0</value>
+    public double MinRateShare { get; init; }
+
+    /// <summary>Steps of the fall of <see cref="LearningRateKind.WarmupStableDecay"/>.</summary>
+    /// <value>0: that kind needs it.</value>
+    public int DecaySteps { get; init; }
+
+    /// <summary>Steps in which <see cref="LearningRateKind.InverseSqrt"/> falls to 1/sqrt(2).</summary>
+    /// <value>Null: the warm-up steps, or 10 000 without a warm-up.</value>
+    public int? TimeScale { get; init; }
+}
+
+/// <summary>The learning rate of every optimizer step.</summary>
+/// <remarks>
+/// Source: transformers' optimization.py, whose names and arithmetic these are. Step 1 of a warm-up runs with rate 0:
+/// the factor is that of the steps done before.
+/// </remarks>
+public sealed class LearningRateSchedule
+{
+    private const double HalfWave = 0.5;
+    private const int TimeScaleWithoutWarmup = 10_000;
+
+    private static readonly Dictionary<string, LearningRateKind> s_names = new(StringComparer.Ordinal)
+    {
+        ["constant"] = LearningRateKind.Constant,
+        ["constant_with_warmup"] = LearningRateKind.ConstantWithWarmup,
+        ["linear"] = LearningRateKind.Linear,
+        ["cosine"] = LearningRateKind.Cosine,
+        ["cosine_with_restarts"] = LearningRateKind.CosineWithRestarts,
+        ["polynomial"] = LearningRateKind.Polynomial,
+        ["inverse_sqrt"] = LearningRateKind.InverseSqrt,
+        ["cosine_with_min_lr"] = LearningRateKind.CosineWithMinLr,
+        ["warmup_stable_decay"] = LearningRateKind.WarmupStableDecay,
+    };
+
+    private readonly LearningRateOptions _options;
+
+    /// <summary>Makes a schedule.</summary>
+    /// <param name="options">Its settings.</param>
+    /// <exception cref="OptionsException">Settings are out of range or do not fit together.</exception>
+    public LearningRateSchedule(LearningRateOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var problems = Check(options);
+        _options = problems.Count == 0 ? options : throw new OptionsException(problems);
+    }
+
+    /// <summary>The names that <see cref="ParseKind"/> knows, as Hugging Face spells them.</summary>
+    public static IReadOnlyCollection<string> KindNames => s_names.Keys;
+
+    /// <summary>Reads the value of <c>lr_scheduler_type</c>.</summary>
+    /// <param name="name">For example <c>constant_with_warmup</c>.</param>
+    /// <returns>The kind.</returns>
+    /// <exception cref="OptionsException">There is no schedule of this name.</exception>
+    public static LearningRateKind ParseKind(string name) => s_names.TryGetValue(name, out var kind)
+        ? kind
+        : throw new OptionsException(new Problem("lr_scheduler_type", "there is no such schedule", string.Join(", ", KindNames), name));
+
+    /// <summary>The rate that an optimizer step uses.</summary>
+    /// <param name="step">1 for the first step.</param>
+    /// <returns>The rate.</returns>
+    public double RateOf(int step)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
+        return _options.BaseRate * Factor(step - 1);
+    }
+
+    private static List<Problem> Check(LearningRateOptions options)
+    {
+        var problems = new List<Problem>();
+        void Need(bool isRight, string where, string expected, double found)
+        {
+            if (!isRight)
+            {
+                problems.Add(new Problem(where, "the value is out of range", expected, $"{found}"));
+            }
+        }
+
+        var isPolynomial = options.Kind == LearningRateKind.Polynomial;
+        var isStable = options.Kind == LearningRateKind.WarmupStableDecay;
+        Need(options.BaseRate > 0 && double.IsFinite(options.BaseRate), "learning_rate", "above 0", options.BaseRate);
+        Need(options.TotalSteps >= 1, "max_steps", "at least 1", options.TotalSteps);
+        Need(options.WarmupSteps >= 0, "warmup_steps", "at least 0", options.WarmupSteps);
+        Need(options.MinRateShare is >= 0 and <= 1, "min_lr_rate", "0 to 1", options.MinRateShare);
+        Need(options.TimeScale is null or > 0, "timescale", "above 0", options.TimeScale ?? 0);
+        Need(double.IsFinite(options.Cycles ?? 0), "num_cycles", "a finite number", options.Cycles ?? 0);
+        Need(!isPolynomial || options.Power >= 0, "power", "at least 0", options.Power);
+        Need(
+            !isPolynomial || (options.EndRate >= 0 && options.EndRate < options.BaseRate),
+            "lr_end",
+            $"0 to below learning_rate, {options.BaseRate}",
+            options.EndRate);
+        Need(
+            !isStable || (options.DecaySteps >= 1 && options.DecaySteps + options.WarmupSteps <= options.TotalSteps),
+            "num_decay_steps",
+            $"1 to {options.TotalSteps - options.WarmupSteps}, the steps after the warm-up",
+            options.DecaySteps);
+        return problems;
+    }
+
+    private double Factor(int done)
+    {
+        if (_options.Kind != LearningRateKind.Constant && done < _options.WarmupSteps)
+        {
+            return (double)done / _options.WarmupSteps;
+        }
+
+        var (after, steps) = (done - _options.WarmupSteps, _options.TotalSteps - _options.WarmupSteps);
+        var progress = (double)after / Math.Max(1, steps);
+        return _options.Kind switch
+        {
+            LearningRateKind.Linear => Math.Max(0, (double)(_options.TotalSteps - done) / Math.Max(1, steps)),
+            LearningRateKind.Cosine => Math.Max(0, Cosine(progress)),
+            LearningRateKind.CosineWithRestarts => progress >= 1 ? 0 : Math.Max(0, Wave((_options.Cycles ?? 1) * progress % 1)),
+            LearningRateKind.Polynomial => Polynomial(done),
+            LearningRateKind.InverseSqrt => InverseSqrt(done),
+            LearningRateKind.CosineWithMinLr => AboveMinimum(Cosine(progress)),
+            LearningRateKind.WarmupStableDecay => StableDecay(done),
+            _ => 1,
+        };
+    }
+
+    // The order of the operations is that of the source: rates are equal to the last bit.
+    private static double Wave(double angle) => 0.5 * (1 + Math.Cos(Math.PI * angle));
+
+    private double Cosine(double progress) => 0.5 * (1 + Math.Cos(Math.PI * (_options.Cycles ?? HalfWave) * 2 * progress));
+
+    private double AboveMinimum(double factor) => Math.Max(0, (factor * (1 - _options.MinRateShare)) + _options.MinRateShare);
+
+    private double Polynomial(int done)
+    {
+        var (top, end) = (_options.BaseRate, _options.EndRate);
+        if (done > _options.TotalSteps)
+        {
+            return end / top;
+        }
+
+        var left = 1 - ((double)(done - _options.WarmupSteps) / Math.Max(1, _options.TotalSteps - _options.WarmupSteps));
+        return (((top - end) * Math.Pow(left, _options.Power)) + end) / top;
+    }
+
+    private double InverseSqrt(int done)
+    {
+        var scale = _options.TimeScale ?? (_options.WarmupSteps > 0 ? _options.WarmupSteps : TimeScaleWithoutWarmup);
+        return 1 / Math.Sqrt((double)(done + scale - _options.WarmupSteps) / scale);
+    }
+
+    private double StableDecay(int done)
+    {
+        var fallen = done - (_options.TotalSteps - _options.DecaySteps);
+        if (fallen < 0)
+        {
+            return 1;
+        }
+
+        return fallen < _options.DecaySteps ? AboveMinimum(Cosine((double)fallen / _options.DecaySteps)) : _options.MinRateShare;
+    }
+}
