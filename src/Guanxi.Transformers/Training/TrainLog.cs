@@ -28,7 +28,7 @@ public sealed record TrainStep(
 
 /// <summary>An evaluation after an optimizer step.</summary>
 /// <param name="Step">The step.</param>
-/// <param name="Metrics">Names without the prefix <c>eval_</c> (<c>loss</c>, <c>weighted_f1</c>) and values, in the order of writing.</param>
+/// <param name="Metrics">Names without the prefix <c>eval_</c> (<c>loss</c>, <c>weighted_f1</c>) and values, in order.</param>
 public sealed record EvalStep(long Step, IReadOnlyList<KeyValuePair<string, double>> Metrics);
 
 /// <summary>Writes <c>train_log.jsonl</c>: one JSON object a line for every optimizer step and every evaluation.</summary>
