@@ -1,0 +1,41 @@
+/* Shared by the files of the shim: handles, and the one place where C++ exceptions end. */
+#pragma once
+
+#include <cstring>
+#include <exception>
+#include <new>
+#include <string>
+
+#include <torch/torch.h>
+
+#include "guanxi_torch.h"
+
+namespace gx {
+
+/* Keeps the message for gx_last_error. */
+void set_error(const std::string& message);
+
+/* Status that an exception stands for; its message is kept. */
+int32_t fail(const std::exception& error);
+
+inline at::Tensor& tensor_of(void* handle) { return *static_cast<at::Tensor*>(handle); }
+
+inline void* handle_of(at::Tensor tensor) { return new at::Tensor(std::move(tensor)); }
+
+/* Handle, or null for an undefined tensor. */
+inline void* optional_handle_of(at::Tensor tensor) { return tensor.defined() ? handle_of(std::move(tensor)) : nullptr; }
+
+template <class Body>
+int32_t guarded(Body&& body) {
+    try {
+        body();
+        return GX_OK;
+    } catch (const std::exception& error) {
+        return fail(error);
+    } catch (...) {
+        set_error("unknown C++ exception");
+        return GX_ERROR;
+    }
+}
+
+}  // namespace gx

@@ -1,0 +1,41 @@
+namespace Guanxi.Relations.Formats;
+
+/// <summary>Reads relation rows from a table.</summary>
+internal sealed class TabularRows(ColumnMap map, char delimiter, bool quoted, bool hasHeader)
+{
+    public IEnumerable<ReadRow> Read(IEnumerable<TextLine> lines, RowContext context)
+    {
+        var row = 0;
+        var headerToSkip = hasHeader;
+        foreach (var cut in DelimitedText.Rows(lines, delimiter, quoted))
+        {
+            if (headerToSkip && cut.Problem is null)
+            {
+                headerToSkip = false;
+            }
+            else if (cut.Problem is not null || cut.Cells.Any(cell => cell.Text.Length > 0))
+            {
+                yield return ReadOne(cut, context.Place(cut.Line, ++row), context);
+            }
+        }
+    }
+
+    private ReadRow ReadOne(DelimitedRow cut, SourcePlace place, RowContext context)
+    {
+        if (cut.Problem is not null)
+        {
+            return new ReadRow(place, null, [cut.Problem with { Place = place }]);
+        }
+
+        if (cut.Cells.Count != map.Width)
+        {
+            var column = cut.Cells.Count > map.Width ? cut.Cells[map.Width].Column : cut.Cells[^1].Column + cut.Cells[^1].Text.Length;
+            var hint = quoted ? "Text that holds the separator stands in quotation marks." : "A tab in the text would be a separator.";
+            return new ReadRow(place, null,
+                [new RowProblem(DataRules.Columns, place, column, "the row has another number of columns than the header", $"{map.Width}",
+                    $"{cut.Cells.Count}", hint)]);
+        }
+
+        return context.Relation(map.Input(cut.Cells), place, fault => map.ColumnOf(cut.Cells, fault));
+    }
+}

@@ -1,0 +1,24 @@
+namespace Guanxi.Torch;
+
+/// <content>Composed forms: any device, autograd by libtorch.</content>
+public static partial class Functional
+{
+    internal static Tensor RmsNormComposed(Tensor x, Tensor weight, double epsilon)
+    {
+        var wide = x.To(DType.Float32);
+        var scale = ((wide * wide).Mean(-1, keepDimension: true) + epsilon).Rsqrt();
+        return (wide * scale).To(x.DType) * weight;
+    }
+
+    internal static Tensor SwiGluComposed(Tensor gate, Tensor up) => gate.Silu() * up;
+
+    internal static Tensor RopeComposed(Tensor x, Tensor positions, RopeTable table)
+    {
+        var half = x.Size(-1) / 2;
+        var cosines = table.Cosines.ToDevice(x.Device).IndexSelect(0, positions).Unsqueeze(1).To(x.DType); // [N, 1, D/2]
+        var sines = table.Sines.ToDevice(x.Device).IndexSelect(0, positions).Unsqueeze(1).To(x.DType);
+        var first = x.Narrow(-1, 0, half);
+        var second = x.Narrow(-1, half, half);
+        return Tensor.Cat([(first * cosines) - (second * sines), (second * cosines) + (first * sines)], -1);
+    }
+}

@@ -1,0 +1,52 @@
+namespace Guanxi.Torch;
+
+/// <content>The layers' public functions.</content>
+public static partial class Functional
+{
+    /// <summary>x / rms(x), in Float32, rounded to the type of x, times a weight.</summary>
+    /// <param name="x">[N, C].</param>
+    /// <param name="weight">[C], of the type of x.</param>
+    /// <param name="epsilon">Added to the mean square.</param>
+    /// <returns>[N, C].</returns>
+    /// <remarks>Zhang and Sennrich 2019 (arXiv 1910.07467), rounding as in Hugging Face's LLaMA.</remarks>
+    public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(weight);
+        return x.Device.IsCpu ? RmsNormFused(x, weight, (float)epsilon) : RmsNormComposed(x, weight, epsilon);
+    }
+
+    /// <summary>silu(gate) x up.</summary>
+    /// <param name="gate">[N, I].</param>
+    /// <param name="up">[N, I].</param>
+    /// <returns>[N, I].</returns>
+    /// <remarks>Shazeer 2020 (arXiv 2002.05202).</remarks>
+    public static Tensor SwiGlu(Tensor gate, Tensor up)
+    {
+        ArgumentNullException.ThrowIfNull(gate);
+        ArgumentNullException.ThrowIfNull(up);
+        return gate.Device.IsCpu ? SwiGluFused(gate, up) : SwiGluComposed(gate, up);
+    }
+
+    /// <summary>Rotates pairs (i, i + D/2) of every head by an angle that grows with the position.</summary>
+    /// <param name="x">[N, H, D].</param>
+    /// <param name="layout">Gives every token's position.</param>
+    /// <param name="table">Cosines and sines.</param>
+    /// <returns>[N, H, D].</returns>
+    public static Tensor Rope(Tensor x, SequenceLayout layout, RopeTable table)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(layout);
+        using var scope = TensorScope.Enter();
+        var positions = Tensor.From<long>(layout.Positions.Select(position => (long)position).ToArray(), layout.TokenCount).ToDevice(x.Device);
+        return scope.Keep(RopeComposed(x, positions, table));
+    }
+
+    /// <summary>Drops elements and scales the rest by 1 / (1 - p); the mask depends on its key alone.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <param name="probability">Share to drop, below 1.</param>
+    /// <param name="key">Seed, step and micro-batch.</param>
+    /// <param name="site">Place in the model.</param>
+    /// <returns>The shape of x.</returns>
+    public static Tensor Dropout(Tensor x, double probability, DropoutKey key, int site) => throw new NotSupportedException();
+}

@@ -1,0 +1,36 @@
+namespace Guanxi.Torch;
+
+/// <summary>
+/// Layers' arithmetic as functions with gradients. On the CPU each is one fused kernel; elsewhere it is composed of aten operators,
+/// and the composed form is also what the kernels are tested and measured against.
+/// </summary>
+public static partial class Functional
+{
+    /// <summary>x W^T + b by libtorch's own operator, gradients included.</summary>
+    /// <param name="x">[N, in].</param>
+    /// <param name="weight">[out, in], of the type of x.</param>
+    /// <param name="bias">[out], or null.</param>
+    /// <returns>[N, out].</returns>
+    public static Tensor Linear(Tensor x, Tensor weight, Tensor? bias)
+    {
+        ArgumentNullException.ThrowIfNull(weight);
+        var product = weight.Transpose(0, 1);
+        return bias is null ? x.MatMul(product) : bias.AddMatrixProduct(x, product, 1);
+    }
+
+    /// <summary>Sum of the cross-entropies of rows of logits.</summary>
+    /// <param name="logits">[M, V]; computed in Float32 whatever its type.</param>
+    /// <param name="targets">Int64 [M].</param>
+    /// <param name="labelSmoothing">Share of the target spread over all classes, 0 for none.</param>
+    /// <returns>Float32 without dimensions: the sum, not the mean.</returns>
+    public static Tensor CrossEntropySum(Tensor logits, Tensor targets, double labelSmoothing)
+    {
+        ArgumentNullException.ThrowIfNull(logits);
+        ArgumentNullException.ThrowIfNull(targets);
+        var logProbabilities = logits.To(DType.Float32).LogSoftmax(-1);
+        var target = -logProbabilities.Gather(-1, targets.Unsqueeze(-1)).Sum();
+        return labelSmoothing == 0
+            ? target
+            : (target * (1 - labelSmoothing)) + (-logProbabilities.Mean(-1, keepDimension: false).Sum() * labelSmoothing);
+    }
+}

@@ -1,0 +1,128 @@
+namespace Guanxi.Torch.Kernels.Quantisation;
+
+/// <summary>8-bit blockwise quantisation with a 256-value map, and its use on the block maxima of 4-bit weights ("double quantisation").</summary>
+/// <remarks>
+/// A block is scaled by the reciprocal of its largest magnitude; each element takes the nearest value of the map, the lower one on a tie.
+/// (bitsandbytes' own CPU search is approximate; the nearest value is its device-neutral rule.)
+/// One byte for 64 weights is little work, so nothing here is vectorised.
+/// </remarks>
+internal static unsafe class EightBit
+{
+    /// <summary>Elements that share one maximum.</summary>
+    public const int BlockSize = FourBitWeights.NestedBlockSize;
+
+    private const float SmallestScale = 1e-38f;
+    private const long GrainBlocks = 16;
+
+    /// <summary>Quantises an array in blocks of 256.</summary>
+    /// <param name="map">256 values in ascending order.</param>
+    /// <param name="source">Elements; finite.</param>
+    /// <param name="count">Elements.</param>
+    /// <param name="codes">Number of each element's value in the map.</param>
+    /// <param name="absmax">Largest magnitude of each block.</param>
+    public static void Quantize(float[] map, float* source, long count, byte* codes, float* absmax)
+    {
+        var bounds = new float[map.Length - 1];
+        for (var i = 0; i < bounds.Length; i++)
+        {
+            bounds[i] = (map[i] + map[i + 1]) / 2;
+        }
+
+        KernelParallel.For((count + BlockSize - 1) / BlockSize, GrainBlocks, new QuantizeWork(bounds, source, count, codes, absmax));
+    }
+
+    /// <summary>Dequantises an array: map value times block maximum.</summary>
+    /// <param name="map">256 values.</param>
+    /// <param name="codes">Numbers of the values.</param>
+    /// <param name="absmax">Largest magnitude of each block of 256.</param>
+    /// <param name="count">Elements.</param>
+    /// <param name="offset">Added to each element.</param>
+    /// <param name="target">Elements.</param>
+    public static void Dequantize(float* map, byte* codes, float* absmax, long count, float offset, float* target) =>
+        KernelParallel.For(count, GrainBlocks * BlockSize, new DequantizeWork(map, codes, absmax, offset, target));
+
+    /// <summary>Quantises block maxima: their mean is taken off, and what is left is quantised with the signed dynamic map.</summary>
+    /// <param name="maxima">Block maxima; overwritten with maxima less offset.</param>
+    /// <param name="count">Maxima.</param>
+    /// <param name="codes">Number of each maximum in the map.</param>
+    /// <param name="nestedAbsmax">Largest magnitude of each block of 256.</param>
+    /// <returns>The offset.</returns>
+    public static float QuantizeMaxima(float* maxima, long count, byte* codes, float* nestedAbsmax)
+    {
+        var sum = 0.0;
+        for (long i = 0; i < count; i++)
+        {
+            sum += maxima[i];
+        }
+
+        var offset = count == 0 ? 0f : (float)(sum / count);
+        QuantizeMaxima(maxima, count, offset, codes, nestedAbsmax);
+        return offset;
+    }
+
+    /// <summary>As the other form, with a given offset.</summary>
+    /// <param name="maxima">Block maxima; overwritten with maxima less offset.</param>
+    /// <param name="count">Maxima.</param>
+    /// <param name="offset">The offset.</param>
+    /// <param name="codes">Number of each maximum in the map.</param>
+    /// <param name="nestedAbsmax">Largest magnitude of each block of 256.</param>
+    public static void QuantizeMaxima(float* maxima, long count, float offset, byte* codes, float* nestedAbsmax)
+    {
+        for (long i = 0; i < count; i++)
+        {
+            maxima[i] -= offset;
+        }
+
+        Quantize(DynamicMap.Signed, maxima, count, codes, nestedAbsmax);
+    }
+
+    private readonly struct QuantizeWork(float[] bounds, float* source, long count, byte* codes, float* absmax) : IRangeWork
+    {
+        public void Run(long first, long last)
+        {
+            for (var block = first; block < last; block++)
+            {
+                var start = block * BlockSize;
+                var end = Math.Min(count, start + BlockSize);
+                var largest = 0f;
+                for (var i = start; i < end; i++)
+                {
+                    largest = Math.Max(largest, Math.Abs(source[i]));
+                }
+
+                absmax[block] = largest;
+                var scale = 1f / Math.Max(largest, SmallestScale);
+                for (var i = start; i < end; i++)
+                {
+                    codes[i] = Rank(source[i] * scale);
+                }
+            }
+        }
+
+        // How many bounds lie below the value, by halving.
+        private byte Rank(float value)
+        {
+            var below = 0;
+            for (var step = (bounds.Length + 1) / 2; step > 0; step /= 2)
+            {
+                if (bounds[below + step - 1] < value)
+                {
+                    below += step;
+                }
+            }
+
+            return (byte)below;
+        }
+    }
+
+    private readonly struct DequantizeWork(float* map, byte* codes, float* absmax, float offset, float* target) : IRangeWork
+    {
+        public void Run(long first, long last)
+        {
+            for (var i = first; i < last; i++)
+            {
+                target[i] = (map[codes[i]] * absmax[i / BlockSize]) + offset;
+            }
+        }
+    }
+}

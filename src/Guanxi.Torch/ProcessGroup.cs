@@ -1,0 +1,127 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Guanxi.Torch;
+
+/// <summary>A group of processes that exchange tensors: torch.distributed's c10d, without Python.</summary>
+public sealed unsafe class ProcessGroup : IDisposable
+{
+    private readonly ProcessGroupHandle _handle;
+
+    private ProcessGroup(ProcessGroupHandle handle, int rank, int worldSize)
+    {
+        _handle = handle;
+        Rank = rank;
+        WorldSize = worldSize;
+    }
+
+    /// <summary>Number of this process in the group, from 0.</summary>
+    public int Rank { get; }
+
+    /// <summary>Number of processes.</summary>
+    public int WorldSize { get; }
+
+    /// <summary>Joins a group; returns when all its processes have come.</summary>
+    /// <param name="backend"><c>gloo</c>, or <c>nccl</c> where libtorch has it.</param>
+    /// <param name="host">Host of rank 0, which opens the store.</param>
+    /// <param name="port">Port of the store.</param>
+    /// <param name="rank">Number of this process.</param>
+    /// <param name="worldSize">Number of processes.</param>
+    /// <param name="timeout">How long any exchange may take.</param>
+    /// <returns>The group.</returns>
+    /// <exception cref="TorchException">The others did not come in time, or the backend does not exist.</exception>
+    public static ProcessGroup Join(string backend, string host, int port, int rank, int worldSize, TimeSpan timeout)
+    {
+        var backendBytes = Encoding.UTF8.GetBytes(backend);
+        var hostBytes = Encoding.UTF8.GetBytes(host);
+        fixed (byte* backendPointer = backendBytes, hostPointer = hostBytes)
+        {
+            var status = Native.gx_group_create(
+                backendPointer, backendBytes.Length, hostPointer, hostBytes.Length, port, rank, worldSize, (long)timeout.TotalMilliseconds, out var group);
+            Native.Check(status, nameof(Join));
+            return new ProcessGroup(new ProcessGroupHandle(group), rank, worldSize);
+        }
+    }
+
+    /// <summary>Waits until every process has come here.</summary>
+    public void Barrier() => Native.Check(Native.gx_group_barrier(_handle), nameof(Barrier));
+
+    /// <summary>Begins to sum a tensor over all processes, in place.</summary>
+    /// <param name="tensor">Contiguous; the same shape everywhere. Gloo of 1.13 takes fp32, not bf16.</param>
+    /// <returns>What to wait for before the tensor is read.</returns>
+    public PendingExchange AllReduce(Tensor tensor)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        Native.Check(Native.gx_group_all_reduce(_handle, tensor.Handle, out var work), nameof(AllReduce));
+        return new PendingExchange(work);
+    }
+
+    /// <summary>Begins to copy a tensor of one process to all others, in place.</summary>
+    /// <param name="tensor">Contiguous; the same shape everywhere.</param>
+    /// <param name="root">The process whose values go out.</param>
+    /// <returns>What to wait for.</returns>
+    public PendingExchange Broadcast(Tensor tensor, int root)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        Native.Check(Native.gx_group_broadcast(_handle, tensor.Handle, root, out var work), nameof(Broadcast));
+        return new PendingExchange(work);
+    }
+
+    /// <summary>Begins to collect every process's tensor.</summary>
+    /// <param name="input">Contiguous; the same shape everywhere.</param>
+    /// <param name="outputs">One tensor for every process, shaped as the input.</param>
+    /// <returns>What to wait for.</returns>
+    public PendingExchange AllGather(Tensor input, ReadOnlySpan<Tensor> outputs)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        var handles = stackalloc nint[outputs.Length];
+        HandleArray.AddReferences(outputs!, handles);
+        try
+        {
+            Native.Check(Native.gx_group_all_gather(_handle, input.Handle, handles, outputs.Length, out var work), nameof(AllGather));
+            return new PendingExchange(work);
+        }
+        finally
+        {
+            HandleArray.Release(outputs!);
+        }
+    }
+
+    /// <summary>Leaves the group.</summary>
+    public void Dispose() => _handle.Dispose();
+}
+
+/// <summary>An exchange under way; <see cref="Wait"/> ends it.</summary>
+public sealed class PendingExchange : IDisposable
+{
+    private nint _work;
+
+    internal PendingExchange(nint work) => _work = work;
+
+    /// <summary>Waits for the exchange.</summary>
+    /// <exception cref="TorchException">A process was lost, or the time ran out.</exception>
+    public void Wait() => Native.Check(Native.gx_work_wait(_work), nameof(Wait));
+
+    /// <summary>Releases the native object; does not wait.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _work, 0) is var work and not 0)
+        {
+            Native.gx_work_free(work);
+        }
+    }
+}
+
+internal sealed class ProcessGroupHandle : SafeHandle
+{
+    internal ProcessGroupHandle(nint group)
+        : base(0, ownsHandle: true) => SetHandle(group);
+
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle()
+    {
+        Native.gx_group_free(handle);
+        return true;
+    }
+}

@@ -1,0 +1,94 @@
+using System.Text;
+
+namespace Guanxi.Torch;
+
+/// <summary>The libtorch in use and its process-wide settings.</summary>
+public static unsafe class TorchRuntime
+{
+    private delegate int TextReader(byte* text, int capacity, out int needed);
+
+    /// <summary>Version of libtorch, e.g. <c>1.13.1</c>.</summary>
+    public static string Version => Read(Native.gx_torch_version);
+
+    /// <summary>How libtorch was built: compiler, BLAS, CUDA.</summary>
+    public static string Configuration => Read(Native.gx_torch_config);
+
+    /// <summary>Instruction set of libtorch's own CPU kernels: default, avx2 or avx512.</summary>
+    public static string CpuCapability => Read(Native.gx_cpu_capability);
+
+    /// <summary>Threads of one operator on the CPU.</summary>
+    public static int Threads
+    {
+        get
+        {
+            Native.Check(Native.gx_threads_get(out var count), nameof(Threads));
+            return count;
+        }
+
+        set => Native.Check(Native.gx_threads_set(value), nameof(Threads));
+    }
+
+    /// <summary>NVIDIA GPUs that libtorch can use.</summary>
+    public static int CudaDeviceCount
+    {
+        get
+        {
+            Native.Check(Native.gx_cuda_device_count(out var count), nameof(CudaDeviceCount));
+            return count;
+        }
+    }
+
+    /// <summary>Seeds libtorch's default generators.</summary>
+    /// <param name="seed">Any number.</param>
+    public static void Seed(long seed) => Native.Check(Native.gx_seed(seed), nameof(Seed));
+
+    /// <summary>State of a device's default generator.</summary>
+    /// <param name="device">The device.</param>
+    /// <returns>New UInt8 tensor.</returns>
+    public static Tensor GetRandomState(Device device)
+    {
+        Native.Check(Native.gx_rng_get_state((int)device.Kind, device.Index, out var state), nameof(GetRandomState));
+        return new Tensor(state);
+    }
+
+    /// <summary>Puts a device's default generator into an earlier state.</summary>
+    /// <param name="device">The device.</param>
+    /// <param name="state">What <see cref="GetRandomState"/> gave.</param>
+    public static void SetRandomState(Device device, Tensor state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        Native.Check(Native.gx_rng_set_state((int)device.Kind, device.Index, state.Handle), nameof(SetRandomState));
+    }
+
+    /// <summary>Memory of a GPU.</summary>
+    /// <param name="device">A CUDA device.</param>
+    /// <returns>Bytes free and in all.</returns>
+    /// <exception cref="TorchException">This libtorch has no CUDA.</exception>
+    public static (long FreeBytes, long TotalBytes) DeviceMemory(Device device)
+    {
+        Native.Check(Native.gx_cuda_memory(device.Index, out var free, out var total), nameof(DeviceMemory));
+        return (free, total);
+    }
+
+    /// <summary>Waits until a GPU has done all that was asked of it; nothing to wait for on the CPU.</summary>
+    /// <param name="device">The device.</param>
+    public static void Synchronize(Device device)
+    {
+        if (!device.IsCpu)
+        {
+            Native.Check(Native.gx_cuda_synchronize(device.Index), nameof(Synchronize));
+        }
+    }
+
+    private static string Read(TextReader reader)
+    {
+        Native.Check(reader(null, 0, out var needed), nameof(TorchRuntime));
+        var bytes = new byte[needed];
+        fixed (byte* pointer = bytes)
+        {
+            Native.Check(reader(pointer, needed, out _), nameof(TorchRuntime));
+        }
+
+        return Encoding.UTF8.GetString(bytes);
+    }
+}

@@ -1,0 +1,135 @@
+using Guanxi.Torch;
+using Guanxi.Transformers.Nn;
+
+namespace Guanxi.Transformers.Checkpoints;
+
+/// <summary>Weights of a model folder, taken tensor by tensor as the model is built; what is wrong with them is collected and told at once.</summary>
+public sealed class CheckpointWeights : WeightSource
+{
+    private readonly CheckpointReader _reader;
+    private readonly WeightLoading _loading;
+    private readonly HashSet<string> _taken = new(StringComparer.Ordinal);
+    private readonly List<Problem> _problems = [];
+
+    /// <summary>Reads from an open checkpoint.</summary>
+    /// <param name="reader">The checkpoint; stays the caller's, and must outlive tensors that are mapped.</param>
+    /// <param name="loading">Types to store weights in.</param>
+    public CheckpointWeights(CheckpointReader reader, WeightLoading loading)
+    {
+        _reader = reader;
+        _loading = loading;
+    }
+
+    /// <inheritdoc/>
+    public override Parameter Parameter(string name, WeightStart start, params ReadOnlySpan<long> shape)
+    {
+        using var scope = TensorScope.Enter();
+        var stored = Find(name, shape);
+        if (stored is null)
+        {
+            // A stand-in: building goes on so that every problem is found, and Finish throws them all.
+            return new Parameter(Tensor.Zeros([1], DType.Float32, Device.Cpu).Expand(shape));
+        }
+
+        var wanted = _loading.StorageType ?? stored.DType;
+        var copied = _loading.IsMapped && wanted == stored.DType && _loading.Device.IsCpu
+            ? stored
+            : stored.To(wanted).ToDevice(_loading.Device);
+        return new Parameter(copied == stored && !_loading.IsMapped ? stored.Clone() : copied);
+    }
+
+    /// <inheritdoc/>
+    public override LinearWeight LinearWeight(string name, long outputSize, long inputSize)
+    {
+        if (Nf4CheckpointTensors.IsPresent(_reader, name))
+        {
+            using var scope = TensorScope.Enter();
+            return Nf4CheckpointTensors.Read(_reader, name, [outputSize, inputSize], part => _taken.Add(part), _problems, _loading.Device)
+                ?? base.LinearWeight(name, outputSize, inputSize);
+        }
+
+        if (_loading.Quantization is not { } quantization || _loading.IsKeptWhole(name))
+        {
+            return base.LinearWeight(name, outputSize, inputSize);
+        }
+
+        using var inner = TensorScope.Enter();
+        var stored = Find(name, [outputSize, inputSize]);
+        return stored is null
+            ? base.LinearWeight(name, outputSize, inputSize)
+            : new Nf4Weight(Nf4Tensor.Quantize(
+                stored.To(_loading.RoundBeforeQuantizing ?? stored.DType), quantization.IsDouble).MoveTo(_loading.Device));
+    }
+
+    /// <summary>Says whether every tensor was there, of the right shape, and all of the checkpoint was used.</summary>
+    /// <param name="mayBeLeft">Whether a tensor of this name may stay unread.</param>
+    /// <exception cref="CheckpointException">Tensors are missing, mis-shaped or unexpected; all are listed.</exception>
+    public void Finish(Func<string, bool> mayBeLeft)
+    {
+        ArgumentNullException.ThrowIfNull(mayBeLeft);
+        foreach (var name in _reader.Names)
+        {
+            if (!_taken.Contains(name) && !mayBeLeft(name))
+            {
+                _problems.Add(new Problem(_reader.Source, $"tensor '{name}' is not expected in this model"));
+            }
+        }
+
+        if (_problems.Count > 0)
+        {
+            throw new CheckpointException(_problems);
+        }
+    }
+
+    private Tensor? Find(string name, ReadOnlySpan<long> shape)
+    {
+        _taken.Add(name);
+        if (!_reader.TryGet(name, out var file, out var entry))
+        {
+            _problems.Add(new Problem(_reader.Source, $"tensor '{name}' is missing", $"[{string.Join(", ", shape.ToArray())}]"));
+            return null;
+        }
+
+        if (!shape.SequenceEqual(entry.Shape))
+        {
+            _problems.Add(new Problem(
+                file.FilePath, $"tensor '{name}' has another shape", $"[{string.Join(", ", shape.ToArray())}]", $"[{string.Join(", ", entry.Shape)}]"));
+            return null;
+        }
+
+        return Tensor.FromMemory(file.Buffer, entry.Offset, entry.DType, entry.Shape);
+    }
+}
+
+/// <summary>In what form weights are kept in memory.</summary>
+public sealed record WeightLoading
+{
+    /// <summary>Type of parameters; null keeps each as it is stored.</summary>
+    /// <value>Null.</value>
+    public DType? StorageType { get; init; }
+
+    /// <summary>Whether tensors that need no conversion stay mapped from the file; they are then read-only.</summary>
+    /// <value>False.</value>
+    public bool IsMapped { get; init; }
+
+    /// <summary>4-bit quantisation of linear layers while they are loaded; null for none.</summary>
+    /// <value>Null.</value>
+    public Nf4Options? Quantization { get; init; }
+
+    /// <summary>Type that weights are rounded to before they are quantised, as transformers does; null for no rounding.</summary>
+    /// <value>Null.</value>
+    public DType? RoundBeforeQuantizing { get; init; }
+
+    /// <summary>Where the weights go.</summary>
+    /// <value>The CPU.</value>
+    public Device Device { get; init; } = Device.Cpu;
+
+    /// <summary>Whether a linear layer is never quantised: the head, as bitsandbytes leaves it.</summary>
+    /// <param name="name">Name of its weight.</param>
+    /// <returns>True for the head.</returns>
+    internal bool IsKeptWhole(string name) => Quantization is null || name.StartsWith("lm_head", StringComparison.Ordinal);
+}
+
+/// <summary>Settings of NF4 quantisation.</summary>
+/// <param name="IsDouble">Whether the block scales are quantised too.</param>
+public sealed record Nf4Options(bool IsDouble);

@@ -1,0 +1,34 @@
+using System.Security;
+
+namespace Guanxi.Transformers.Checkpoints;
+
+/// <summary>Turns what the operating system says about a file into errors that name the file.</summary>
+internal static class FileErrors
+{
+    private const int LongestQuote = 100;
+
+    /// <summary>Whether an exception comes from the file system and not from a fault of ours.</summary>
+    public static bool Is(Exception exception) =>
+        exception is IOException or UnauthorizedAccessException or SecurityException or NotSupportedException;
+
+    /// <summary>An error about one file, with what the system said.</summary>
+    public static CheckpointException Wrap(string path, string what, Exception inner) =>
+        new(Describe(path, what, inner), inner);
+
+    /// <summary>The same as a <see cref="Problem"/>, for lists.</summary>
+    public static Problem Describe(string path, string what, Exception inner) =>
+        new(path, what, Found: inner.Message.TrimEnd('.'));
+
+    /// <summary>Text from an untrusted file, made fit for one line of a message.</summary>
+    public static string Quote(string text)
+    {
+        var shown = text.Length <= LongestQuote ? text : text[..LongestQuote] + "...";
+        return "'" + string.Create(shown.Length, shown, static (target, source) =>
+        {
+            for (var i = 0; i < source.Length; i++)
+            {
+                target[i] = char.IsControl(source[i]) || char.IsSurrogate(source[i]) ? '\uFFFD' : source[i];
+            }
+        }) + "'";
+    }
+}

@@ -1,0 +1,37 @@
+namespace Guanxi.Transformers.Checkpoints;
+
+/// <summary>Names of unfinished files and folders, and what is done with them when the work fails.</summary>
+internal static class Partial
+{
+    private const string Suffix = ".partial";
+
+    /// <summary>Matches every unfinished file and folder, and nothing else.</summary>
+    public const string Pattern = ".*" + Suffix;
+
+    /// <summary>A free name in the folder of <paramref name="fullPath"/>, because a rename must not cross devices.</summary>
+    public static string NameBeside(string fullPath) =>
+        Path.Combine(Path.GetDirectoryName(fullPath)!, $".{Path.GetFileName(fullPath)}.{Guid.NewGuid():N}{Suffix}");
+
+    /// <summary>Removes what was left half done; a failure to remove it is reported beside the first error.</summary>
+    /// <param name="path">The file or folder that was to be written.</param>
+    /// <param name="error">What stopped the work.</param>
+    /// <param name="cleanUp">Removes the half-done work.</param>
+    /// <returns>A new exception to throw, or null: rethrow <paramref name="error"/> as it is.</returns>
+    public static CheckpointException? Abandon(string path, Exception error, Action cleanUp)
+    {
+        try
+        {
+            cleanUp();
+            return FileErrors.Is(error) ? FileErrors.Wrap(path, "cannot be written", error) : null;
+        }
+        catch (Exception leftover) when (FileErrors.Is(leftover))
+        {
+            return new CheckpointException(
+                [
+                    FileErrors.Describe(path, "cannot be written", error),
+                    FileErrors.Describe(path, "its unfinished copy cannot be removed", leftover),
+                ],
+                error);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+using Guanxi.Torch;
+
+namespace Guanxi.Transformers.Checkpoints;
+
+/// <summary>Where one tensor lies in a checkpoint file.</summary>
+/// <param name="Name">Name in the checkpoint.</param>
+/// <param name="DType">Element type as stored.</param>
+/// <param name="Shape">Size of each dimension, row-major; empty for a scalar.</param>
+/// <param name="Offset">Bytes from the beginning of the file to the first element.</param>
+/// <param name="ByteLength">Bytes of all elements.</param>
+public sealed record TensorEntry(string Name, DType DType, long[] Shape, long Offset, long ByteLength)
+{
+    /// <summary>Number of elements.</summary>
+    public long ElementCount => ByteLength / DType.SizeInBytes();
+
+    /// <summary>Whether the elements may be used where they lie; the reference library aligns them, other writers need not.</summary>
+    public bool IsAligned => Offset % DType.SizeInBytes() == 0;
+}

@@ -1,0 +1,82 @@
+using Guanxi.Torch;
+
+namespace Guanxi.Transformers.Models;
+
+/// <summary>Rows of tokens for one forward pass.</summary>
+public sealed record TokenBatch
+{
+    /// <summary>Makes a batch.</summary>
+    /// <param name="tokens">Ids of all rows end to end.</param>
+    /// <param name="layout">Where the rows begin.</param>
+    /// <exception cref="ArgumentException">The two do not fit.</exception>
+    public TokenBatch(long[] tokens, SequenceLayout layout)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        ArgumentNullException.ThrowIfNull(layout);
+        if (tokens.Length != layout.TokenCount)
+        {
+            throw new ArgumentException($"{tokens.Length} tokens for rows of {layout.TokenCount}", nameof(tokens));
+        }
+
+        Tokens = tokens;
+        Layout = layout;
+    }
+
+    /// <summary>Ids of all rows end to end.</summary>
+    public long[] Tokens { get; }
+
+    /// <summary>Where the rows begin.</summary>
+    public SequenceLayout Layout { get; }
+
+    /// <summary>Indices of the tokens whose output is wanted, ascending; null for all.</summary>
+    /// <value>Null.</value>
+    public int[]? OutputRows { get; init; }
+
+    /// <summary>Keys and values that every row attends to first; null for none.</summary>
+    /// <value>Null.</value>
+    public KeyValueCache? Cache { get; init; }
+
+    /// <summary>Whether the pass adds its tokens to <see cref="Cache"/>; they must then be one row.</summary>
+    /// <value>False.</value>
+    public bool AppendToCache { get; init; }
+
+    /// <summary>A batch of plain rows.</summary>
+    /// <param name="rows">Ids of every row.</param>
+    /// <returns>The batch.</returns>
+    public static TokenBatch Of(IReadOnlyList<int[]> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        var tokens = new long[rows.Sum(row => row.Length)];
+        var lengths = new int[rows.Count];
+        var at = 0;
+        for (var i = 0; i < rows.Count; i++)
+        {
+            lengths[i] = rows[i].Length;
+            foreach (var id in rows[i])
+            {
+                tokens[at++] = id;
+            }
+        }
+
+        return new TokenBatch(tokens, SequenceLayout.Rows(lengths, 0));
+    }
+
+    internal void Check(DecoderConfig config)
+    {
+        foreach (var id in Tokens)
+        {
+            if (id < 0 || id >= config.VocabularySize)
+            {
+                throw new ArgumentException($"token id {id} is outside the model's vocabulary of {config.VocabularySize}");
+            }
+        }
+
+        foreach (var position in Layout.Positions)
+        {
+            if (position >= config.MaxPositions)
+            {
+                throw new ArgumentException($"a row reaches position {position}; the model was made for {config.MaxPositions}");
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+using Guanxi.Torch;
+
+namespace Guanxi.Transformers.Nn;
+
+/// <summary>What a forward pass needs to know beside its input.</summary>
+/// <param name="ComputeType">Type of the activations and of the matrix products.</param>
+/// <param name="Dropout">Where the dropout masks come from; null switches dropout off (evaluation).</param>
+public sealed record ForwardContext(DType ComputeType, DropoutKey? Dropout)
+{
+    /// <summary>Evaluation in fp32.</summary>
+    public static ForwardContext Evaluate32 { get; } = new(DType.Float32, null);
+
+    /// <summary>Whether the pass belongs to training.</summary>
+    public bool IsTraining => Dropout is not null;
+}

@@ -1,0 +1,76 @@
+using Guanxi.Torch;
+using Guanxi.Transformers.Peft;
+
+namespace Guanxi.Transformers.Nn;
+
+/// <summary>
+/// Product with a weight that does not train, and its adapter, with one hand-written gradient: the weight's own gradient is never
+/// formed, and a weight that is stored in another form is brought to the compute type once a pass and dropped.
+/// </summary>
+internal static class FrozenLinear
+{
+    public static Tensor Apply(Tensor x, Linear layer, ForwardContext context)
+    {
+        using var scope = TensorScope.Enter();
+        var adapter = layer.Adapter;
+        var pass = adapter is null ? null : new AdapterPass(adapter, context);
+        Tensor output;
+        Tensor? low = null; // [N, r]
+        using (Autograd.NoGrad())
+        {
+            var transposed = layer.Weight.Materialize(context.ComputeType).Transpose(0, 1);
+            output = layer.Bias is null
+                ? x.MatrixProduct(transposed)
+                : layer.Bias.Value.To(context.ComputeType).AddMatrixProduct(x, transposed, 1);
+            if (pass is not null)
+            {
+                low = pass.Dropout(x).MatrixProduct(pass.Down.Transpose(0, 1));
+                output = output.AddMatrixProductInPlace(low, pass.Up.Transpose(0, 1), adapter!.Scale);
+            }
+        }
+
+        return scope.Keep(Autograd.Record(
+            output, [x, adapter?.Down.Value, adapter?.Up.Value], [x, low], (gradient, saved) => Backward(gradient, saved, layer, pass)));
+    }
+
+    private static Tensor?[] Backward(Tensor gradient, Tensor[] saved, Linear layer, AdapterPass? pass)
+    {
+        gradient = gradient.Contiguous();
+        var x = saved[0];
+        var dx = x.RequiresGrad ? gradient.MatrixProduct(layer.Weight.MaterializeForBackward(gradient.DType)) : null;
+        if (pass is null)
+        {
+            return [dx, null, null];
+        }
+
+        // Small products first: everything below is of rank r.
+        var dLow = gradient.MatrixProduct(pass.Up).MultiplyInPlace(pass.Scale); // [N, r]
+        var dUp = gradient.Transpose(0, 1).MatrixProduct(saved[1]).MultiplyInPlace(pass.Scale); // [out, r]
+        var dDown = dLow.Transpose(0, 1).MatrixProduct(pass.Dropout(x)); // [r, in]
+        if (dx is not null)
+        {
+            dx = pass.AddInputGradient(dx, dLow);
+        }
+
+        return [dx, dDown.To(DType.Float32), dUp.To(DType.Float32)];
+    }
+
+    /// <summary>An adapter in one forward pass: its matrices in the compute type and its dropout mask.</summary>
+    private sealed class AdapterPass(LoraAdapter adapter, ForwardContext context)
+    {
+        public double Scale => adapter.Scale;
+
+        public Tensor Down => adapter.Down.Value.Detach().To(context.ComputeType);
+
+        public Tensor Up => adapter.Up.Value.Detach().To(context.ComputeType);
+
+        private bool Drops => context.Dropout is not null && adapter.DropoutProbability > 0;
+
+        public Tensor Dropout(Tensor x) =>
+            Drops ? Functional.Dropout(x, adapter.DropoutProbability, context.Dropout!.Value, adapter.Site) : x;
+
+        public Tensor AddInputGradient(Tensor dx, Tensor dLow) => Drops
+            ? dx.AddInPlace(Dropout(dLow.MatrixProduct(Down)), 1)
+            : dx.AddMatrixProductInPlace(dLow, Down, 1);
+    }
+}

@@ -1,0 +1,83 @@
+using Guanxi.Torch;
+using Guanxi.Transformers.Peft;
+
+namespace Guanxi.Transformers.Nn;
+
+/// <summary>y = x W^T + b, with a stored weight of any form and, when one is attached, a low-rank adapter beside it.</summary>
+public sealed class Linear : Module
+{
+    /// <summary>Makes a layer of a weight.</summary>
+    /// <param name="weight">[out, in].</param>
+    /// <param name="bias">[out], or null.</param>
+    public Linear(LinearWeight weight, Parameter? bias)
+    {
+        Weight = weight;
+        Bias = bias;
+        if (weight.Parameter is { } parameter)
+        {
+            Register("weight", parameter);
+        }
+
+        if (bias is not null)
+        {
+            Register("bias", bias);
+        }
+    }
+
+    /// <summary>The matrix.</summary>
+    public LinearWeight Weight { get; private set; }
+
+    /// <summary>The bias, or null.</summary>
+    public Parameter? Bias { get; }
+
+    /// <summary>The adapter, or null.</summary>
+    public LoraAdapter? Adapter { get; private set; }
+
+    /// <summary>Puts an adapter beside the weight.</summary>
+    /// <param name="adapter">The adapter; disposed with this layer.</param>
+    /// <exception cref="InvalidOperationException">There is one already.</exception>
+    public void Attach(LoraAdapter adapter)
+    {
+        if (Adapter is not null)
+        {
+            throw new InvalidOperationException("the layer has an adapter already");
+        }
+
+        Adapter = adapter;
+    }
+
+    /// <summary>Takes the adapter away.</summary>
+    /// <returns>The adapter, now the caller's; null when there was none.</returns>
+    public LoraAdapter? Detach()
+    {
+        var adapter = Adapter;
+        Adapter = null;
+        return adapter;
+    }
+
+    /// <summary>Applies the layer.</summary>
+    /// <param name="x">[N, in], of the compute type.</param>
+    /// <param name="context">Compute type and dropout.</param>
+    /// <returns>[N, out] of the compute type, owned by the current scope.</returns>
+    public Tensor Forward(Tensor x, ForwardContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        if (Weight.Parameter is { IsTrainable: true } trainable)
+        {
+            return Functional.Linear(x, trainable.Value.To(context.ComputeType), Bias?.Value.To(context.ComputeType));
+        }
+
+        return FrozenLinear.Apply(x, this, context);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing)
+        {
+            Weight.Dispose();
+            Adapter?.Dispose();
+        }
+    }
+}

@@ -1,0 +1,203 @@
+using Guanxi.Torch;
+using Guanxi.Transformers.Models;
+using Guanxi.Transformers.Nn;
+
+namespace Guanxi.Transformers.Training;
+
+/// <summary>
+/// The one training loop: full, LoRA and QLoRA differ only in which parameters train. Everything random is a function of the seed
+/// and the step, so a run that was interrupted goes on as if it had not been.
+/// </summary>
+public sealed class Trainer : IDisposable
+{
+    private readonly Decoder _model;
+    private readonly IReadOnlyList<TrainableParameter> _parameters;
+    private readonly IReadOnlyList<TokenSequence> _rows;
+    private readonly TrainingOptions _options;
+    private readonly ITrainingObserver _observer;
+    private readonly AdamW _optimizer;
+    private readonly LearningRateSchedule _schedule;
+    private readonly DType _computeType;
+    private readonly TimeProvider _time;
+
+    /// <summary>Prepares a run.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="parameters">What trains: Float32 masters.</param>
+    /// <param name="rows">The training set.</param>
+    /// <param name="options">How.</param>
+    /// <param name="computeType">Type of activations and products.</param>
+    /// <param name="observer">Sees steps, saves, evaluates.</param>
+    /// <param name="time">The clock.</param>
+    /// <exception cref="OptionsException">The options make no run, or no row has anything to learn.</exception>
+    public Trainer(
+        Decoder model,
+        IReadOnlyList<TrainableParameter> parameters,
+        IReadOnlyList<TokenSequence> rows,
+        TrainingOptions options,
+        DType computeType,
+        ITrainingObserver observer,
+        TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(options);
+        (_model, _parameters, _rows, _options, _computeType, _observer, _time) = (model, parameters, rows, options, computeType, observer, time);
+        Plan = new TrainingPlan(rows.Count, options, worldSize: 1);
+        if (rows.All(row => row.SupervisedCount == 0))
+        {
+            throw new OptionsException(new Problem("training set", "no row has a token to learn", Hint: "Are the answers cut off by max_seq_length, or all labels -100?"));
+        }
+
+        _schedule = new LearningRateSchedule(new LearningRateOptions
+        {
+            BaseRate = options.LearningRate,
+            TotalSteps = Plan.TotalSteps,
+            Kind = options.Scheduler,
+            WarmupSteps = Plan.WarmupSteps,
+        });
+        _optimizer = new AdamW(parameters, options);
+        model.UseCheckpointing = options.GradientCheckpointing;
+    }
+
+    /// <summary>Which rows every step sees.</summary>
+    public TrainingPlan Plan { get; }
+
+    /// <summary>Steps done.</summary>
+    public int Step { get; private set; }
+
+    /// <summary>Runs until the plan is done or a stop is asked for; a step under way is finished first.</summary>
+    /// <param name="stop">Asks for the stop.</param>
+    /// <returns>Whether the plan is done.</returns>
+    /// <exception cref="TrainingDivergedException">Loss or gradient is infinite or not a number; nothing was updated by that step.</exception>
+    public bool Run(CancellationToken stop)
+    {
+        while (Step < Plan.TotalSteps && !stop.IsCancellationRequested)
+        {
+            var done = RunStep();
+            _observer.OnStep(done);
+            var isLast = Step == Plan.TotalSteps;
+            if (_options.EvalSteps > 0 && (Step % _options.EvalSteps == 0 || isLast))
+            {
+                _observer.OnEvaluate(this);
+            }
+
+            if (isLast || (_options.SaveSteps > 0 && Step % _options.SaveSteps == 0) || stop.IsCancellationRequested)
+            {
+                _observer.OnSave(this);
+            }
+        }
+
+        return Step >= Plan.TotalSteps;
+    }
+
+    /// <summary>Mean loss of rows that are not trained on.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <returns>Loss a supervised token.</returns>
+    public double Evaluate(IReadOnlyList<TokenSequence> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        using var mode = Autograd.NoGrad();
+        double sum = 0;
+        long count = 0;
+        foreach (var chunk in rows.Chunk(_options.BatchSize))
+        {
+            using var scope = TensorScope.Enter();
+            var batch = new SupervisedBatch(chunk);
+            if (batch.SupervisedCount > 0)
+            {
+                sum += batch.LossSum(_model, new ForwardContext(_computeType, null), 0).Item();
+                count += batch.SupervisedCount;
+            }
+        }
+
+        return sum / Math.Max(1, count);
+    }
+
+    /// <summary>Everything a later run needs to go on exactly from here, the parameters included.</summary>
+    /// <returns>Names and tensors; they stay the trainer's.</returns>
+    public IEnumerable<(string Name, Tensor Value)> State() =>
+        _parameters.Select(parameter => (parameter.Name, parameter.Parameter.Value)).Concat(_optimizer.State());
+
+    /// <summary>Goes on from a state whose tensors were copied into those of <see cref="State"/>.</summary>
+    /// <param name="step">Steps that were done.</param>
+    public void Resume(int step)
+    {
+        Step = step;
+        _optimizer.Resume(step);
+    }
+
+    /// <summary>Releases the optimizer's memory; the model stays the caller's.</summary>
+    public void Dispose() => _optimizer.Dispose();
+
+    private TrainStep RunStep()
+    {
+        var started = _time.GetTimestamp();
+        var batches = Plan.MicroBatches(Step, rank: 0).Select(rows => new SupervisedBatch([.. rows.Select(row => _rows[row])])).ToArray();
+        var supervised = batches.Sum(batch => (long)batch.SupervisedCount);
+        double loss = 0;
+        for (var i = 0; i < batches.Length; i++)
+        {
+            if (batches[i].SupervisedCount > 0)
+            {
+                loss += RunMicroBatch(batches[i], i, supervised);
+            }
+        }
+
+        var norm = _optimizer.GradientNorm();
+        if (!double.IsFinite(loss) || !double.IsFinite(norm))
+        {
+            _optimizer.ClearGradients();
+            throw new TrainingDivergedException(Step + 1, loss, norm);
+        }
+
+        var rate = _schedule.RateOf(Step + 1);
+        var scale = _options.MaxGradNorm > 0 ? Math.Min(1, _options.MaxGradNorm / (norm + ClipEpsilon)) : 1;
+        _optimizer.Step(rate, scale);
+        _optimizer.ClearGradients();
+        Step++;
+
+        var seconds = _time.GetElapsedTime(started).TotalSeconds;
+        var tokens = batches.Sum(batch => (long)batch.TokenCount);
+        var examples = batches.Length == 0 ? 0 : Plan.MicroBatches(Step - 1, rank: 0).Sum(rows => rows.Length);
+        return new TrainStep(Step, Plan.EpochAfter(Step), loss, rate, norm, tokens, examples, seconds, tokens / seconds, Environment.WorkingSet);
+    }
+
+    /// <summary>As torch.nn.utils.clip_grad_norm_ adds it.</summary>
+    private const double ClipEpsilon = 1e-6;
+
+    private double RunMicroBatch(SupervisedBatch batch, int index, long supervised)
+    {
+        using var scope = TensorScope.Enter();
+        var context = new ForwardContext(_computeType, new DropoutKey((ulong)_options.Seed, Step, index));
+        var loss = batch.LossSum(_model, context, _options.LabelSmoothing) / supervised;
+        loss.Backward();
+        return loss.Item();
+    }
+}
+
+/// <summary>What happens beside the training loop: logs, checkpoints, evaluations.</summary>
+public interface ITrainingObserver
+{
+    /// <summary>A step was done.</summary>
+    /// <param name="step">Its figures.</param>
+    void OnStep(TrainStep step);
+
+    /// <summary>The state should be saved.</summary>
+    /// <param name="trainer">The trainer between two steps.</param>
+    void OnSave(Trainer trainer);
+
+    /// <summary>The model should be evaluated.</summary>
+    /// <param name="trainer">The trainer between two steps.</param>
+    void OnEvaluate(Trainer trainer);
+}
+
+/// <summary>Loss or gradient became infinite or not a number. The parameters are those of the last good step.</summary>
+public sealed class TrainingDivergedException : Exception
+{
+    internal TrainingDivergedException(int step, double loss, double gradientNorm)
+        : base($"step {step}: loss {loss}, gradient norm {gradientNorm}: training has diverged. Resume from the last checkpoint with a lower learning_rate, a longer warm-up or fp32.")
+        => Step = step;
+
+    /// <summary>The step that failed, from 1.</summary>
+    public int Step { get; }
+}

@@ -1,0 +1,91 @@
+namespace Guanxi.Transformers.Training;
+
+/// <summary>How a model is trained. Defaults are those of Hugging Face's TrainingArguments where it has the key.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>Passes over the rows.</summary>
+    /// <value>3.</value>
+    public double Epochs { get; init; } = 3;
+
+    /// <summary>Optimizer steps, instead of epochs when positive.</summary>
+    /// <value>-1.</value>
+    public int MaxSteps { get; init; } = -1;
+
+    /// <summary>Rows of a micro-batch.</summary>
+    /// <value>8.</value>
+    public int BatchSize { get; init; } = 8;
+
+    /// <summary>Micro-batches of an optimizer step.</summary>
+    /// <value>1.</value>
+    public int Accumulation { get; init; } = 1;
+
+    /// <summary>Highest learning rate.</summary>
+    /// <value>5e-5.</value>
+    public double LearningRate { get; init; } = 5e-5;
+
+    /// <summary>Shape of the learning rate over the run.</summary>
+    /// <value><see cref="LearningRateKind.Linear"/>.</value>
+    public LearningRateKind Scheduler { get; init; } = LearningRateKind.Linear;
+
+    /// <summary>Steps over which the rate rises from zero.</summary>
+    /// <value>0.</value>
+    public int WarmupSteps { get; init; }
+
+    /// <summary>Share of the steps over which the rate rises, when <see cref="WarmupSteps"/> is 0.</summary>
+    /// <value>0.</value>
+    public double WarmupRatio { get; init; }
+
+    /// <summary>Decoupled weight decay of matrices; norms and biases have none.</summary>
+    /// <value>0.</value>
+    public double WeightDecay { get; init; }
+
+    /// <summary>First moment's decay.</summary>
+    /// <value>0.9.</value>
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>Second moment's decay.</summary>
+    /// <value>0.999.</value>
+    public double Beta2 { get; init; } = 0.999;
+
+    /// <summary>Added to the root of the second moment.</summary>
+    /// <value>1e-8.</value>
+    public double Epsilon { get; init; } = 1e-8;
+
+    /// <summary>Norm that gradients are clipped to; 0 for no clipping.</summary>
+    /// <value>1.</value>
+    public double MaxGradNorm { get; init; } = 1;
+
+    /// <summary>Share of the target spread over all tokens.</summary>
+    /// <value>0.</value>
+    public double LabelSmoothing { get; init; }
+
+    /// <summary>Seed of row order, adapters and dropout.</summary>
+    /// <value>42.</value>
+    public int Seed { get; init; } = 42;
+
+    /// <summary>In what order rows are visited.</summary>
+    /// <value><see cref="RowSampling.Random"/>.</value>
+    public RowSampling Sampling { get; init; } = RowSampling.Random;
+
+    /// <summary>Whether layers are computed again in the backward pass.</summary>
+    /// <value>False.</value>
+    public bool GradientCheckpointing { get; init; }
+
+    /// <summary>Steps between checkpoints; 0 for none but at the end of the run.</summary>
+    /// <value>0.</value>
+    public int SaveSteps { get; init; }
+
+    /// <summary>Steps between evaluations; 0 for none.</summary>
+    /// <value>0.</value>
+    public int EvalSteps { get; init; }
+}
+
+/// <summary>In what order rows are visited.</summary>
+public enum RowSampling
+{
+    /// <summary>A new permutation every epoch, that of torch's generator.</summary>
+    Random,
+
+    /// <summary>As they stand.</summary>
+    Sequential,
+}

@@ -1,0 +1,113 @@
+using Guanxi.TestKit;
+using Xunit;
+
+namespace Guanxi.Torch.Tests;
+
+public sealed class AutogradTests
+{
+    [Fact]
+    public void Gradients_flow_through_boxed_operators()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        var x = Leaf(1, 2, 3);
+
+        (x * x).Sum().Backward();
+
+        Assert.Equal([2f, 4f, 6f], x.Grad!.ToArray<float>());
+    }
+
+    [Fact]
+    public void A_recorded_function_runs_its_own_backward_inside_a_graph()
+    {
+        using var leaks = new LeakCheck();
+        using (var scope = TensorScope.Enter())
+        {
+            var x = Leaf(1, 2, 3);
+            var y = CubeOf(x + 1) * 2;
+
+            y.Sum().Backward();
+
+            Assert.Equal([24f, 54f, 96f], x.Grad!.ToArray<float>());
+        }
+    }
+
+    [Fact]
+    public void A_graph_that_is_dropped_without_a_backward_pass_frees_what_it_saved()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        _ = CubeOf(Leaf(1, 2, 3));
+    }
+
+    [Fact]
+    public void An_exception_in_a_backward_callback_arrives_as_a_torch_exception()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        var x = Leaf(1);
+        var y = Autograd.Record(x.Detach() * 2, [x], [], (_, _) => throw new InvalidOperationException("the reason"));
+
+        var error = Assert.Throws<TorchException>(() => y.Sum().Backward());
+
+        Assert.Contains("the reason", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Nothing_is_recorded_without_grad()
+    {
+        using var scope = TensorScope.Enter();
+        var x = Leaf(1);
+        using (Autograd.NoGrad())
+        {
+            Assert.False(CubeOf(x).RequiresGrad);
+        }
+
+        Assert.True(CubeOf(x).RequiresGrad);
+    }
+
+    [Fact]
+    public void A_backward_callback_may_run_a_backward_pass_of_its_own()
+    {
+        // What gradient checkpointing does: the forward is run again inside the backward.
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        var x = Leaf(1, 2, 3);
+        Tensor value;
+        using (Autograd.NoGrad())
+        {
+            value = x * x * x;
+        }
+
+        var y = Autograd.Record(value, [x], [x], (gradient, saved) =>
+        {
+            using var mode = Autograd.WithGrad();
+            var again = saved[0].Detach();
+            again.RequiresGrad = true;
+            Autograd.Backward([again * again * again], [gradient]);
+            return [again.Grad];
+        });
+
+        y.Sum().Backward();
+
+        Assert.Equal([3f, 12f, 27f], x.Grad!.ToArray<float>());
+    }
+
+    private static Tensor Leaf(params float[] values)
+    {
+        var tensor = Tensor.From<float>(values, values.Length);
+        tensor.RequiresGrad = true;
+        return tensor;
+    }
+
+    private static Tensor CubeOf(Tensor x)
+    {
+        Tensor value;
+        using (Autograd.NoGrad())
+        {
+            value = x * x * x;
+        }
+
+        return Autograd.Record(value, [x], [x], (gradient, saved) => [gradient * saved[0] * saved[0] * 3]);
+    }
+}

@@ -1,0 +1,144 @@
+using Guanxi.TestKit;
+using Xunit;
+
+namespace Guanxi.Torch.Tests;
+
+public sealed class TensorTests
+{
+    [Fact]
+    public void An_operator_is_called_by_its_name()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        var left = Tensor.From<float>([1, 2, 3, 4, 5, 6], 2, 3);
+        var right = Tensor.From<float>([1, 0, 0, 1, 1, 1], 3, 2);
+
+        var product = left.MatMul(right);
+
+        Assert.Equal([2L, 2L], product.Shape.ToArray());
+        Assert.Equal([4f, 5f, 10f, 11f], product.ToArray<float>());
+    }
+
+    [Fact]
+    public void A_refused_operator_names_itself_and_the_reason()
+    {
+        using var scope = TensorScope.Enter();
+        var left = Tensor.Zeros([2, 3], DType.Float32, Device.Cpu);
+
+        var error = Assert.Throws<TorchException>(() => left.MatMul(left));
+
+        Assert.Equal("aten::matmul", error.Operation);
+        Assert.Contains("aten::matmul", error.Message, StringComparison.Ordinal);
+        Assert.Contains("shape", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_missing_operator_is_named()
+    {
+        var error = Assert.Throws<TorchException>(() => new Operator("aten::no_such_operator", "x").Invoke());
+        Assert.Contains("aten::no_such_operator.x", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_allocation_that_cannot_be_met_is_told_as_such()
+    {
+        var error = Assert.Throws<TorchException>(() => Tensor.Empty([1L << 46], DType.Float32, Device.Cpu));
+        Assert.True(error.IsOutOfMemory, error.Message);
+    }
+
+    [Fact]
+    public void A_scope_disposes_what_was_not_kept()
+    {
+        using var leaks = new LeakCheck();
+        Tensor kept;
+        using (var outer = TensorScope.Enter())
+        {
+            Tensor inner;
+            using (var scope = TensorScope.Enter())
+            {
+                var dropped = Tensor.Zeros([4], DType.Float32, Device.Cpu);
+                inner = scope.Keep(dropped + 1);
+                Assert.Equal(2, TensorStatistics.LiveTensors);
+            }
+
+            Assert.Equal(1, TensorStatistics.LiveTensors);
+            kept = outer.Keep(inner + 1);
+        }
+
+        Assert.Equal([2f, 2f, 2f, 2f], kept.ToArray<float>());
+        kept.Dispose();
+    }
+
+    [Fact]
+    public void Views_count_no_bytes_of_their_own()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        var before = TensorStatistics.LiveBytes;
+        var whole = Tensor.Zeros([8, 16], DType.Float32, Device.Cpu);
+        _ = whole.Narrow(0, 2, 3);
+
+        Assert.Equal(8 * 16 * 4, TensorStatistics.LiveBytes - before);
+    }
+
+    [Fact]
+    public void A_tensor_nobody_disposed_is_freed_by_the_collector()
+    {
+        using var leaks = new LeakCheck();
+        Drop();
+
+        static void Drop() => _ = Tensor.Zeros([1024], DType.Float32, Device.Cpu);
+    }
+
+    [Fact]
+    public void Strided_memory_is_not_handed_out_as_a_span()
+    {
+        using var scope = TensorScope.Enter();
+        var transposed = Tensor.Zeros([2, 3], DType.Float32, Device.Cpu).Transpose(0, 1);
+        Assert.Throws<InvalidOperationException>(() => transposed.AsSpan<float>().Length);
+        Assert.Throws<InvalidOperationException>(() => Tensor.Zeros([2], DType.Float32, Device.Cpu).AsSpan<byte>().Length);
+    }
+
+    [Theory]
+    [InlineData("cpu", true, "cpu")]
+    [InlineData("cuda", true, "cuda:0")]
+    [InlineData("cuda:3", true, "cuda:3")]
+    [InlineData("cuda:x", false, "cpu")]
+    [InlineData("gpu", false, "cpu")]
+    public void Device_names_are_read(string text, bool known, string name)
+    {
+        Assert.Equal(known, Device.TryParse(text, out var device));
+        Assert.Equal(name, device.ToString());
+    }
+
+    [Fact]
+    public void The_random_state_can_be_put_back()
+    {
+        using var scope = TensorScope.Enter();
+        TorchRuntime.Seed(7);
+        var state = TorchRuntime.GetRandomState(Device.Cpu);
+        var first = Tensor.Empty([5], DType.Float32, Device.Cpu).UniformInPlace(0, 1).ToArray<float>();
+        TorchRuntime.SetRandomState(Device.Cpu, state);
+        Assert.Equal(first, Tensor.Empty([5], DType.Float32, Device.Cpu).UniformInPlace(0, 1).ToArray<float>());
+    }
+
+    [Fact]
+    public void Mapped_memory_becomes_a_tensor_without_a_copy()
+    {
+        using var leaks = new LeakCheck();
+        var path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(path, [9, 9, 9, 9, 0, 0, 128, 63, 0, 0, 0, 64]);
+            using var file = System.IO.MemoryMappedFiles.MemoryMappedFile.CreateFromFile(path, FileMode.Open);
+            using var view = file.CreateViewAccessor();
+            using var scope = TensorScope.Enter();
+            var tensor = Tensor.FromMemory(view.SafeMemoryMappedViewHandle, 4, DType.Float32, 2);
+            Assert.Equal([1f, 2f], tensor.ToArray<float>());
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+using Guanxi.TestKit;
+using Guanxi.Torch;
+using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Models;
+using Guanxi.Transformers.Nn;
+using Xunit;
+
+namespace Guanxi.Transformers.Tests.Models;
+
+/// <summary>The decoder against transformers' fp32 forward and backward, on the positions that are not padding.</summary>
+public sealed class DecoderParityTests
+{
+    // Two correct fp32 forms of the reference differ by 6e-6 (golden/models README); gradients sum over 80 tokens more.
+    private const double Tolerance = 1e-4;
+
+    [GoldenTheory("golden/models/llama")]
+    [InlineData("llama")]
+    [InlineData("baichuan-7b")]
+    public void Hidden_states_and_logits_equal_the_reference(string family)
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        using var mode = Autograd.NoGrad();
+        using var golden = new GoldenFile($"models/{family}/expected.safetensors");
+        using var model = Load(family);
+        var (rows, indices) = Rows(golden, string.Empty);
+        var seen = new List<Tensor>();
+
+        var last = model.HiddenStates(TokenBatch.Of(rows), ForwardContext.Evaluate32, x => seen.Add(TensorScope.Detach(x.Alias())));
+        var normed = model.Forward(TokenBatch.Of(rows), ForwardContext.Evaluate32);
+
+        Assert.Equal(model.Config.LayerCount + 1, seen.Count);
+        for (var i = 0; i < seen.Count; i++)
+        {
+            Close.Assert(Packed(golden[$"hidden.{i}"], indices), seen[i], Tolerance, $"hidden.{i}");
+            seen[i].Dispose();
+        }
+
+        Close.Assert(last, Packed(golden[$"hidden.{seen.Count - 1}"], indices), Tolerance, "last layer");
+
+        Close.Assert(Packed(golden["norm"], indices), normed, Tolerance, "norm");
+        Close.Assert(Packed(golden["logits"], indices), model.Logits(normed, ForwardContext.Evaluate32), Tolerance, "logits");
+    }
+
+    [GoldenTheory("golden/models/llama")]
+    [InlineData("llama", false)]
+    [InlineData("llama", true)]
+    [InlineData("baichuan-7b", false)]
+    public void Loss_and_all_gradients_equal_the_reference(string family, bool checkpointing)
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        using var golden = new GoldenFile($"models/{family}/expected.safetensors");
+        using var gradients = new GoldenFile($"models/{family}/grads.safetensors");
+        using var model = Load(family);
+        model.UseCheckpointing = checkpointing;
+        foreach (var (_, parameter) in model.NamedParameters())
+        {
+            parameter.IsTrainable = true;
+        }
+
+        var (rows, _) = Rows(golden, string.Empty);
+        var labels = golden["labels"].ToArray<long>();
+        var width = (int)golden["labels"].Size(1);
+        var (outputRows, targets) = Supervised(rows, labels, width);
+        var context = new ForwardContext(DType.Float32, new DropoutKey(0, 0, 0));
+
+        var hidden = model.Forward(TokenBatch.Of(rows) with { OutputRows = outputRows }, context);
+        var loss = Functional.CrossEntropySum(model.Logits(hidden, context), Tensor.From<long>(targets, targets.Length), 0) / targets.Length;
+        loss.Backward();
+
+        Assert.Equal(golden["loss"].Item(), loss.Item(), 5);
+        Assert.Equal(gradients.Names.Order(), model.NamedParameters().Select(pair => pair.Name).Order());
+        foreach (var (name, parameter) in model.NamedParameters())
+        {
+            Close.Assert(gradients[name], parameter.Value.Grad!, Tolerance, name);
+        }
+    }
+
+    [GoldenTheory("golden/models/llama")]
+    [InlineData("llama")]
+    [InlineData("baichuan-7b")]
+    public void A_left_padded_batch_gives_the_reference_logits_too(string family)
+    {
+        using var scope = TensorScope.Enter();
+        using var mode = Autograd.NoGrad();
+        using var golden = new GoldenFile($"models/{family}/expected.safetensors");
+        using var model = Load(family);
+        var (rows, _) = Rows(golden, "left.");
+        var ends = new int[rows.Count];
+        for (var i = 0; i < ends.Length; i++)
+        {
+            ends[i] = (i == 0 ? -1 : ends[i - 1]) + rows[i].Length;
+        }
+
+        var hidden = model.Forward(TokenBatch.Of(rows) with { OutputRows = ends }, ForwardContext.Evaluate32);
+
+        Close.Assert(golden["left.last_logits"], model.Logits(hidden, ForwardContext.Evaluate32), Tolerance, "left.last_logits");
+    }
+
+    private static Decoder Load(string family)
+    {
+        var folder = Golden.Locate($"models/{family}/hf");
+        using var reader = CheckpointReader.Open(folder);
+        var weights = new CheckpointWeights(reader, new WeightLoading { StorageType = DType.Float32 });
+        var model = new Decoder(DecoderConfig.Read(folder), weights);
+        weights.Finish(name => name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal));
+        return model;
+    }
+
+    /// <summary>Rows without padding, and the places of their tokens in the padded batch.</summary>
+    private static (List<int[]> Rows, long[] Indices) Rows(GoldenFile golden, string prefix)
+    {
+        var ids = golden[$"{prefix}input_ids"].ToArray<long>();
+        var mask = golden[$"{prefix}attention_mask"].ToArray<long>();
+        var width = (int)golden[$"{prefix}input_ids"].Size(1);
+        var rows = new List<int[]>();
+        for (var start = 0; start < ids.Length; start += width)
+        {
+            rows.Add([.. Enumerable.Range(start, width).Where(i => mask[i] == 1).Select(i => (int)ids[i])]);
+        }
+
+        return (rows, [.. Enumerable.Range(0, ids.Length).Where(i => mask[i] == 1).Select(i => (long)i)]);
+    }
+
+    private static Tensor Packed(Tensor padded, long[] indices) =>
+        padded.View(-1, padded.Size(-1)).IndexSelect(0, Tensor.From<long>(indices, indices.Length));
+
+    private static (int[] Rows, long[] Targets) Supervised(List<int[]> rows, long[] labels, int width)
+    {
+        var (places, targets, start) = (new List<int>(), new List<long>(), 0);
+        for (var row = 0; row < rows.Count; row++)
+        {
+            for (var i = 0; i + 1 < rows[row].Length; i++)
+            {
+                if (labels[(row * width) + i + 1] != -100)
+                {
+                    places.Add(start + i);
+                    targets.Add(labels[(row * width) + i + 1]);
+                }
+            }
+
+            start += rows[row].Length;
+        }
+
+        return ([.. places], [.. targets]);
+    }
+}

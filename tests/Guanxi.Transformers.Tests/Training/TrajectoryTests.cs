@@ -1,0 +1,59 @@
+using System.Text.Json;
+using Guanxi.TestKit;
+using Guanxi.Torch;
+using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Models;
+using Guanxi.Transformers.Training;
+using Xunit;
+
+namespace Guanxi.Transformers.Tests.Training;
+
+/// <summary>Runs of our trainer against runs of Hugging Face's, step by step and weight by weight.</summary>
+public sealed class TrajectoryTests
+{
+    [GoldenTheory("golden/training")]
+    [InlineData("full_adamw_constant_warmup")]
+    public void A_run_is_the_reference_step_by_step(string name)
+    {
+        using var leaks = new LeakCheck();
+        var golden = Golden.Json($"training/{name}/case.json");
+        using var run = TrainingRun.Start(golden);
+
+        Assert.True(run.Trainer.Run(CancellationToken.None));
+
+        var tolerance = golden.GetProperty("tolerance");
+        var steps = golden.GetProperty("steps").EnumerateArray().ToArray();
+        Assert.Equal(steps.Length, run.Steps.Count);
+        for (var i = 0; i < steps.Length; i++)
+        {
+            Assert.Equal(steps[i].GetProperty("learning_rate").GetDouble(), run.Steps[i].LearningRate, tolerance.GetProperty("learning_rate").GetDouble());
+            Assert.Equal(steps[i].GetProperty("loss_token_normalised").GetDouble(), run.Steps[i].Loss, tolerance.GetProperty("loss").GetDouble());
+            var norm = steps[i].GetProperty("grad_norm_before_clipping").GetDouble();
+            Assert.Equal(norm, run.Steps[i].GradNorm, norm * tolerance.GetProperty("grad_norm_relative").GetDouble());
+        }
+
+        using var final = new GoldenFile($"training/{name}/final.safetensors");
+        AssertWeights(final, run.Trainer.State().Where(item => final.Names.Contains(item.Name)), tolerance.GetProperty("weights"));
+    }
+
+    /// <summary>AdamW divides by the root of the second moment: an entry without a real gradient moves by rounding alone, hence three bounds.</summary>
+    private static void AssertWeights(GoldenFile expected, IEnumerable<(string Name, Tensor Value)> actual, JsonElement tolerance)
+    {
+        using var scope = TensorScope.Enter();
+        var differences = new List<double>();
+        var seen = 0;
+        foreach (var (name, value) in actual)
+        {
+            var difference = (expected[name].To(DType.Float32) + (-value.Detach())).Abs().ToArray<float>();
+            differences.AddRange(difference.Select(number => (double)number));
+            seen++;
+        }
+
+        Assert.Equal(expected.Names.Count(), seen);
+        differences.Sort();
+        Assert.True(differences[^1] <= tolerance.GetProperty("maximum").GetDouble(), $"maximum {differences[^1]}");
+        Assert.True(differences[differences.Count / 2] <= tolerance.GetProperty("median").GetDouble(), $"median {differences[differences.Count / 2]}");
+        var p999 = differences[(int)(differences.Count * 0.999)];
+        Assert.True(p999 <= tolerance.GetProperty("p99.9").GetDouble(), $"p99.9 {p999}");
+    }
+}
