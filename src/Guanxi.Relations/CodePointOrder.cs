@@ -1,7 +1,9 @@
 namespace Guanxi.Relations;
 
 /// <summary>Orders texts by code point, as Python does.</summary>
-/// <remarks>Ordinal comparison goes by UTF-16 unit, so it puts U+E000..U+FFFF after everything beyond the BMP; here surrogates come last.</remarks>
+/// <remarks>
+/// Ordinal comparison goes by UTF-16 unit, so it puts U+E000..U+FFFF after everything beyond the BMP; here surrogates come last.
+/// </remarks>
 public static class CodePointOrder
 {
     /// <summary>The comparer.</summary>

@@ -20,4 +20,11 @@ internal static class EditDistance
 
         return row[to.Length];
     }
+
+    /// <summary>The known word that is the fewest edits away, when those are at most half of its letters.</summary>
+    public static string? Nearest(string word, IEnumerable<string> known)
+    {
+        var best = known.MinBy(candidate => Between(word, candidate));
+        return best is not null && 2 * Between(word, best) <= Math.Max(word.Length, best.Length) ? best : null;
+    }
 }

@@ -9,7 +9,10 @@ namespace Guanxi.Relations;
 public sealed record MarkedText(string Text, TextSpan Span1, TextSpan Span2);
 
 /// <summary>Reads and writes the inline markers <c>&lt;e1&gt;..&lt;/e1&gt;</c> and <c>&lt;e2&gt;..&lt;/e2&gt;</c>.</summary>
-/// <remarks>One pair may stand inside the other or next to it; a name is its whole text, inner markers taken out. Crossing pairs are a fault.</remarks>
+/// <remarks>
+/// One pair may stand inside the other or next to it; a name is its whole text, inner markers taken out.
+/// Crossing pairs are a fault.
+/// </remarks>
 public static class EntityMarkers
 {
     /// <summary>Whether a text holds any of the four markers.</summary>
@@ -77,13 +80,21 @@ public static class EntityMarkers
     /// <param name="span1">Mention of the first person.</param>
     /// <param name="span2">Mention of the second person; it must not cross the first.</param>
     /// <returns>The marked sentence. Of equal ranges the first person's markers are the outer ones.</returns>
+    /// <exception cref="ArgumentException">The ranges cross.</exception>
     public static string Mark(string text, TextSpan span1, TextSpan span2)
     {
+        if (TextSpan.Cross(span1, span2))
+        {
+            throw new ArgumentException($"{span2} crosses {span1}", nameof(span2));
+        }
+
         var firstIsOuter = span1.Start < span2.Start || (span1.Start == span2.Start && span1.End >= span2.End);
         var (outer, inner, outerName, innerName) = firstIsOuter ? (span1, span2, "e1", "e2") : (span2, span1, "e2", "e1");
-        var marks = outer.End >= inner.End
-            ? new[] { (outer.Start, $"<{outerName}>"), (inner.Start, $"<{innerName}>"), (inner.End, $"</{innerName}>"), (outer.End, $"</{outerName}>") }
-            : [(outer.Start, $"<{outerName}>"), (outer.End, $"</{outerName}>"), (inner.Start, $"<{innerName}>"), (inner.End, $"</{innerName}>")];
+        var (openOuter, closeOuter) = ((outer.Start, $"<{outerName}>"), (outer.End, $"</{outerName}>"));
+        var (openInner, closeInner) = ((inner.Start, $"<{innerName}>"), (inner.End, $"</{innerName}>"));
+        (int, string)[] marks = outer.End >= inner.End
+            ? [openOuter, openInner, closeInner, closeOuter]
+            : [openOuter, closeOuter, openInner, closeInner];
         var result = new StringBuilder(text.Length + 18);
         var last = 0;
         foreach (var (place, marker) in marks)
@@ -150,7 +161,8 @@ public static class EntityMarkers
             if (_start < 0)
             {
                 var otherCase = marked.Contains($"<{name}>", StringComparison.OrdinalIgnoreCase);
-                faults.Add(Fault(1, $"there is no <{name}>", $"<{name}>name</{name}>", otherCase ? "Markers are written in lower case." : null));
+                var hint = otherCase ? "Markers are written in lower case." : null;
+                faults.Add(Fault(1, $"there is no <{name}>", $"<{name}>name</{name}>", hint));
             }
             else if (_end < 0)
             {

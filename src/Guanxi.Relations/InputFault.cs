@@ -4,7 +4,9 @@ namespace Guanxi.Relations;
 
 /// <summary>One thing wrong with a field of a row, before it is known where that row stands.</summary>
 /// <param name="Rule">A name from <see cref="DataRules"/>.</param>
-/// <param name="Field">Name of the field: <c>text</c>, <c>people1</c>, <c>people2</c>, <c>people1_span</c>, <c>people2_span</c> or <c>label</c>.</param>
+/// <param name="Field">
+/// Name of the field: <c>text</c>, <c>people1</c>, <c>people2</c>, <c>people1_span</c>, <c>people2_span</c> or <c>label</c>.
+/// </param>
 /// <param name="Column">UTF-16 unit of the field's text at which the fault begins, from 1.</param>
 /// <param name="What">What is wrong, in one sentence.</param>
 /// <param name="Expected">What would have been right; null when <paramref name="What"/> says it.</param>

@@ -23,7 +23,11 @@ public static class LabelsFile
     }
 
     private static string[][] FromLines(string text) =>
-        [.. text.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0).Select(line => line.Split('=', StringSplitOptions.TrimEntries))];
+    [
+        .. text.Split('\n')
+            .Where(line => !string.IsNullOrWhiteSpace(line))
+            .Select(line => line.Split('=', StringSplitOptions.TrimEntries)),
+    ];
 
     private static string[][] FromJson(string path, string text)
     {
@@ -39,13 +43,16 @@ public static class LabelsFile
 
             var labels = Texts(root.GetProperty("labels"));
             var hasAliases = root.TryGetProperty("aliases", out var aliases);
-            var unknown = hasAliases ? aliases.EnumerateObject().Where(entry => !labels.Contains(entry.Name)).Select(entry => entry.Name).ToArray() : [];
+            var named = hasAliases ? aliases.EnumerateObject().Select(entry => entry.Name) : [];
+            var unknown = named.Except(labels).ToArray();
             if (unknown.Length > 0)
             {
-                throw new OptionsException([.. unknown.Select(name => new Problem($"{path}, aliases", "these belong to no label", "a name from \"labels\"", name))]);
+                throw new OptionsException([.. unknown.Select(name =>
+                    new Problem($"{path}, aliases", "these belong to no label", "a name from \"labels\"", name))]);
             }
 
-            return [.. labels.Select(label => hasAliases && aliases.TryGetProperty(label, out var others) ? [label, .. Texts(others)] : new[] { label })];
+            return [.. labels.Select(label => hasAliases && aliases.TryGetProperty(label, out var others) ? [label, .. Texts(others)]
+                : new[] { label })];
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException or KeyNotFoundException)
         {

@@ -102,6 +102,12 @@ public sealed record RelationInput(
     {
         CheckName(Person1Field, Person1, Span1Field, Span1, faults);
         CheckName(Person2Field, Person2, Span2Field, Span2, faults);
+        if (Span1 is { } span1 && Span2 is { } span2 && TextSpan.Cross(span1, span2))
+        {
+            faults.Add(new InputFault(DataRules.Span, Span2Field, 1, "the spans of the two people cross",
+                "one inside the other, or apart"));
+        }
+
         return new RelationExample(Text!, Person1 ?? "", Person2 ?? "", Span1, Span2, label, place);
     }
 

@@ -2,12 +2,16 @@ using Guanxi.Transformers;
 
 namespace Guanxi.Relations;
 
-/// <summary>The closed list of relations of a task: an order, one canonical spelling each, and other spellings that are read but never scored.</summary>
+/// <summary>
+/// The closed list of relations of a task: an order, one canonical spelling each, and other spellings that are read but never
+/// scored.
+/// </summary>
 public sealed class RelationSchema
 {
     private readonly Dictionary<string, int> _indexBySpelling;
 
-    private RelationSchema(IReadOnlyList<string> labels, IReadOnlyList<IReadOnlyList<string>> aliases, Dictionary<string, int> indexBySpelling)
+    private RelationSchema(
+        IReadOnlyList<string> labels, IReadOnlyList<IReadOnlyList<string>> aliases, Dictionary<string, int> indexBySpelling)
     {
         Labels = labels;
         _indexBySpelling = indexBySpelling;
@@ -57,7 +61,9 @@ public sealed class RelationSchema
         return new RelationSchema(names, aliases, indexBySpelling);
     }
 
-    /// <summary>Makes a schema from the labels that occur in data, sorted by code point so that the order of rows does not matter.</summary>
+    /// <summary>
+    /// Makes a schema from the labels that occur in data, sorted by code point so that the order of rows does not matter.
+    /// </summary>
     /// <param name="occurrences">The label of every row. Spellings of one meaning become one label, spelled as most rows do.</param>
     /// <param name="where">What to call the data in an error.</param>
     /// <returns>The schema.</returns>
@@ -114,11 +120,13 @@ public sealed class RelationSchema
     }
 
     private static void CheckSpelling(
-        string spelling, int index, IReadOnlyList<IReadOnlyList<string>> labels, Dictionary<string, int> known, string where, List<Problem> problems)
+        string spelling, int index, IReadOnlyList<IReadOnlyList<string>> labels, Dictionary<string, int> known, string where,
+        List<Problem> problems)
     {
         if (string.IsNullOrWhiteSpace(spelling) || spelling.Trim().Length != spelling.Length)
         {
-            problems.Add(new Problem($"{where}, label {index + 1}", "a label is empty or has white space around it", null, $"'{spelling}'"));
+            problems.Add(new Problem($"{where}, label {index + 1}", "a label is empty or has white space around it", null,
+                $"'{spelling}'"));
         }
         else if (!known.TryAdd(spelling, index))
         {

@@ -18,6 +18,13 @@ public readonly record struct TextSpan(int Start, int End)
     /// <returns>False for ranges that only touch.</returns>
     public bool Overlaps(TextSpan other) => Start < other.End && other.Start < End;
 
+    /// <summary>Whether two ranges share units and neither contains the other.</summary>
+    /// <param name="first">A range.</param>
+    /// <param name="second">Another range.</param>
+    /// <returns>True when markers around them would cross.</returns>
+    public static bool Cross(TextSpan first, TextSpan second) =>
+        first.Overlaps(second) && !first.Contains(second) && !second.Contains(first);
+
     /// <summary>Whether this is a non-empty range of a text of a given length.</summary>
     /// <param name="textLength">UTF-16 units of the text.</param>
     /// <returns>True when <see cref="Of"/> may be called.</returns>

@@ -21,4 +21,14 @@ public static partial class Functional
         var second = x.Narrow(-1, half, half);
         return Tensor.Cat([(first * cosines) - (second * sines), (second * cosines) + (first * sines)], -1);
     }
+
+    internal static Tensor CrossEntropyComposed(Tensor logits, Tensor targets, double labelSmoothing)
+    {
+        using var scope = TensorScope.Enter();
+        var logProbabilities = logits.To(DType.Float32).LogSoftmax(-1);
+        var target = -logProbabilities.Gather(-1, targets.Unsqueeze(-1)).Sum();
+        return scope.Keep(labelSmoothing == 0
+            ? target
+            : (target * (1 - labelSmoothing)) + (-logProbabilities.Mean(-1, keepDimension: false).Sum() * labelSmoothing));
+    }
 }

@@ -1,3 +1,5 @@
+using Guanxi.Torch.Kernels;
+
 namespace Guanxi.Torch;
 
 /// <content>The layers' public functions.</content>
@@ -9,14 +11,24 @@ public static partial class Functional
     /// <param name="epsilon">Added to the mean square.</param>
     /// <returns>[N, C].</returns>
     /// <remarks>Zhang and Sennrich 2019 (arXiv 1910.07467), rounding as in Hugging Face's LLaMA.</remarks>
-    public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon) => RmsNormComposed(x, weight, epsilon);
+    public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(weight);
+        return x.Device.IsCpu ? RmsNormFused(x, weight, (float)epsilon) : RmsNormComposed(x, weight, epsilon);
+    }
 
     /// <summary>silu(gate) x up.</summary>
     /// <param name="gate">[N, I].</param>
     /// <param name="up">[N, I].</param>
     /// <returns>[N, I].</returns>
     /// <remarks>Shazeer 2020 (arXiv 2002.05202).</remarks>
-    public static Tensor SwiGlu(Tensor gate, Tensor up) => SwiGluComposed(gate, up);
+    public static Tensor SwiGlu(Tensor gate, Tensor up)
+    {
+        ArgumentNullException.ThrowIfNull(gate);
+        ArgumentNullException.ThrowIfNull(up);
+        return gate.Device.IsCpu ? SwiGluFused(gate, up) : SwiGluComposed(gate, up);
+    }
 
     /// <summary>Rotates pairs (i, i + D/2) of every head by an angle that grows with the position.</summary>
     /// <param name="x">[N, H, D].</param>
@@ -27,7 +39,13 @@ public static partial class Functional
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(layout);
+        ArgumentNullException.ThrowIfNull(table);
         using var scope = TensorScope.Enter();
+        if (x.Device.IsCpu)
+        {
+            return scope.Keep(RopeFused(x, layout, table));
+        }
+
         var positions = Tensor.From<long>(layout.Positions.Select(position => (long)position).ToArray(), layout.TokenCount).ToDevice(x.Device);
         return scope.Keep(RopeComposed(x, positions, table));
     }
@@ -38,5 +56,12 @@ public static partial class Functional
     /// <param name="key">Seed, step and micro-batch.</param>
     /// <param name="site">Place in the model.</param>
     /// <returns>The shape of x.</returns>
-    public static Tensor Dropout(Tensor x, double probability, DropoutKey key, int site) => throw new NotSupportedException();
+    public static Tensor Dropout(Tensor x, double probability, DropoutKey key, int site)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        using var scope = TensorScope.Enter();
+        var mask = new DropoutMask(key.Seed, key.Step, key.MicroBatch, site);
+        return scope.Keep(Autograd.Record(
+            DropoutFused(x, probability, mask), [x], [], (gradient, _) => [DropoutFused(gradient, probability, mask)]));
+    }
 }

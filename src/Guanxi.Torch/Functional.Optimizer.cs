@@ -1,3 +1,5 @@
+using Guanxi.Torch.Kernels;
+
 namespace Guanxi.Torch;
 
 /// <content>What an optimizer does to whole tensors.</content>
@@ -10,7 +12,7 @@ public static partial class Functional
     {
         ArgumentNullException.ThrowIfNull(x);
         using var scope = TensorScope.Enter();
-        return (x * x).Sum().Item();
+        return x.Device.IsCpu ? SquaredSumFused(x.Contiguous()) : (x * x).Sum().Item();
     }
 
     /// <summary>One AdamW update in place.</summary>
@@ -25,7 +27,14 @@ public static partial class Functional
         ArgumentNullException.ThrowIfNull(first);
         ArgumentNullException.ThrowIfNull(second);
         ArgumentNullException.ThrowIfNull(settings);
-        AdamWUpdateComposed(parameter, gradient, first, second, settings);
+        if (parameter.Device.IsCpu)
+        {
+            AdamWUpdateFused(parameter, gradient.Contiguous(), first, second, settings);
+        }
+        else
+        {
+            AdamWUpdateComposed(parameter, gradient * settings.GradientScale, first, second, settings);
+        }
     }
 
     internal static void AdamWUpdateComposed(Tensor parameter, Tensor gradient, Tensor first, Tensor second, AdamWSettings settings)
@@ -39,6 +48,17 @@ public static partial class Functional
         var denominator = (second.Sqrt() / Math.Sqrt(secondCorrection)) + settings.Epsilon;
         parameter.AddInPlace(first / denominator, -settings.LearningRate / firstCorrection);
     }
+
+    private static unsafe double SquaredSumFused(Tensor x) => Flat.SquaredSum(x.DType, x.DataPointer(), x.ElementCount);
+
+    private static unsafe void AdamWUpdateFused(Tensor parameter, Tensor gradient, Tensor first, Tensor second, AdamWSettings settings) => AdamW.Run(
+        (float*)parameter.DataPointer(),
+        (float*)gradient.DataPointer(),
+        (float*)first.DataPointer(),
+        (float*)second.DataPointer(),
+        parameter.ElementCount,
+        new AdamWStep(
+            settings.LearningRate, settings.Beta1, settings.Beta2, settings.Epsilon, settings.WeightDecay, settings.Step, (float)settings.GradientScale));
 }
 
 /// <summary>Numbers of one AdamW update.</summary>
@@ -48,4 +68,6 @@ public static partial class Functional
 /// <param name="Epsilon">Added to the root of the second moment.</param>
 /// <param name="WeightDecay">Decoupled decay.</param>
 /// <param name="Step">Number of this update, from 1.</param>
-public sealed record AdamWSettings(double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, int Step);
+/// <param name="GradientScale">Factor on the gradient: the clipping.</param>
+public sealed record AdamWSettings(
+    double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, int Step, double GradientScale);

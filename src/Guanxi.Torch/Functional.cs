@@ -19,7 +19,8 @@ public static partial class Functional
     }
 
     /// <summary>Sum of the cross-entropies of rows of logits.</summary>
-    /// <param name="logits">[M, V]; computed in Float32 whatever its type.</param>
+    /// <param name="logits">[M, V]; computed in Float32 whatever its type. While gradients are recorded on the CPU its memory is given to the
+    /// gradient: do not read it afterwards.</param>
     /// <param name="targets">Int64 [M].</param>
     /// <param name="labelSmoothing">Share of the target spread over all classes, 0 for none.</param>
     /// <returns>Float32 without dimensions: the sum, not the mean.</returns>
@@ -27,10 +28,6 @@ public static partial class Functional
     {
         ArgumentNullException.ThrowIfNull(logits);
         ArgumentNullException.ThrowIfNull(targets);
-        var logProbabilities = logits.To(DType.Float32).LogSoftmax(-1);
-        var target = -logProbabilities.Gather(-1, targets.Unsqueeze(-1)).Sum();
-        return labelSmoothing == 0
-            ? target
-            : (target * (1 - labelSmoothing)) + (-logProbabilities.Mean(-1, keepDimension: false).Sum() * labelSmoothing);
+        return logits.Device.IsCpu ? CrossEntropyFused(logits, targets, labelSmoothing) : CrossEntropyComposed(logits, targets, labelSmoothing);
     }
 }

@@ -30,6 +30,9 @@ public sealed class Nf4Tensor : IDisposable
         }
     }
 
+    /// <summary>The 16 values that a 4-bit code stands for, times the maximum of its block.</summary>
+    public static ReadOnlySpan<float> Table => FourBitCode.Nf4.Values;
+
     /// <summary>Shape of what was quantised.</summary>
     public ReadOnlySpan<long> Shape => _shape;
 

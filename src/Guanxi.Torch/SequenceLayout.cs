@@ -9,7 +9,7 @@ public sealed class SequenceLayout
     private SequenceLayout(int[] rowStarts, int[] positions, int tailLength, int[]? tailParents)
     {
         RowStarts = rowStarts;
-        Positions = positions;
+        PositionArray = positions;
         TailLength = tailLength;
         TailParents = tailParents;
     }
@@ -18,7 +18,9 @@ public sealed class SequenceLayout
     public IReadOnlyList<int> RowStarts { get; }
 
     /// <summary>Position of every token for the rotary embedding, the shared prefix counted.</summary>
-    public IReadOnlyList<int> Positions { get; }
+    public IReadOnlyList<int> Positions => PositionArray;
+
+    internal int[] PositionArray { get; }
 
     /// <summary>Number of rows.</summary>
     public int RowCount => RowStarts.Count - 1;

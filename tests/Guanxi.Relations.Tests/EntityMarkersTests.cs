@@ -46,7 +46,8 @@ public sealed class EntityMarkersTests
 
         EntityMarkers.Parse("<e1></e1>和<E2>乙</E2></e1>", faults);
 
-        Assert.Equal(["</e1> stands a second time", "there is no name between <e1> and </e1>", "there is no <e2>"], faults.Select(f => f.What));
+        Assert.Equal(["</e1> stands a second time", "there is no name between <e1> and </e1>", "there is no <e2>"],
+            faults.Select(f => f.What));
         Assert.Equal("Markers are written in lower case.", faults[2].Hint);
     }
 
@@ -72,7 +73,8 @@ public sealed class EntityMarkersTests
         var good = 0;
         for (var round = 0; round < 20_000; round++)
         {
-            var marked = string.Concat(Enumerable.Range(0, random.Next(12)).Select(_ => parts[random.Next(round % 2 == 0 ? 6 : parts.Length)]));
+            var marked = string.Concat(Enumerable.Range(0, random.Next(12)).Select(_ =>
+                parts[random.Next(round % 2 == 0 ? 6 : parts.Length)]));
             var faults = new List<InputFault>();
             var parsed = EntityMarkers.Parse(marked, faults);
 

@@ -31,7 +31,8 @@ public sealed class PublishedDataTests
     {
         var data = DatasetReader.Read(Golden.TrySharedPath("data/people-relation/train.csv")!, new DatasetReadOptions());
 
-        Assert.Equal((DatasetFormat.RelationTsv, 0, new SourcePlace(data.File, 3106, 3105)), (data.Format, data.Problems.Count, data.Examples[^1].Place));
+        Assert.Equal((DatasetFormat.RelationTsv, 0, new SourcePlace(data.File, 3106, 3105)),
+            (data.Format, data.Problems.Count, data.Examples[^1].Place));
     }
 
     [GoldenFact("data/people-relation")]
@@ -48,7 +49,8 @@ public sealed class PublishedDataTests
         var all = All().ToArray();
 
         Assert.Equal(570, all.Count(row => Mentions.All(row.Text, row.Person1).Count > 1 || Mentions.All(row.Text, row.Person2).Count > 1));
-        Assert.Equal(27, all.Count(row => row.Person1.Contains(row.Person2, StringComparison.Ordinal) || row.Person2.Contains(row.Person1, StringComparison.Ordinal)));
+        Assert.Equal(27, all.Count(row => row.Person1.Contains(row.Person2, StringComparison.Ordinal)
+            || row.Person2.Contains(row.Person1, StringComparison.Ordinal)));
         Assert.Equal(14, all.Count(row => row.Span1!.Value.Overlaps(row.Span2!.Value)));
         Assert.Equal(3507, all.Count(row => row.Span1!.Value.Start <= row.Span2!.Value.Start));
     }

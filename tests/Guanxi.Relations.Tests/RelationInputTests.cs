@@ -60,6 +60,15 @@ public sealed class RelationInputTests
     }
 
     [Fact]
+    public void Crossing_spans_are_a_fault_and_nested_ones_are_not()
+    {
+        Assert.Null(Build(new RelationInput("李德全", "李德", "德全", new TextSpan(0, 2), new TextSpan(1, 3)), out var faults));
+        Assert.Equal("the spans of the two people cross", Assert.Single(faults).What);
+        Assert.NotNull(Build(new RelationInput("李德全", "李德全", "德全", new TextSpan(0, 3), new TextSpan(1, 3)), out _));
+        Assert.Throws<ArgumentException>(() => EntityMarkers.Mark("李德全", new TextSpan(0, 2), new TextSpan(1, 3)));
+    }
+
+    [Fact]
     public void Labels_become_canonical_and_unknown_ones_are_faults()
     {
         var schema = RelationSchema.FromData(["夫妻", "不知道"], "data");

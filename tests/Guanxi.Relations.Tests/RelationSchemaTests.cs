@@ -72,7 +72,8 @@ public sealed class RelationSchemaTests : IDisposable
     [Theory]
     [InlineData("""["spouse", "sibling"]""", "spouse")]
     [InlineData("""{"labels": ["sibling", "spouse"], "aliases": {"spouse": ["married"]}}""", "sibling")]
-    public void A_json_file_gives_order_and_aliases(string json, string first) => Assert.Equal(first, LabelsFile.Read(Write(json)).Labels[0]);
+    public void A_json_file_gives_order_and_aliases(string json, string first) =>
+        Assert.Equal(first, LabelsFile.Read(Write(json)).Labels[0]);
 
     [Theory]
     [InlineData("a\nb\na\n", "a stands twice")]

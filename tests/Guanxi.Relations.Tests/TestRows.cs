@@ -11,8 +11,9 @@ internal static class TestRows
     public static RelationExample Marked(string marked, string? label = null, int row = 1, string file = File)
     {
         var parsed = EntityMarkers.Parse(marked, []) ?? throw new ArgumentException($"'{marked}' is not marked well", nameof(marked));
-        return new RelationExample(parsed.Text, parsed.Span1.Of(parsed.Text), parsed.Span2.Of(parsed.Text), parsed.Span1, parsed.Span2, label,
-            new SourcePlace(file, row + 1, row));
+        var (person1, person2) = (parsed.Span1.Of(parsed.Text), parsed.Span2.Of(parsed.Text));
+        var place = new SourcePlace(file, row + 1, row);
+        return new RelationExample(parsed.Text, person1, person2, parsed.Span1, parsed.Span2, label, place);
     }
 
     public static RelationExample Named(string text, string person1, string person2, string? label = null) =>

@@ -12,8 +12,8 @@ public static class DatasetReader
     /// <param name="options">How to treat bad rows and labels.</param>
     /// <returns>All rows and what they are.</returns>
     /// <exception cref="OptionsException">
-    /// The file cannot be read or is of no known form; or it has no row; or, in strict reading, there are bad rows: each with line and column,
-    /// the first 20 in full.
+    /// The file cannot be read or is of no known form; or it has no row; or, in strict reading, there are bad rows: each with line and
+    /// column, the first 20 in full.
     /// </exception>
     public static Dataset Read(string path, DatasetReadOptions options)
     {

@@ -86,7 +86,9 @@ internal static class DelimitedText
             }
         }
 
-        /// <summary>Takes the cell that begins at a place; returns the place of the delimiter after it, or the line's length + 1 at its end.</summary>
+        /// <summary>
+        /// Takes the cell that begins at a place; returns the place of the delimiter after it, or the line's length + 1 at its end.
+        /// </summary>
         private int TakeCell(string text, int at)
         {
             if (quoted && at < text.Length && text[at] == '"')

@@ -94,7 +94,8 @@ internal static class EncodingGuess
             {
                 at += 2;
             }
-            else if (at + 3 < line.Length && line[at + 1] is >= 0x30 and <= 0x39 && line[at + 2] is > 0x80 and < 0xFF && line[at + 3] is >= 0x30 and <= 0x39)
+            else if (at + 3 < line.Length && line[at + 1] is >= 0x30 and <= 0x39 && line[at + 2] is > 0x80 and < 0xFF
+                && line[at + 3] is >= 0x30 and <= 0x39)
             {
                 at += 4;
             }

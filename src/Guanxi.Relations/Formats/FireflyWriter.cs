@@ -4,7 +4,10 @@ using Guanxi.Transformers;
 namespace Guanxi.Relations.Formats;
 
 /// <summary>Writes relation rows as Firefly's training data.</summary>
-/// <remarks>Source: the row layout of Firefly's SFT data, in Python's JSON spelling, so that files are equal to those made by the published scripts.</remarks>
+/// <remarks>
+/// Source: the row layout of Firefly's SFT data, in Python's JSON spelling, so that files are equal to those made by the published
+/// scripts.
+/// </remarks>
 public static class FireflyWriter
 {
     private const string Category = "relation classification";
@@ -20,7 +23,8 @@ public static class FireflyWriter
         var count = 0;
         foreach (var example in examples)
         {
-            var label = example.Label ?? throw new OptionsException(new Problem($"{example.Place}", "a row without label cannot become training data"));
+            var label = example.Label
+                ?? throw new OptionsException(new Problem($"{example.Place}", "a row without label cannot become training data"));
             writer.Write(Line(++count, template.Render(example), label));
             writer.Write('\n');
         }

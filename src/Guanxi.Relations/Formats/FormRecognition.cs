@@ -83,7 +83,8 @@ internal static class FormRecognition
             var names = document.RootElement.EnumerateObject().Select(member => member.Name).ToHashSet();
             return names.Contains("conversation") ? new RecognisedForm(DatasetFormat.FireflyJsonLines, JsonRows.Firefly, seen)
                 : names.Contains("input_ids") ? new RecognisedForm(DatasetFormat.TokenizedJsonLines, JsonRows.Tokenized, seen)
-                : names.Any(name => ColumnMap.FieldOf(name) == RelationInput.TextField) ? new RecognisedForm(DatasetFormat.RelationJsonLines, JsonRows.Relations, seen)
+                : names.Any(name => ColumnMap.FieldOf(name) == RelationInput.TextField)
+                    ? new RecognisedForm(DatasetFormat.RelationJsonLines, JsonRows.Relations, seen)
                 : null;
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
@@ -103,6 +104,7 @@ internal static class FormRecognition
 
         var hint = first.TrimStart().StartsWith('[') ? "A JSON list is not read; write one object a line." : null;
         var start = first.Length > 80 ? string.Concat(first.AsSpan(0, 80), "...") : first;
-        return [new Problem($"{file}:{seen.First(line => line.Text == first).Number}:1", "the form of the data is not known", KnownForms, start, hint)];
+        var line = seen.First(line => line.Text == first).Number;
+        return [new Problem($"{file}:{line}:1", "the form of the data is not known", KnownForms, start, hint)];
     }
 }

@@ -3,10 +3,13 @@ using System.Text;
 
 namespace Guanxi.Relations.Formats;
 
-/// <summary>Writes one line of JSON in the form of Python's <c>json.dumps(ensure_ascii=False)</c>: <c>", "</c> and <c>": "</c> between, text as it is.</summary>
+/// <summary>
+/// Writes one line of JSON in the form of Python's <c>json.dumps(ensure_ascii=False)</c>: <c>", "</c> and <c>": "</c> between, text
+/// as it is.
+/// </summary>
 /// <remarks>
-/// System.Text.Json has no encoder that leaves every character alone. Deviation from Python: U+0085, U+2028 and U+2029 are escaped, because many
-/// programs take them for the end of the line, and so are lone surrogates, which UTF-8 cannot carry.
+/// System.Text.Json has no encoder that leaves every character alone. Deviation from Python: U+0085, U+2028 and U+2029 are escaped, because
+/// many programs take them for the end of the line, and so are lone surrogates, which UTF-8 cannot carry.
 /// </remarks>
 public sealed class JsonLineWriter
 {

@@ -99,7 +99,8 @@ internal sealed class JsonRow(string line, SourcePlace place, JsonElement root)
     {
         if (!root.TryGetProperty(field, out var value) || value.ValueKind != JsonValueKind.Array)
         {
-            Fault(DataRules.Json, field, $"{field} is not a list of numbers", "[1, 2, ...]", value.ValueKind == JsonValueKind.Undefined ? null : value.GetRawText());
+            var found = value.ValueKind == JsonValueKind.Undefined ? null : value.GetRawText();
+            Fault(DataRules.Json, field, $"{field} is not a list of numbers", "[1, 2, ...]", found);
             return null;
         }
 

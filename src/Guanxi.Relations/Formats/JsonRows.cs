@@ -96,7 +96,8 @@ internal static class JsonRows
         }
         else if (ids.Any(id => id < 0) || labels.Any(label => label < 0 && label != TokenizedExample.Ignored))
         {
-            row.Fault(DataRules.Tokens, Ids, "a token id is negative", $"ids from 0; {TokenizedExample.Ignored} among the labels for what is not learnt");
+            row.Fault(DataRules.Tokens, Ids, "a token id is negative",
+                $"ids from 0; {TokenizedExample.Ignored} among the labels for what is not learnt");
         }
         else if (labels.All(label => label == TokenizedExample.Ignored))
         {

@@ -30,7 +30,8 @@ internal static class OlderTextRows
     {
         if (Cut(line.Text) is not { } cut)
         {
-            return new ReadRow(place, null, [new RowProblem(DataRules.Columns, place, 1, "the row is not of the form of the others", "label e1$e2$sentence")]);
+            return new ReadRow(place, null,
+                [new RowProblem(DataRules.Columns, place, 1, "the row is not of the form of the others", "label e1$e2$sentence")]);
         }
 
         var (text, span1, span2) = Unmask(cut.Sentence.Text, cut.Person1.Text, cut.Person2.Text);
@@ -62,13 +63,15 @@ internal static class OlderTextRows
 
     /// <summary>Puts the names back where <c>#</c> stands.</summary>
     /// <remarks>
-    /// A run of # as long as only one of the names is that one. Two runs that length does not tell apart are person 1, then person 2, the order
-    /// of nine rows in ten. Where neither rule holds the sentence stays as it is, and the row is refused for a name that is not in it.
+    /// A run of # as long as only one of the names is that one. Two runs that length does not tell apart are person 1, then person 2, the
+    /// order of nine rows in ten. Where neither rule holds the sentence stays as it is, and the row is refused for a name that is not in
+    /// it.
     /// </remarks>
     private static (string Text, TextSpan? Span1, TextSpan? Span2) Unmask(string sentence, string person1, string person2)
     {
         var runs = Runs(sentence);
-        if (runs.Count == 0 || (sentence.Contains(person1, StringComparison.Ordinal) && sentence.Contains(person2, StringComparison.Ordinal)))
+        if (runs.Count == 0 || (sentence.Contains(person1, StringComparison.Ordinal)
+            && sentence.Contains(person2, StringComparison.Ordinal)))
         {
             return (sentence, null, null);
         }

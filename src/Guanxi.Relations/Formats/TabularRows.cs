@@ -32,7 +32,8 @@ internal sealed class TabularRows(ColumnMap map, char delimiter, bool quoted, bo
             var column = cut.Cells.Count > map.Width ? cut.Cells[map.Width].Column : cut.Cells[^1].Column + cut.Cells[^1].Text.Length;
             var hint = quoted ? "Text that holds the separator stands in quotation marks." : "A tab in the text would be a separator.";
             return new ReadRow(place, null,
-                [new RowProblem(DataRules.Columns, place, column, "the row has another number of columns than the header", $"{map.Width}", $"{cut.Cells.Count}", hint)]);
+                [new RowProblem(DataRules.Columns, place, column, "the row has another number of columns than the header", $"{map.Width}",
+                    $"{cut.Cells.Count}", hint)]);
         }
 
         return context.Relation(map.Input(cut.Cells), place, fault => map.ColumnOf(cut.Cells, fault));

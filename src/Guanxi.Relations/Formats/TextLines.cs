@@ -39,7 +39,7 @@ internal sealed class TextLines(Stream stream, string file)
         var head = _buffer.AsSpan(_start, _end - _start);
         if (EncodingGuess.OfFileStart(head) is { } other)
         {
-            throw new OptionsException(new Problem($"{file}:1:1", "the file is not UTF-8 text", "UTF-8 with or without BOM", other.Name, other.Hint));
+            throw new OptionsException(new Problem($"{file}:1:1", "the file is not UTF-8 text", "UTF-8", other.Name, other.Hint));
         }
 
         if (head is [0xEF, 0xBB, 0xBF, ..])
@@ -63,8 +63,8 @@ internal sealed class TextLines(Stream stream, string file)
             var place = new SourcePlace(file, number, 0);
             if (!_sawUtf8 && EncodingGuess.LooksLikeGb18030(bytes))
             {
-                throw new OptionsException(new Problem($"{place}:{written + 1}", "the file is not UTF-8 text", "UTF-8", "what looks like GB18030 (GBK)",
-                    "Convert it: iconv -f GB18030 -t UTF-8."));
+                throw new OptionsException(new Problem($"{place}:{written + 1}", "the file is not UTF-8 text", "UTF-8",
+                    "what looks like GB18030 (GBK)", "Convert it: iconv -f GB18030 -t UTF-8."));
             }
 
             return new TextLine(number, "", new RowProblem(DataRules.Encoding, place, written + 1, "the line is not UTF-8", null,
@@ -113,7 +113,8 @@ internal sealed class TextLines(Stream stream, string file)
         {
             if (_end >= MaxLineBytes)
             {
-                throw new OptionsException(new Problem(file, "a line is too long to be a row of data", $"less than {MaxLineBytes >> 20} MiB"));
+                throw new OptionsException(new Problem(file, "a line is too long to be a row of data",
+                    $"less than {MaxLineBytes >> 20} MiB"));
             }
 
             Array.Resize(ref _buffer, 2 * _buffer.Length);

@@ -14,7 +14,9 @@ public sealed record CalibrationBin(int Index, int Count, double Accuracy, doubl
 /// <param name="Brier">Mean over rows of the squared errors summed over labels, 0 to 2.</param>
 /// <param name="LogLoss">Mean of minus the natural logarithm of the true label's probability.</param>
 /// <param name="Bins">The bins that hold rows.</param>
-/// <remarks>Fifteen bins of equal width, each with its upper end: Guo et al. 2017, arXiv 1706.04599. Brier and log loss as in scikit-learn.</remarks>
+/// <remarks>
+/// Fifteen bins of equal width, each with its upper end: Guo et al. 2017, arXiv 1706.04599. Brier and log loss as in scikit-learn.
+/// </remarks>
 public sealed record Calibration(
     double Accuracy, double ExpectedError, double MaximumError, double Brier, double LogLoss, IReadOnlyList<CalibrationBin> Bins)
 {

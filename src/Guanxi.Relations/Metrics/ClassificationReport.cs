@@ -2,8 +2,13 @@ using Guanxi.Transformers;
 
 namespace Guanxi.Relations.Metrics;
 
-/// <summary>How well predicted labels agree with true ones, as scikit-learn's <c>classification_report</c> and its neighbours compute it.</summary>
-/// <remarks>Source: sklearn/metrics/_classification.py of scikit-learn 1.x with zero_division 0. <see cref="object.ToString"/> gives its text at four digits.</remarks>
+/// <summary>
+/// How well predicted labels agree with true ones, as scikit-learn's <c>classification_report</c> and its neighbours compute it.
+/// </summary>
+/// <remarks>
+/// Source: sklearn/metrics/_classification.py of scikit-learn 1.x with zero_division 0. <see cref="object.ToString"/> gives its
+/// text at four digits.
+/// </remarks>
 public sealed class ClassificationReport
 {
     private ClassificationReport(
@@ -65,15 +70,17 @@ public sealed class ClassificationReport
         Compute(truth, predicted, labels);
 
     /// <summary>The report as scikit-learn prints it with <c>digits=4</c>.</summary>
-    /// <returns>Lines ended by line feeds. Supports are whole numbers also where scikit-learn, when no prediction is right, prints 3.0.</returns>
+    /// <returns>
+    /// Lines ended by line feeds. Supports are whole numbers also where scikit-learn, when no prediction is right, prints 3.0.
+    /// </returns>
     public override string ToString() => ReportText.Of(this);
 
     private static ClassificationReport Compute(IReadOnlyList<string> truth, IReadOnlyList<string> predicted, IReadOnlyList<string> labels)
     {
         if (truth.Count == 0 || truth.Count != predicted.Count || labels.Count == 0 || labels.Distinct().Count() < labels.Count)
         {
-            throw new OptionsException(new Problem("evaluation", "the report needs rows, a prediction for each, and labels, each once", "as many predictions as rows",
-                $"{truth.Count} rows, {predicted.Count} predictions, {labels.Count} labels"));
+            throw new OptionsException(new Problem("evaluation", "the report needs rows, a prediction for each, and labels, each once",
+                "as many predictions as rows", $"{truth.Count} rows, {predicted.Count} predictions, {labels.Count} labels"));
         }
 
         var counts = LabelCounts.Of(truth, predicted, labels);
@@ -82,7 +89,8 @@ public sealed class ClassificationReport
         var guessed = Enumerable.Range(0, matrix.Length).Select(label => matrix.Sum(row => row[label])).ToArray();
         var right = Enumerable.Range(0, matrix.Length).Select(label => matrix[label][label]).ToArray();
         var listed = labels.Count;
-        var perLabel = labels.Select((label, at) => new LabelScores(label, Scores.Of(right[at], guessed[at], actual[at]), actual[at])).ToArray();
+        var perLabel = labels.Select((label, at) =>
+            new LabelScores(label, Scores.Of(right[at], guessed[at], actual[at]), actual[at])).ToArray();
         return new ClassificationReport(
             perLabel,
             Scores.Of(right[..listed].Sum(), guessed[..listed].Sum(), actual[..listed].Sum()),
@@ -102,7 +110,8 @@ public sealed class ClassificationReport
     private static Scores Average(IReadOnlyList<LabelScores> rows, double[] weights)
     {
         var total = PairwiseSum.Of(weights);
-        double Mean(Func<Scores, double> score) => PairwiseSum.Of([.. rows.Zip(weights, (row, weight) => score(row.Scores) * weight)]) / total;
+        double Mean(Func<Scores, double> score) =>
+            PairwiseSum.Of([.. rows.Zip(weights, (row, weight) => score(row.Scores) * weight)]) / total;
         return new Scores(Mean(scores => scores.Precision), Mean(scores => scores.Recall), Mean(scores => scores.F1));
     }
 }

@@ -10,7 +10,8 @@ namespace Guanxi.Relations.Metrics;
 /// <param name="LogLoss">Log loss; null without probabilities.</param>
 /// <param name="Elapsed">Time the predictions took; null when they were made elsewhere.</param>
 public sealed record EvaluationResult(
-    ClassificationReport Report, Interval Interval, int InvalidAnswers, double? ExpectedCalibrationError, double? LogLoss, TimeSpan? Elapsed)
+    ClassificationReport Report, Interval Interval, int InvalidAnswers, double? ExpectedCalibrationError, double? LogLoss,
+    TimeSpan? Elapsed)
 {
     /// <summary>The result as one line of JSON.</summary>
     /// <returns>The object that <c>evaluate --json</c> gives; what is not known is null.</returns>

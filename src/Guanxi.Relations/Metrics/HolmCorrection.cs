@@ -11,9 +11,10 @@ public static class HolmCorrection
     {
         var adjusted = new double[values.Count];
         var highest = 0.0;
-        foreach (var (index, rank) in Enumerable.Range(0, values.Count).OrderBy(index => values[index]).Select((index, rank) => (index, rank)))
+        var left = values.Count;
+        foreach (var index in Enumerable.Range(0, values.Count).OrderBy(index => values[index]))
         {
-            highest = Math.Max(highest, Math.Min(1, (values.Count - rank) * values[index]));
+            highest = Math.Max(highest, Math.Min(1, left-- * values[index]));
             adjusted[index] = highest;
         }
 

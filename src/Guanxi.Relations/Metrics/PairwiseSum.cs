@@ -1,6 +1,8 @@
 namespace Guanxi.Relations.Metrics;
 
-/// <summary>Adds numbers in numpy's order, so that averages agree with scikit-learn to the last bit and their rounded text always.</summary>
+/// <summary>
+/// Adds numbers in numpy's order, so that averages agree with scikit-learn to the last bit and their rounded text always.
+/// </summary>
 /// <remarks>numpy/_core/src/umath/loops_utils.h, pairwise sum: eight partial sums, then the rest; halves beyond 128 numbers.</remarks>
 internal static class PairwiseSum
 {

@@ -4,8 +4,8 @@ namespace Guanxi.Relations.Prompts;
 
 /// <summary>Replaces every mention of the two people by a letter, so that a small model need not know names.</summary>
 /// <remarks>
-/// The marked mentions come first, then all others of the longer name, then of the shorter one; a place once taken is not taken again. So of one
-/// name inside the other the outer one is replaced, and the shorter name keeps its letter wherever it stands alone.
+/// The marked mentions come first, then all others of the longer name, then of the shorter one; a place once taken is not taken
+/// again. So of one name inside the other the outer one is replaced, and the shorter name keeps its letter wherever it stands alone.
 /// </remarks>
 public static class MentionMask
 {

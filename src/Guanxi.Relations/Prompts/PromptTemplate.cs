@@ -121,7 +121,8 @@ public sealed class PromptTemplate
             }
             else if (unit == '{' && NameAt(template, at + 1) is { Length: > 0 } name)
             {
-                TakePlaceholder(name, pieces, literal, labels, new Problem($"{where}, character {at + 1}", "the placeholder is not known"), problems);
+                var unknown = new Problem($"{where}, character {at + 1}", "the placeholder is not known");
+                TakePlaceholder(name, pieces, literal, labels, unknown, problems);
                 at += name.Length + 2;
             }
             else

@@ -105,6 +105,7 @@ internal static unsafe class RmsNorm
     private readonly struct BackwardKernel(
         void* x, void* weight, float* rstd, void* dy, void* dx, float* partial, long rowsInBlock, long rows, int columns) : IKernel
     {
+        [MethodImpl(KernelRunner.Hot)]
         public void Run<TLane, T>(long first, long last)
             where TLane : struct, ILane<TLane>
             where T : unmanaged

@@ -176,7 +176,10 @@ public sealed class CheckpointReader : IDisposable
     {
         string[] others =
         [
-            .. Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file)).Where(LooksLikeWeights).Order(StringComparer.Ordinal),
+            .. Directory.EnumerateFiles(folder)
+                .Select(file => Path.GetFileName(file))
+                .Where(LooksLikeWeights)
+                .Order(StringComparer.Ordinal),
         ];
         return new CheckpointException(new Problem(
             folder,

@@ -24,41 +24,29 @@ public sealed class CheckpointWeights : WeightSource
     public override Parameter Parameter(string name, WeightStart start, params ReadOnlySpan<long> shape)
     {
         using var scope = TensorScope.Enter();
-        var stored = Find(name, shape);
-        if (stored is null)
+        if (Find(name, shape) is not { } stored)
         {
-            // A stand-in: building goes on so that every problem is found, and Finish throws them all.
-            return new Parameter(Tensor.Zeros([1], DType.Float32, Device.Cpu).Expand(shape));
+            return StandIn(shape);
         }
 
-        var wanted = _loading.StorageType ?? stored.DType;
-        var copied = _loading.IsMapped && wanted == stored.DType && _loading.Device.IsCpu
-            ? stored
-            : stored.To(wanted).ToDevice(_loading.Device);
-        return new Parameter(copied == stored && !_loading.IsMapped ? stored.Clone() : copied);
+        var rounded = stored.To(_loading.RoundBeforeQuantizing ?? stored.DType);
+        var value = rounded.To(_loading.StorageType ?? rounded.DType).ToDevice(_loading.Device);
+        return new Parameter(value == stored && !_loading.IsMapped ? stored.Clone() : value);
     }
 
     /// <inheritdoc/>
     public override LinearWeight LinearWeight(string name, long outputSize, long inputSize)
     {
+        using var scope = TensorScope.Enter();
         if (Nf4CheckpointTensors.IsPresent(_reader, name))
         {
-            using var scope = TensorScope.Enter();
             return Nf4CheckpointTensors.Read(_reader, name, [outputSize, inputSize], part => _taken.Add(part), _problems, _loading.Device)
-                ?? base.LinearWeight(name, outputSize, inputSize);
+                ?? (LinearWeight)new DenseWeight(StandIn([outputSize, inputSize]));
         }
 
-        if (_loading.Quantization is not { } quantization || _loading.IsKeptWhole(name))
-        {
-            return base.LinearWeight(name, outputSize, inputSize);
-        }
-
-        using var inner = TensorScope.Enter();
-        var stored = Find(name, [outputSize, inputSize]);
-        return stored is null
+        return _loading.Quantization is not { } quantization || WeightLoading.IsKeptWhole(name)
             ? base.LinearWeight(name, outputSize, inputSize)
-            : new Nf4Weight(Nf4Tensor.Quantize(
-                stored.To(_loading.RoundBeforeQuantizing ?? stored.DType), quantization.IsDouble).MoveTo(_loading.Device));
+            : Quantized(name, [outputSize, inputSize], quantization);
     }
 
     /// <summary>Says whether every tensor was there, of the right shape, and all of the checkpoint was used.</summary>
@@ -81,6 +69,32 @@ public sealed class CheckpointWeights : WeightSource
         }
     }
 
+    /// <summary>Stands where a tensor is wrong: building goes on so that every problem is found, and <see cref="Finish"/> throws them all.</summary>
+    private static Parameter StandIn(ReadOnlySpan<long> shape)
+    {
+        using var scope = TensorScope.Enter();
+        return new Parameter(Tensor.Zeros([1], DType.Float32, Device.Cpu).Expand(shape));
+    }
+
+    private LinearWeight Quantized(string name, long[] shape, Nf4Options quantization)
+    {
+        if (Find(name, shape) is not { } stored)
+        {
+            return new DenseWeight(StandIn(shape));
+        }
+
+        try
+        {
+            var rounded = stored.To(_loading.RoundBeforeQuantizing ?? stored.DType);
+            return new Nf4Weight(Nf4Tensor.Quantize(rounded, quantization.IsDouble).MoveTo(_loading.Device));
+        }
+        catch (TorchException error) when (!error.IsOutOfMemory)
+        {
+            _problems.Add(new Problem(_reader.Source, $"tensor '{name}' cannot be quantised", Found: error.Message));
+            return new DenseWeight(StandIn(shape));
+        }
+    }
+
     private Tensor? Find(string name, ReadOnlySpan<long> shape)
     {
         _taken.Add(name);
@@ -94,6 +108,12 @@ public sealed class CheckpointWeights : WeightSource
         {
             _problems.Add(new Problem(
                 file.FilePath, $"tensor '{name}' has another shape", $"[{string.Join(", ", shape.ToArray())}]", $"[{string.Join(", ", entry.Shape)}]"));
+            return null;
+        }
+
+        if (!entry.DType.IsFloatingPoint())
+        {
+            _problems.Add(new Problem(file.FilePath, $"tensor '{name}' holds no real numbers", "a floating-point type", $"{entry.DType}"));
             return null;
         }
 
@@ -116,7 +136,7 @@ public sealed record WeightLoading
     /// <value>Null.</value>
     public Nf4Options? Quantization { get; init; }
 
-    /// <summary>Type that weights are rounded to before they are quantised, as transformers does; null for no rounding.</summary>
+    /// <summary>Type that all weights are rounded to before some are quantised, as transformers does; null for no rounding.</summary>
     /// <value>Null.</value>
     public DType? RoundBeforeQuantizing { get; init; }
 
@@ -127,7 +147,7 @@ public sealed record WeightLoading
     /// <summary>Whether a linear layer is never quantised: the head, as bitsandbytes leaves it.</summary>
     /// <param name="name">Name of its weight.</param>
     /// <returns>True for the head.</returns>
-    internal bool IsKeptWhole(string name) => Quantization is null || name.StartsWith("lm_head", StringComparison.Ordinal);
+    internal static bool IsKeptWhole(string name) => name.StartsWith("lm_head", StringComparison.Ordinal);
 }
 
 /// <summary>Settings of NF4 quantisation.</summary>

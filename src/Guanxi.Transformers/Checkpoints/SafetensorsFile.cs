@@ -46,7 +46,10 @@ public sealed class SafetensorsFile : IDisposable
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <summary>The mapped memory of the whole file; <see cref="TensorEntry.Offset"/> counts from its beginning.</summary>
-    /// <remarks>Owned by this object. Who keeps an address of it must hold a reference on the handle.</remarks>
+    /// <remarks>
+    /// Owned by this object; who keeps an address of it must hold a reference on the handle. The memory is read-only: a write
+    /// into it ends the process. An element is aligned only where <see cref="TensorEntry.IsAligned"/> says so.
+    /// </remarks>
     public SafeBuffer Buffer => _view.SafeMemoryMappedViewHandle;
 
     /// <summary>Opens and checks a file.</summary>

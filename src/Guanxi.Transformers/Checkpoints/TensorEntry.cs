@@ -12,4 +12,7 @@ public sealed record TensorEntry(string Name, DType DType, long[] Shape, long Of
 {
     /// <summary>Number of elements.</summary>
     public long ElementCount => ByteLength / DType.SizeInBytes();
+
+    /// <summary>Whether the elements may be used where they lie; the reference library aligns them, other writers need not.</summary>
+    public bool IsAligned => Offset % DType.SizeInBytes() == 0;
 }

@@ -72,4 +72,32 @@ public sealed record TensorSource
         ArgumentNullException.ThrowIfNull(entry);
         return new TensorSource(entry.Name, entry.DType, entry.Shape, stream => file.CopyTo(entry, stream));
     }
+
+    /// <summary>A tensor of libtorch.</summary>
+    /// <param name="name">Name in the checkpoint.</param>
+    /// <param name="dtype">Element type to write; elements are converted a part at a time.</param>
+    /// <param name="tensor">The tensor, on any device; it must live until it is written.</param>
+    /// <returns>The source.</returns>
+    public static TensorSource FromTensor(string name, DType dtype, Tensor tensor)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        return Computed(name, dtype, tensor.Shape, () => tensor);
+    }
+
+    /// <summary>A tensor that is computed when its turn comes, and released after it.</summary>
+    /// <param name="name">Name in the checkpoint.</param>
+    /// <param name="dtype">Element type to write.</param>
+    /// <param name="shape">Shape of what is computed.</param>
+    /// <param name="compute">Gives the tensor; it runs in a scope of its own, without recording.</param>
+    /// <returns>The source.</returns>
+    public static TensorSource Computed(string name, DType dtype, ReadOnlySpan<long> shape, Func<Tensor> compute)
+    {
+        ArgumentNullException.ThrowIfNull(compute);
+        return new TensorSource(name, dtype, shape.ToArray(), stream =>
+        {
+            using var mode = Autograd.NoGrad();
+            using var scope = TensorScope.Enter();
+            TensorBytes.Write(compute(), dtype, stream);
+        });
+    }
 }

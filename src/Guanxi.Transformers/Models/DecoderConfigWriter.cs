@@ -71,7 +71,8 @@ internal static class DecoderConfigWriter
         _ => new JsonArray([.. ids.Select(id => JsonValue.Create(id))]),
     };
 
-    private static string NameOf(DType type) => type switch
+    /// <summary>Python's name of a floating-point type.</summary>
+    public static string NameOf(DType type) => type switch
     {
         DType.Float16 => "float16",
         DType.BFloat16 => "bfloat16",

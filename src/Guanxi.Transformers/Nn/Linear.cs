@@ -55,6 +55,20 @@ public sealed class Linear : Module
         return adapter;
     }
 
+    /// <summary>Puts a dense matrix in the place of the weight, in whatever form it was stored.</summary>
+    /// <param name="value">[out, in]; leaves its scope.</param>
+    internal void SetDense(Tensor value)
+    {
+        if (Weight.Parameter is { } parameter)
+        {
+            parameter.Value = value;
+            return;
+        }
+
+        Weight.Dispose();
+        Weight = new DenseWeight(Register("weight", new Parameter(value)));
+    }
+
     /// <summary>Applies the layer.</summary>
     /// <param name="x">[N, in], of the compute type.</param>
     /// <param name="context">Compute type and dropout.</param>

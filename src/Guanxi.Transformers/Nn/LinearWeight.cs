@@ -11,6 +11,9 @@ public abstract class LinearWeight : IDisposable
     /// <summary>Columns: width of the input.</summary>
     public abstract long InputSize { get; }
 
+    /// <summary>Floating-point type of the stored weight, or of what it was before it was quantised.</summary>
+    public abstract DType StorageType { get; }
+
     /// <summary>The weight as a trainable parameter; null where its form cannot be trained.</summary>
     public abstract Parameter? Parameter { get; }
 
@@ -51,6 +54,9 @@ public sealed class DenseWeight : LinearWeight
 
     /// <inheritdoc/>
     public override long InputSize => _parameter.Value.Size(1);
+
+    /// <inheritdoc/>
+    public override DType StorageType => _parameter.Value.DType;
 
     /// <inheritdoc/>
     public override Parameter Parameter => _parameter;

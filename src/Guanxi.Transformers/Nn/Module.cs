@@ -11,6 +11,9 @@ public abstract class Module : IDisposable
     /// <summary>Parts held directly, by their name in a checkpoint.</summary>
     public IReadOnlyList<(string Name, Module Part)> Parts => _parts;
 
+    /// <summary>Parameters held directly, by their name in a checkpoint.</summary>
+    public IReadOnlyList<(string Name, Parameter Parameter)> Parameters => _parameters;
+
     /// <summary>Every part below this one with its path, this one first with the path given.</summary>
     /// <param name="path">Path of this module; empty for the whole model.</param>
     /// <returns>Paths joined by dots, as checkpoints spell them.</returns>

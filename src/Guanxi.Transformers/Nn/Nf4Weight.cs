@@ -21,6 +21,9 @@ public sealed class Nf4Weight : LinearWeight
     public override long InputSize => _quantized.Shape[1];
 
     /// <inheritdoc/>
+    public override DType StorageType => _quantized.OriginalType;
+
+    /// <inheritdoc/>
     public override Parameter? Parameter => null;
 
     /// <inheritdoc/>

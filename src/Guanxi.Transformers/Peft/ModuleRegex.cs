@@ -54,7 +54,10 @@ internal sealed class ModuleRegex
         catch (RegexMatchTimeoutException)
         {
             throw new OptionsException(new Problem(
-                _key, "the regular expression takes too long", Found: $"'{_regex}' on '{modulePath}'", Hint: "Name the modules in a list."));
+                _key,
+                "the regular expression takes too long",
+                Found: $"'{_regex}' on '{modulePath}'",
+                Hint: "Name the modules in a list."));
         }
     }
 }

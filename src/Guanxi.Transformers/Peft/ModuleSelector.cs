@@ -45,6 +45,13 @@ public sealed class ModuleSelector
             : new ModuleSelector(kept, null, null);
     }
 
+    /// <summary>Selects modules as training options name them.</summary>
+    /// <param name="names">Paths or their ends; null, or the one word <see cref="AllLinearWord"/>: every linear layer but the output head.</param>
+    /// <returns>The selector.</returns>
+    /// <exception cref="OptionsException">The list is empty, or holds an empty name.</exception>
+    public static ModuleSelector Of(IReadOnlyList<string>? names) =>
+        names is null or [AllLinearWord] ? AllLinear : Named(names);
+
     /// <summary>Selects modules whose whole path matches a regular expression.</summary>
     /// <param name="pattern">The expression; it is anchored at both ends.</param>
     /// <returns>The selector.</returns>

@@ -62,13 +62,8 @@ public sealed class AdamW : IDisposable
                 continue;
             }
 
-            if (gradientScale != 1)
-            {
-                gradient.MultiplyInPlace(gradientScale);
-            }
-
-            Functional.AdamWUpdate(
-                parameter, gradient, _moments[i].First, _moments[i].Second, new AdamWSettings(learningRate, _options.Beta1, _options.Beta2, _options.Epsilon, decay, Steps));
+            var settings = new AdamWSettings(learningRate, _options.Beta1, _options.Beta2, _options.Epsilon, decay, Steps, gradientScale);
+            Functional.AdamWUpdate(parameter, gradient, _moments[i].First, _moments[i].Second, settings);
         }
     }
 

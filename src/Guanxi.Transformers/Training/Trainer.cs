@@ -150,7 +150,7 @@ public sealed class Trainer : IDisposable
             throw new TrainingDivergedException(Step + 1, loss, norm);
         }
 
-        var rate = _schedule.RateOf(Step);
+        var rate = _schedule.RateOf(Step + 1);
         var scale = _options.MaxGradNorm > 0 ? Math.Min(1, _options.MaxGradNorm / (norm + ClipEpsilon)) : 1;
         _optimizer.Step(rate, scale);
         _optimizer.ClearGradients();

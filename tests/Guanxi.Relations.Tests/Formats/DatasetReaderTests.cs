@@ -88,7 +88,8 @@ public sealed class DatasetReaderTests
     [InlineData("{\"text\":\"甲和乙\",\"people1\":7,\"people2\":\"乙\"}", "1:25: people1 does not hold a text")]
     [InlineData("{\"text\":\"甲和乙\",\"people1\":\"甲\",\"people2\":\"丙\"}", "1:39: people2 does not occur in the text")]
     [InlineData("{\"text\":\"甲和乙\",\"people1\":\"甲\",\"people2\":\"乙\",\"people1_span\":[0]}", "people1_span is not a span")]
-    [InlineData("{\"text\":\"甲和乙\",\"people1\":\"甲\",\"people2\":\"乙\",\"people2_span\":[0,1]}", "the span holds another text than the name")]
+    [InlineData("{\"text\":\"甲和乙\",\"people1\":\"甲\",\"people2\":\"乙\",\"people2_span\":[0,1]}",
+        "the span holds another text than the name")]
     [InlineData("{\"text\":\"a\",\"text\":\"b\"}", "not valid JSON")]
     [InlineData("{\"text\":\"\\ud800\",\"people1\":\"a\",\"people2\":\"b\"}", "half of a surrogate pair")]
     [InlineData("{\"text\":\"甲和乙\",\"people1\":\"甲\",", "1:28: the line is not valid JSON")]
@@ -125,7 +126,8 @@ public sealed class DatasetReaderTests
     [Theory]
     [InlineData("label\tcontent\n夫妻\t<e1>甲</e1>和乙\n", "rows:2:4: there is no <e2>")]
     [InlineData("label\tcontent\n夫妻\t<e1>甲</e1>和<e2></e2>\n", "rows:2:15: there is no name between")]
-    [InlineData("label\tcontent\n夫妻\t<e1>甲</e1>\t<e2>乙</e2>\n", "rows:2:15: the row has another number of columns than the header; expected 2; found 3")]
+    [InlineData("label\tcontent\n夫妻\t<e1>甲</e1>\t<e2>乙</e2>\n",
+        "rows:2:15: the row has another number of columns than the header; expected 2; found 3")]
     [InlineData("label\tcontent\n夫妻\n", "rows:2:3: the row has another number of columns")]
     [InlineData("label\tcontent\n\t<e1>甲</e1>和<e2>乙</e2>\n", "rows:2:1: there is no label")]
     [InlineData("label,text,people1,people2\n夫妻,\"甲和乙,甲,乙\n", "rows:2:4: a quotation mark is never closed")]
@@ -163,8 +165,10 @@ public sealed class DatasetReaderTests
     {
         var missing = Path.Combine(Path.GetTempPath(), "guanxi-no-such-file");
 
-        Assert.Contains("no such file", Assert.Throws<OptionsException>(() => DatasetReader.Read(missing, s_lenient)).Message, StringComparison.Ordinal);
-        Assert.Contains("a folder", Assert.Throws<OptionsException>(() => DatasetReader.Read(Path.GetTempPath(), s_lenient)).Message, StringComparison.Ordinal);
+        Assert.Contains("no such file", Assert.Throws<OptionsException>(() => DatasetReader.Read(missing, s_lenient)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("a folder", Assert.Throws<OptionsException>(() => DatasetReader.Read(Path.GetTempPath(), s_lenient)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<OptionsException>(() => DatasetReader.Read("", s_lenient));
     }
 

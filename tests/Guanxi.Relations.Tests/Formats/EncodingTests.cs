@@ -9,6 +9,8 @@ public sealed class EncodingTests
 {
     private const string Text = "label\tcontent\n夫妻\t<e1>威廉四世</e1>辞世，他的侄女<e2>维多利亚</e2>即位。\n好友\t<e1>甲</e1>和<e2>乙</e2>\n";
 
+    private static readonly string[] s_insertions = ["<e1>", "</e1>", "<e2>", "\t", "\n", "\r\n", "\"", ",", "\\ud800", "$", "{", "["];
+
     [Fact]
     public void Gb18030_is_named()
     {
@@ -116,7 +118,7 @@ public sealed class EncodingTests
                 bytes.RemoveAt(at);
                 break;
             case 2:
-                bytes.InsertRange(at, Encoding.UTF8.GetBytes(new[] { "<e1>", "</e1>", "<e2>", "\t", "\n", "\r\n", "\"", ",", "\\ud800", "$", "{", "[" }[random.Next(12)]));
+                bytes.InsertRange(at, Encoding.UTF8.GetBytes(s_insertions[random.Next(s_insertions.Length)]));
                 break;
             case 3:
                 bytes.RemoveRange(at, Math.Min(random.Next(20), bytes.Count - at));
@@ -128,5 +130,6 @@ public sealed class EncodingTests
     }
 
     private static string Refusal(byte[] bytes) =>
-        Assert.Throws<OptionsException>(() => DatasetReader.Read(new MemoryStream(bytes), "rows", new DatasetReadOptions { Lenient = true })).Message;
+        Assert.Throws<OptionsException>(() =>
+            DatasetReader.Read(new MemoryStream(bytes), "rows", new DatasetReadOptions { Lenient = true })).Message;
 }

@@ -51,7 +51,8 @@ public sealed class GoldenMetricsTests
         foreach (var item in document.RootElement.EnumerateArray())
         {
             var (truth, a, b) = (Names(item, "truth"), Names(item, "a"), Names(item, "b"));
-            var resamples = item.GetProperty("resamples").EnumerateArray().Select(rows => rows.EnumerateArray().Select(row => row.GetInt32()).ToArray());
+            var resamples = item.GetProperty("resamples").EnumerateArray().Select(rows =>
+                rows.EnumerateArray().Select(row => row.GetInt32()).ToArray());
             var difference = Bootstrap.Compare(truth, a, b, resamples, 0.95);
             var expected = item.GetProperty("differences").EnumerateArray().Select(value => value.GetDouble()).ToArray();
 
@@ -73,7 +74,8 @@ public sealed class GoldenMetricsTests
         using var document = JsonDocument.Parse(Unzip("metrics/calibration.json.gz"));
         foreach (var item in document.RootElement.EnumerateArray())
         {
-            var probabilities = item.GetProperty("probabilities").EnumerateArray().Select(row => row.EnumerateArray().Select(p => p.GetDouble()).ToArray()).ToArray();
+            var probabilities = item.GetProperty("probabilities").EnumerateArray().Select(row =>
+                row.EnumerateArray().Select(p => p.GetDouble()).ToArray()).ToArray();
             var result = Calibration.Of(probabilities, [.. item.GetProperty("truth").EnumerateArray().Select(label => label.GetInt32())]);
 
             Near(item, "accuracy", result.Accuracy, 1e-12);
@@ -91,14 +93,9 @@ public sealed class GoldenMetricsTests
         }
     }
 
-    [GoldenFact("golden/real-runs/pairs.json")]
+    [GoldenFact("data/people-relation")]
     public void Paired_tests_of_real_predictions_are_equal()
     {
-        if (Golden.TrySharedPath("data/people-relation") is null)
-        {
-            return;
-        }
-
         var truth = TestRows.Published("test").Select(row => row.Label!).ToArray();
         foreach (var pair in Golden.Json("real-runs/pairs.json").EnumerateArray())
         {
@@ -126,8 +123,12 @@ public sealed class GoldenMetricsTests
             : ClassificationReport.Of(Labels("truth"), Labels("predicted"));
 
         Assert.Equal(item.GetProperty("text").GetString(), report.ToString());
-        Assert.Equal(item.GetProperty("order").EnumerateArray().Select(entry => entry.ValueKind == JsonValueKind.Number ? names[entry.GetInt32()] : entry.GetString()!), report.Labels);
-        Assert.Equal(item.GetProperty("confusion").EnumerateArray().Select(row => row.EnumerateArray().Select(count => count.GetInt32()).ToArray()), report.Confusion);
+        Assert.Equal(
+            item.GetProperty("order").EnumerateArray().Select(entry =>
+                entry.ValueKind == JsonValueKind.Number ? names[entry.GetInt32()] : entry.GetString()!),
+            report.Labels);
+        Assert.Equal(item.GetProperty("confusion").EnumerateArray().Select(row =>
+            row.EnumerateArray().Select(count => count.GetInt32()).ToArray()), report.Confusion);
         Near(item, "accuracy", report.Accuracy, 1e-12);
         var kappa = item.GetProperty("kappa");
         Assert.Equal(kappa.ValueKind == JsonValueKind.Null, report.Kappa is null);
@@ -173,10 +174,12 @@ public sealed class GoldenMetricsTests
     private static void Near(JsonElement item, string name, double actual, double tolerance)
     {
         var expected = Number(item, name);
-        Assert.True(Math.Abs(expected - actual) <= tolerance, $"{name}: expected {expected:R}, found {actual:R} in {item.GetRawText()[..Math.Min(200, item.GetRawText().Length)]}");
+        Assert.True(Math.Abs(expected - actual) <= tolerance,
+            $"{name}: expected {expected:R}, found {actual:R} in {item.GetRawText()[..Math.Min(200, item.GetRawText().Length)]}");
     }
 
-    private static string[] Names(JsonElement item, string name) => [.. item.GetProperty(name).EnumerateArray().Select(label => $"{label.GetInt32()}")];
+    private static string[] Names(JsonElement item, string name) =>
+        [.. item.GetProperty(name).EnumerateArray().Select(label => $"{label.GetInt32()}")];
 
     private static double Number(JsonElement item, string name) => item.GetProperty(name).GetDouble();
 

@@ -42,7 +42,8 @@ public sealed class PromptTemplateTests
     {
         var fault = Assert.Throws<OptionsException>(() => PromptTemplate.Parse("{Text}和{people}{people1}", [], "prompt_template"));
 
-        Assert.Equal(["prompt_template, character 1", "prompt_template, character 8", "prompt_template"], fault.Problems.Select(p => p.Where));
+        Assert.Equal(["prompt_template, character 1", "prompt_template, character 8", "prompt_template"],
+            fault.Problems.Select(p => p.Where));
         Assert.Equal("{people}", fault.Problems[1].Found);
     }
 
@@ -61,7 +62,8 @@ public sealed class PromptTemplateTests
             File.Delete(path);
         }
 
-        Assert.Contains("no such file", Assert.Throws<OptionsException>(() => PromptTemplate.ReadText(path)).Message, StringComparison.Ordinal);
+        Assert.Contains("no such file", Assert.Throws<OptionsException>(() => PromptTemplate.ReadText(path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]

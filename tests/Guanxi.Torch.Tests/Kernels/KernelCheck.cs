@@ -10,6 +10,21 @@ internal static class KernelCheck
 
     public static readonly DType[] DTypes = [DType.Float32, DType.BFloat16, DType.Float16];
 
+    /// <summary>Every element type with every pair of sizes.</summary>
+    public static TheoryData<DType, int, int> Shapes(params (int, int)[] sizes)
+    {
+        var data = new TheoryData<DType, int, int>();
+        foreach (var dtype in DTypes)
+        {
+            foreach (var (rows, columns) in sizes)
+            {
+                data.Add(dtype, rows, columns);
+            }
+        }
+
+        return data;
+    }
+
     /// <summary>Half a unit in the last place of numbers near one, the error of one rounding.</summary>
     public static double Rounding(DType dtype) => dtype switch
     {

@@ -61,7 +61,10 @@ public sealed class SafetensorsFileTests
     public void Half_precision_is_widened_exactly()
     {
         byte[] data = [0x00, 0x3C, 0x01, 0x00, 0x80, 0x3F, 0xC0, 0x7F];
-        using var opened = Open([.. Image("""{"h":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[4,8]}}""", 0), .. data]);
+        const string Header = """
+            {"h":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[4,8]}}
+            """;
+        using var opened = Open([.. Image(Header, 0), .. data]);
 
         // 1 and the least subnormal half, 2^-24; 1 and a NaN.
         Assert.Equal([1f, 5.9604645e-8f], opened.File.ReadSingles("h"));
@@ -80,8 +83,14 @@ public sealed class SafetensorsFileTests
     [Fact]
     public void Names_come_in_the_order_of_their_bytes()
     {
-        using var opened = Open(Image("""{"z":{"dtype":"U8","shape":[2],"data_offsets":[3,5]},"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"m":{"dtype":"U8","shape":[0],"data_offsets":[3,3]}}""", 5));
+        const string Header = """
+            {"z":{"dtype":"I16","shape":[1],"data_offsets":[3,5]},"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},
+            "m":{"dtype":"U8","shape":[0],"data_offsets":[3,3]}}
+            """;
+        using var opened = Open(Image(Header, 5));
         Assert.Equal(["a", "m", "z"], opened.File.Entries.Keys);
+        Assert.Equal((Header.Length + 8 + 3) % 2 == 0, opened.File.Entries["z"].IsAligned);
+        Assert.Equal([0x0403], opened.File.Read<short>("z"));
     }
 
     [Theory]
@@ -116,14 +125,21 @@ public sealed class SafetensorsFileTests
     [InlineData("""{"__metadata__":{"n":1}}""", "String")]
     [InlineData("""{"__metadata__":{"n":"1","n":"2"}}""", "twice")]
     [InlineData("""{"__metadata__":{"n":"1"},"__metadata__":{"n":"2"}}""", "twice")]
-    [InlineData("""{"\u0061":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}""", "'a' occurs twice")]
+    [InlineData("""{"\u0061":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[],"data_offsets":[1,2]}}""", "twice")]
     [InlineData("""{"\ud800":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}""", "surrogate")]
     [InlineData("""{"__metadata__":{}} {}""", "JSON")]
     [InlineData("""{"__metadata__":{},}""", "JSON")]
-    [InlineData("""{"a":{"x":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]""", "JSON")]
     [InlineData("[]", "does not begin with '{'")]
     [InlineData(" {}", "does not begin with '{'")]
-    public void A_header_that_breaks_a_rule_is_refused(string header, string what) => Assert.Contains(what, Refuse(Image(header, 2)), StringComparison.Ordinal);
+    public void A_header_that_breaks_a_rule_is_refused(string header, string what) =>
+        Assert.Contains(what, Refuse(Image(header, 2)), StringComparison.Ordinal);
+
+    [Fact]
+    public void Deep_nesting_is_refused()
+    {
+        var deep = new string('[', 100_000) + new string(']', 100_000);
+        Assert.Contains("JSON", Refuse(Image($$"""{"a":{"x":{{deep}}} }""", 0)), StringComparison.Ordinal);
+    }
 
     [Fact]
     public void A_shape_of_a_million_dimensions_is_refused_before_it_is_kept()
@@ -189,7 +205,8 @@ public sealed class SafetensorsFileTests
     public void A_missing_file_and_a_folder_are_refused_by_name()
     {
         using var folder = new TemporaryFolder();
-        Assert.StartsWith(folder["x"], Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(folder["x"])).Message, StringComparison.Ordinal);
+        var error = Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(folder["x"]));
+        Assert.StartsWith(folder["x"], error.Message, StringComparison.Ordinal);
         Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(folder.FullPath));
     }
 

@@ -10,7 +10,10 @@ public sealed class SafetensorsFuzzTests
     private const long AllowedBytes = 64L << 20;
 
     private static readonly string[] s_nasty =
-        ["-1", "0", "1e9", "4294967296", "9223372036854775807", "18446744073709551615", "99999999999999999999", "null", "\"0\"", "[]", "{}", "\"\\ud800\""];
+    [
+        "-1", "0", "1e9", "4294967296", "9223372036854775807", "18446744073709551615", "99999999999999999999", "null", "\"0\"", "[]", "{}",
+        "\"\\ud800\"",
+    ];
 
     [Fact]
     public void A_thousand_mutations_are_read_whole_or_refused()
@@ -36,7 +39,9 @@ public sealed class SafetensorsFuzzTests
     public void A_file_of_122_bytes_that_asks_for_8_gibibytes_is_refused()
     {
         using var folder = new TemporaryFolder();
-        var image = SafetensorsFileTests.Image("""{"a":{"dtype":"F32","shape":[2147483648],"data_offsets":[0,8589934592]},"b":{"dtype":"F32","shape":[0]}}""", 0);
+        var image = SafetensorsFileTests.Image(
+            """{"a":{"dtype":"F32","shape":[2147483648],"data_offsets":[0,8589934592]},"b":{"dtype":"F32","shape":[0],"x":12345}}""", 0);
+        Assert.Equal(122, image.Length);
         var path = folder.Add("a.safetensors", image);
         var before = GC.GetAllocatedBytesForCurrentThread();
 
@@ -74,7 +79,10 @@ public sealed class SafetensorsFuzzTests
     }
 
     private static byte[] Original() => SafetensorsFileTests.Image(
-        """{"__metadata__":{"format":"pt"},"a.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"b":{"dtype":"I64","shape":[1],"data_offsets":[24,32]},"c":{"dtype":"BOOL","shape":[],"data_offsets":[32,33]}}""",
+        """
+        {"__metadata__":{"format":"pt"},"a.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},
+        "b":{"dtype":"I64","shape":[1],"data_offsets":[24,32]},"c":{"dtype":"BOOL","shape":[],"data_offsets":[32,33]}}
+        """,
         33);
 
     private static byte[] Mutate(byte[] original, Random random)

@@ -45,7 +45,8 @@ public sealed class SafetensorsWriterTests
         // The alignment order of its element types (safetensors/src/tensor.rs, Dtype), downwards; the shapes are one element each.
         DType[] order =
         [
-            DType.Int64, DType.Float64, DType.Float32, DType.Int32, DType.BFloat16, DType.Float16, DType.Int16, DType.Int8, DType.UInt8, DType.Bool,
+            DType.Int64, DType.Float64, DType.Float32, DType.Int32, DType.BFloat16, DType.Float16, DType.Int16, DType.Int8, DType.UInt8,
+            DType.Bool,
         ];
         var sources = order.Reverse().Select(dtype => TensorSource.FromBytes("t." + dtype, dtype, [1], new byte[dtype.SizeInBytes()]));
         using var folder = new TemporaryFolder();
@@ -75,8 +76,8 @@ public sealed class SafetensorsWriterTests
 
         var header = Encoding.UTF8.GetString(image, 8, image.Length - 8).TrimEnd();
         var entry = """:{"dtype":"U8","shape":[0],"data_offsets":[0,0]}""";
-        var expected = "{\"a\\u0001\\b\\t\\n\\f\\r\\\"\\\\/'<>&+\u007F\"" + entry + ",\"人.权重\"" + entry + ",\"\uFFFD\"" + entry + ",\"\U0001F600\"" + entry + "}";
-        Assert.Equal(expected, header);
+        string[] spelled = ["a\\u0001\\b\\t\\n\\f\\r\\\"\\\\/'<>&+\u007F", .. names[1..]];
+        Assert.Equal("{" + string.Join(',', spelled.Select(name => $"\"{name}\"{entry}")) + "}", header);
         using var folder = new TemporaryFolder();
         using var file = SafetensorsFile.Open(folder.Add("a.safetensors", image));
         Assert.Equal(names, file.Entries.Keys);
@@ -87,7 +88,8 @@ public sealed class SafetensorsWriterTests
     {
         const int Size = 3_000_001;
         using var folder = new TemporaryFolder();
-        SafetensorsWriter.Write(folder["a.safetensors"], [new TensorSource("t", DType.UInt8, [Size], WriteRamp)], SafetensorsWriter.PyTorchMetadata);
+        var ramp = new TensorSource("t", DType.UInt8, [Size], WriteRamp);
+        SafetensorsWriter.Write(folder["a.safetensors"], [ramp], SafetensorsWriter.PyTorchMetadata);
         using var file = SafetensorsFile.Open(folder["a.safetensors"]);
         SafetensorsWriter.Write(folder["b.safetensors"], [TensorSource.FromFile(file, file.Entries["t"])], file.Metadata);
 

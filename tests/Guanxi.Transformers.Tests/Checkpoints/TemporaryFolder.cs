@@ -19,7 +19,9 @@ internal sealed class TemporaryFolder : IDisposable
         return this[name];
     }
 
-    public string[] Files() => [.. Directory.EnumerateFileSystemEntries(FullPath).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+    /// <summary>Names of the files and folders in it, sorted.</summary>
+    public string[] Files() =>
+        [.. Directory.EnumerateFileSystemEntries(FullPath).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
 
     public void Dispose() => Directory.Delete(FullPath, recursive: true);
 }

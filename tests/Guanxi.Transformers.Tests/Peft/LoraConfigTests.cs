@@ -15,8 +15,8 @@ public sealed class LoraConfigTests
 
     public static TheoryData<string> Adapters =>
     [
-        "lora_r8_all_linear", "rslora_r4", "modules_to_save_lm_head", "dora_r8", "old_style_bin", "rank_and_alpha_pattern", "baichuan_w_pack",
-        "qlora_load_bf16_compute_bf16", "qlora_load_bf16_compute_fp32", "qlora_load_fp32_compute_fp32",
+        "lora_r8_all_linear", "rslora_r4", "modules_to_save_lm_head", "dora_r8", "old_style_bin", "rank_and_alpha_pattern",
+        "baichuan_w_pack", "qlora_load_bf16_compute_bf16", "qlora_load_bf16_compute_fp32", "qlora_load_fp32_compute_fp32",
     ];
 
     [GoldenTheory("golden/peft")]
@@ -104,7 +104,8 @@ public sealed class LoraConfigTests
         config.Write(folder.FullPath);
         var again = LoraConfig.Read(folder.FullPath);
 
-        Assert.Equal((config.TargetModules.Pattern, 1e-7, 0.05, true), (again.TargetModules.Pattern, again.Alpha, again.Dropout, again.UseRsLora));
+        Assert.Equal(config.TargetModules.Pattern, again.TargetModules.Pattern);
+        Assert.Equal((1e-7, 0.05, true), (again.Alpha, again.Dropout, again.UseRsLora));
         Assert.Equal(["lm_head"], again.ExcludeModules!.Names);
         Assert.Equal(config.RankPattern.Rules, again.RankPattern.Rules);
         Assert.Equal(config.AlphaPattern.Rules, again.AlphaPattern.Rules);
@@ -135,14 +136,15 @@ public sealed class LoraConfigTests
     public void Exclusions_layers_and_saved_modules_restrict_the_targets()
     {
         var config = Parse("""
-            {"peft_type": "LORA", "target_modules": ["q_proj", "v_proj", "model.layers.7.mlp.up_proj", "lm_head"], "exclude_modules": "model\\.layers\\.2\\..*",
-            "layers_to_transform": [1, 2], "layers_pattern": "layers", "modules_to_save": ["lm_head"]}
+            {"peft_type": "LORA", "target_modules": ["q_proj", "v_proj", "model.layers.7.mlp.up_proj", "lm_head"],
+            "exclude_modules": "model\\.layers\\.2\\..*", "layers_to_transform": [1, 2], "layers_pattern": "layers",
+            "modules_to_save": ["lm_head"]}
             """);
 
         string[] paths =
         [
-            "model.layers.0.self_attn.q_proj", "model.layers.1.self_attn.q_proj", "model.layers.2.self_attn.q_proj", "model.layers.12.self_attn.q_proj",
-            "model.blocks.1.self_attn.q_proj", "model.layers.7.mlp.up_proj", "lm_head",
+            "model.layers.0.self_attn.q_proj", "model.layers.1.self_attn.q_proj", "model.layers.2.self_attn.q_proj",
+            "model.layers.12.self_attn.q_proj", "model.blocks.1.self_attn.q_proj", "model.layers.7.mlp.up_proj", "lm_head",
         ];
         Assert.Equal(["model.layers.1.self_attn.q_proj", "model.layers.7.mlp.up_proj"], paths.Where(config.Targets));
         Assert.Equal(["lm_head"], paths.Where(config.Saves));
@@ -164,7 +166,7 @@ public sealed class LoraConfigTests
     [Fact]
     public void Unknown_keys_are_warned_of_and_tolerated()
     {
-        var config = Parse("""{"peft_type": "LORA", "target_modules": ["q_proj"], "new_idea": {"x": 1}, "runtime_config": {"ephemeral_gpu_offload": false}}""");
+        var config = Parse(Merge("""{"new_idea": {"x": 1}, "runtime_config": {"ephemeral_gpu_offload": false}}"""));
         Assert.Contains("'new_idea'", Assert.Single(config.Warnings), StringComparison.Ordinal);
     }
 
@@ -205,7 +207,8 @@ public sealed class LoraConfigTests
     [Fact]
     public void All_problems_are_told_at_once()
     {
-        var error = Assert.Throws<CheckpointException>(() => Parse(Merge("""{"bias": "all", "r": 0, "target_modules": "(", "lora_bias": true}""")));
+        var json = Merge("""{"bias": "all", "r": 0, "target_modules": "(", "lora_bias": true}""");
+        var error = Assert.Throws<CheckpointException>(() => Parse(json));
         Assert.Equal(4, error.Problems.Count);
     }
 
@@ -213,7 +216,8 @@ public sealed class LoraConfigTests
     [InlineData("eva")]
     [InlineData("gaussian")]
     [InlineData("orthogonal")]
-    public void Initialisations_that_leave_the_base_alone_are_read(string init) => Assert.Equal(8, Parse(Merge($$"""{"init_lora_weights": "{{init}}"}""")).Rank);
+    public void Initialisations_that_leave_the_base_alone_are_read(string init) =>
+        Assert.Equal(8, Parse(Merge($$"""{"init_lora_weights": "{{init}}"}""")).Rank);
 
     [Fact]
     public void A_regular_expression_that_runs_away_is_stopped()

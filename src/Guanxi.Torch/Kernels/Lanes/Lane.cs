@@ -65,6 +65,7 @@ internal static unsafe class Lane
     }
 
     /// <summary>All bits set in the first cells, none in the others.</summary>
+    [MethodImpl(Inline)]
     public static TLane FirstCells<TLane>(long count)
         where TLane : struct, ILane<TLane> => TLane.GreaterThanInt(TLane.CreateInt((int)count), Iota<TLane>());
 

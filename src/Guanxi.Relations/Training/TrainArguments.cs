@@ -1,0 +1,203 @@
+using Guanxi.Transformers.Training;
+
+namespace Guanxi.Relations.Training;
+
+/// <summary>
+/// The keys of <c>train</c>: those of Firefly and Hugging Face's TrainingArguments, and our own. A key's name is the property's in
+/// snake_case; null means that the method's or the base's own default holds.
+/// </summary>
+public sealed record TrainArguments
+{
+    /// <summary>Method of classification.</summary>
+    /// <value><c>llm</c>.</value>
+    public string Method { get; init; } = "llm";
+
+    /// <summary>What trains: full, lora or qlora.</summary>
+    /// <value><see cref="TrainMode.Qlora"/>.</value>
+    public TrainMode TrainMode { get; init; } = TrainMode.Qlora;
+
+    /// <summary>What is learnt: sft (answers to prompts) or pretrain (all tokens of texts).</summary>
+    /// <value><see cref="TaskType.Sft"/>.</value>
+    public TaskType TaskType { get; init; } = TaskType.Sft;
+
+    /// <summary>Folder of the base model.</summary>
+    public string? ModelNameOrPath { get; init; }
+
+    /// <summary>Training rows; for pretraining a text file or a folder of them.</summary>
+    public string? TrainFile { get; init; }
+
+    /// <summary>Rows to evaluate on during training.</summary>
+    public string? EvalFile { get; init; }
+
+    /// <summary>Folder of the run and of the artefact.</summary>
+    public string? OutputDir { get; init; }
+
+    /// <summary>Adapter to start from.</summary>
+    public string? AdapterNameOrPath { get; init; }
+
+    /// <summary>Prompt with placeholders, or a file that holds it.</summary>
+    public string? PromptTemplate { get; init; }
+
+    /// <summary>Labels, one a line, aliases after tabs.</summary>
+    public string? LabelsFile { get; init; }
+
+    /// <summary>Longest row in tokens.</summary>
+    public int? MaxSeqLength { get; init; }
+
+    /// <summary>Passes over the rows.</summary>
+    public double? NumTrainEpochs { get; init; }
+
+    /// <summary>Steps instead of passes when positive.</summary>
+    /// <value>-1.</value>
+    public int MaxSteps { get; init; } = -1;
+
+    /// <summary>Rows of a micro-batch.</summary>
+    public int? PerDeviceTrainBatchSize { get; init; }
+
+    /// <summary>Micro-batches of a step.</summary>
+    public int? GradientAccumulationSteps { get; init; }
+
+    /// <summary>Highest learning rate.</summary>
+    public double? LearningRate { get; init; }
+
+    /// <summary>Shape of the learning rate.</summary>
+    public string? LrSchedulerType { get; init; }
+
+    /// <summary>Steps over which the rate rises.</summary>
+    public int? WarmupSteps { get; init; }
+
+    /// <summary>Share of the steps over which the rate rises.</summary>
+    public double? WarmupRatio { get; init; }
+
+    /// <summary>Weight decay.</summary>
+    /// <value>0.</value>
+    public double WeightDecay { get; init; }
+
+    /// <summary>First moment's decay.</summary>
+    /// <value>0.9.</value>
+    public double AdamBeta1 { get; init; } = 0.9;
+
+    /// <summary>Second moment's decay.</summary>
+    /// <value>0.999.</value>
+    public double AdamBeta2 { get; init; } = 0.999;
+
+    /// <summary>Added to the root of the second moment.</summary>
+    /// <value>1e-8.</value>
+    public double AdamEpsilon { get; init; } = 1e-8;
+
+    /// <summary>Norm that gradients are clipped to; 0 for none.</summary>
+    public double? MaxGradNorm { get; init; }
+
+    /// <summary>Share of the target spread over all tokens.</summary>
+    /// <value>0.</value>
+    public double LabelSmoothingFactor { get; init; }
+
+    /// <summary>Name of the optimizer; all of Hugging Face's AdamW names do the same here.</summary>
+    /// <value><c>adamw_torch</c>.</value>
+    public string Optim { get; init; } = "adamw_torch";
+
+    /// <summary>Seed of row order, adapters and dropout.</summary>
+    /// <value>42.</value>
+    public int Seed { get; init; } = 42;
+
+    /// <summary>Order of the rows.</summary>
+    /// <value><see cref="RowSampling.Random"/>.</value>
+    public RowSampling TrainSamplingStrategy { get; init; } = RowSampling.Random;
+
+    /// <summary>Rank of the adapters.</summary>
+    /// <value>64.</value>
+    public int LoraRank { get; init; } = 64;
+
+    /// <summary>Numerator of the adapters' scale.</summary>
+    /// <value>16.</value>
+    public double LoraAlpha { get; init; } = 16;
+
+    /// <summary>Dropout before the adapters.</summary>
+    /// <value>0.05.</value>
+    public double LoraDropout { get; init; } = 0.05;
+
+    /// <summary>Layers that get an adapter; null for all linear layers but the head.</summary>
+    public IReadOnlyList<string>? LoraTargetModules { get; init; }
+
+    /// <summary>Scale by the square root of the rank.</summary>
+    /// <value>False.</value>
+    public bool UseRslora { get; init; }
+
+    /// <summary>Type that weights are rounded to before they are quantised.</summary>
+    public string? ModelLoadDtype { get; init; }
+
+    /// <summary>Whether layers are computed again in the backward pass.</summary>
+    public bool? GradientCheckpointing { get; init; }
+
+    /// <summary>Compute type: auto, fp32 or bf16.</summary>
+    /// <value><c>auto</c>.</value>
+    public string Dtype { get; init; } = "auto";
+
+    /// <summary>bf16 where the processor multiplies it.</summary>
+    /// <value>False.</value>
+    public bool Bf16 { get; init; }
+
+    /// <summary>The same as <see cref="Bf16"/>: the range of fp16 is too small to be worth its speed here.</summary>
+    /// <value>False.</value>
+    public bool Fp16 { get; init; }
+
+    /// <summary>Device.</summary>
+    /// <value><c>cpu</c>.</value>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>Threads; 0 for one a core.</summary>
+    /// <value>0.</value>
+    public int Threads { get; init; }
+
+    /// <summary>Steps between lines of progress.</summary>
+    /// <value>10.</value>
+    public int LoggingSteps { get; init; } = 10;
+
+    /// <summary>When checkpoints are written: steps, epoch or no.</summary>
+    /// <value><c>steps</c>.</value>
+    public string SaveStrategy { get; init; } = "steps";
+
+    /// <summary>Steps between checkpoints.</summary>
+    /// <value>500.</value>
+    public int SaveSteps { get; init; } = 500;
+
+    /// <summary>Newest checkpoints to keep; null for all.</summary>
+    public int? SaveTotalLimit { get; init; }
+
+    /// <summary>When to evaluate: no, steps or epoch.</summary>
+    /// <value><c>no</c>.</value>
+    public string EvalStrategy { get; init; } = "no";
+
+    /// <summary>Steps between evaluations.</summary>
+    public int? EvalSteps { get; init; }
+
+    /// <summary>Share of the training rows cut off, by sentence, to evaluate on.</summary>
+    /// <value>0.</value>
+    public double GroupSplit { get; init; }
+
+    /// <summary>Go on with the newest checkpoint (true) or a named one.</summary>
+    public string? ResumeFromCheckpoint { get; init; }
+}
+
+/// <summary>Which parameters train.</summary>
+public enum TrainMode
+{
+    /// <summary>All.</summary>
+    Full,
+
+    /// <summary>Adapters beside the stored weights.</summary>
+    Lora,
+
+    /// <summary>Adapters beside weights in 4 bits.</summary>
+    Qlora,
+}
+
+/// <summary>What is learnt.</summary>
+public enum TaskType
+{
+    /// <summary>Answers to prompts.</summary>
+    Sft,
+
+    /// <summary>All tokens of texts.</summary>
+    Pretrain,
+}

@@ -1,0 +1,111 @@
+using Guanxi.Transformers;
+using Guanxi.Transformers.Training;
+
+namespace Guanxi.Relations.Training;
+
+/// <summary>What is wrong with arguments that were read well each for itself.</summary>
+internal static class TrainArgumentsCheck
+{
+    private static readonly string[] s_adamNames =
+    [
+        "adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw_apex_fused", "adamw_bnb_8bit", "adamw_8bit", "paged_adamw", "paged_adamw_32bit", "paged_adamw_8bit",
+    ];
+
+    public static void Check(TrainArguments arguments, List<Problem> problems)
+    {
+        Require("model_name_or_path", arguments.ModelNameOrPath, "the folder of the base model", problems);
+        Require("train_file", arguments.TrainFile, arguments.TaskType == TaskType.Pretrain ? "a text file or a folder of them" : "the training rows", problems);
+        Require("output_dir", arguments.OutputDir, "the folder for the run and the trained model", problems);
+        if (arguments.TrainFile is { Length: > 0 } file && !Path.Exists(file))
+        {
+            problems.Add(new Problem("train_file", "there is no such file or folder", Found: file));
+        }
+
+        if (arguments.EvalFile is { Length: > 0 } evalFile && !Path.Exists(evalFile))
+        {
+            problems.Add(new Problem("eval_file", "there is no such file", Found: evalFile));
+        }
+
+        if (arguments.ModelNameOrPath is { Length: > 0 } model && !Directory.Exists(model))
+        {
+            problems.Add(new Problem("model_name_or_path", "there is no such folder", Found: model, Hint: "Download the model first; assets/base-zh in the repository needs no download."));
+        }
+
+        if (arguments.Method != "llm")
+        {
+            problems.Add(new Problem("method", "this method is not there yet", "llm", arguments.Method));
+        }
+
+        if (!s_adamNames.Contains(arguments.Optim))
+        {
+            problems.Add(new Problem("optim", "unknown optimizer", "adamw_torch or another name of AdamW, e.g. paged_adamw_32bit", arguments.Optim));
+        }
+
+        CheckNames(arguments, problems);
+        CheckNumbers(arguments, problems);
+    }
+
+    private static void Require(string key, string? value, string what, List<Problem> problems)
+    {
+        if (string.IsNullOrEmpty(value))
+        {
+            problems.Add(new Problem(key, "the key is missing", what));
+        }
+    }
+
+    private static void CheckNames(TrainArguments arguments, List<Problem> problems)
+    {
+        OneOf("dtype", arguments.Dtype, ["auto", "fp32", "bf16"], problems);
+        OneOf("save_strategy", arguments.SaveStrategy, ["steps", "epoch", "no"], problems);
+        OneOf("eval_strategy", arguments.EvalStrategy, ["steps", "epoch", "no"], problems);
+        OneOf("lr_scheduler_type", arguments.LrSchedulerType, LearningRateSchedule.KindNames, problems);
+        OneOf("model_load_dtype", arguments.ModelLoadDtype, ["bf16", "fp16"], problems);
+        if (!Torch.Device.TryParse(arguments.Device, out _))
+        {
+            problems.Add(new Problem("device", "unknown device", "cpu, cuda or cuda:N", arguments.Device));
+        }
+    }
+
+    private static void OneOf(string key, string? value, IEnumerable<string> known, List<Problem> problems)
+    {
+        if (value is not null && !known.Contains(value))
+        {
+            problems.Add(new Problem(key, "unknown value", string.Join(" | ", known), value));
+        }
+    }
+
+    private static void CheckNumbers(TrainArguments arguments, List<Problem> problems)
+    {
+        AtLeast("max_seq_length", arguments.MaxSeqLength, 8, problems);
+        AtLeast("per_device_train_batch_size", arguments.PerDeviceTrainBatchSize, 1, problems);
+        AtLeast("gradient_accumulation_steps", arguments.GradientAccumulationSteps, 1, problems);
+        AtLeast("lora_rank", arguments.LoraRank, 1, problems);
+        AtLeast("save_steps", arguments.SaveSteps, 1, problems);
+        AtLeast("logging_steps", arguments.LoggingSteps, 1, problems);
+        AtLeast("warmup_steps", arguments.WarmupSteps, 0, problems);
+        AtLeast("weight_decay", arguments.WeightDecay, 0, problems);
+        AtLeast("max_grad_norm", arguments.MaxGradNorm, 0, problems);
+        AtLeast("learning_rate", arguments.LearningRate, 0, problems);
+        AtLeast("num_train_epochs", arguments.NumTrainEpochs, 0, problems);
+        Share("lora_dropout", arguments.LoraDropout, problems);
+        Share("group_split", arguments.GroupSplit, problems);
+        Share("label_smoothing_factor", arguments.LabelSmoothingFactor, problems);
+        Share("warmup_ratio", arguments.WarmupRatio, problems);
+    }
+
+    private static void AtLeast(string key, double? value, double least, List<Problem> problems)
+    {
+        if (value < least)
+        {
+            problems.Add(new Problem(key, "the number is too small", $"at least {least}", $"{value}"));
+        }
+    }
+
+    private static void Share(string key, double? value, List<Problem> problems)
+    {
+        if (value is < 0 or >= 1)
+        {
+            problems.Add(new Problem(key, "the share is out of range", "from 0 up to, not including, 1", $"{value}"));
+        }
+    }
+}

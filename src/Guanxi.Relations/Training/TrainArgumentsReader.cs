@@ -1,0 +1,166 @@
+using System.Globalization;
+using System.Reflection;
+using System.Text.Json;
+using Guanxi.Transformers;
+
+namespace Guanxi.Relations.Training;
+
+/// <summary>Reads <see cref="TrainArguments"/> from an argument file and from keys on the command line; all problems are told at once.</summary>
+public static class TrainArgumentsReader
+{
+    private const int MaxFileBytes = 1 << 20;
+
+    private static readonly Dictionary<string, PropertyInfo> s_keys =
+        typeof(TrainArguments).GetProperties().Where(property => property.CanWrite).ToDictionary(property => JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name));
+
+    /// <summary>Keys of other programs that change nothing here, with the reason that is logged.</summary>
+    private static readonly Dictionary<string, string> s_ignored = new()
+    {
+        ["template_name"] = "the prompt and the answer are joined as a base model's rows are",
+        ["max_prompt_length"] = "only max_seq_length limits a row",
+        ["beta"] = "it belongs to DPO",
+        ["tokenize_num_workers"] = "rows are encoded in one pass",
+        ["dataloader_num_workers"] = "rows are in memory",
+        ["disable_tqdm"] = "progress adapts to the terminal",
+        ["report_to"] = "TensorBoard events are always written",
+        ["remove_unused_columns"] = "rows hold only what is used",
+        ["use_unsloth"] = "there is one engine",
+        ["deepspeed"] = "there is one engine",
+        ["logging_dir"] = "events go to runs/ in the output folder",
+        ["overwrite_output_dir"] = "a run goes on only with resume_from_checkpoint",
+        ["ddp_find_unused_parameters"] = "gradients are exchanged by name",
+    };
+
+    /// <summary>Every key that is known.</summary>
+    public static IReadOnlyCollection<string> Keys => s_keys.Keys;
+
+    /// <summary>Reads keys; those of the command line win over those of the file.</summary>
+    /// <param name="file">A JSON object, or null.</param>
+    /// <param name="given">Keys and values of the command line, in order.</param>
+    /// <param name="notes">Told of keys that change nothing.</param>
+    /// <returns>The arguments.</returns>
+    /// <exception cref="OptionsException">Keys are unknown or have unfit values, or required ones are missing.</exception>
+    public static TrainArguments Read(string? file, IReadOnlyList<KeyValuePair<string, string>> given, Action<string> notes)
+    {
+        ArgumentNullException.ThrowIfNull(given);
+        ArgumentNullException.ThrowIfNull(notes);
+        var arguments = new TrainArguments();
+        var problems = new List<Problem>();
+        foreach (var (key, value) in file is null ? [] : ReadFile(file, problems))
+        {
+            Set(arguments, key, value, $"{file}, {key}", problems, notes);
+        }
+
+        foreach (var (key, text) in given)
+        {
+            Set(arguments, key, JsonSerializer.SerializeToElement(text), $"--{key}", problems, notes);
+        }
+
+        TrainArgumentsCheck.Check(arguments, problems);
+        return problems.Count == 0 ? arguments : throw new OptionsException(problems);
+    }
+
+    /// <summary>Writes arguments as the argument file that gives them again.</summary>
+    /// <param name="arguments">Arguments.</param>
+    /// <returns>JSON with a line a key; keys without a value are left out.</returns>
+    public static string Write(TrainArguments arguments)
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            writer.WriteStartObject();
+            foreach (var (key, property) in s_keys)
+            {
+                if (property.GetValue(arguments) is { } value)
+                {
+                    writer.WritePropertyName(key);
+                    JsonSerializer.Serialize(writer, value is Enum ? JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString()!) : value);
+                }
+            }
+
+            writer.WriteEndObject();
+        }
+
+        return System.Text.Encoding.UTF8.GetString(buffer.ToArray()) + "\n";
+    }
+
+    private static List<KeyValuePair<string, JsonElement>> ReadFile(string file, List<Problem> problems)
+    {
+        try
+        {
+            var bytes = new FileInfo(file).Length > MaxFileBytes ? throw new JsonException("too large for an argument file") : File.ReadAllBytes(file);
+            using var document = JsonDocument.Parse(bytes, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+            if (document.RootElement.ValueKind == JsonValueKind.Object)
+            {
+                return [.. document.RootElement.EnumerateObject().Select(item => KeyValuePair.Create(item.Name, item.Value.Clone()))];
+            }
+
+            problems.Add(new Problem(file, "not an argument file", "a JSON object", document.RootElement.ValueKind.ToString()));
+        }
+        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
+        {
+            problems.Add(new Problem(file, $"cannot be read as an argument file: {error.Message}", "a JSON object of keys"));
+        }
+
+        return [];
+    }
+
+    private static void Set(TrainArguments arguments, string key, JsonElement value, string where, List<Problem> problems, Action<string> notes)
+    {
+        if (s_ignored.TryGetValue(key, out var reason))
+        {
+            notes($"{key} changes nothing here: {reason}");
+            return;
+        }
+
+        if (!s_keys.TryGetValue(key, out var property))
+        {
+            var nearest = EditDistance.Nearest(key, s_keys.Keys);
+            problems.Add(new Problem(where, $"unknown key '{key}'", Hint: nearest is null ? null : $"Did you mean {nearest}?"));
+            return;
+        }
+
+        var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
+        if (Convert(type, value) is { } converted)
+        {
+            property.SetValue(arguments, converted);
+        }
+        else
+        {
+            problems.Add(new Problem(where, "the value does not fit", Expectation(type), value.ToString()));
+        }
+    }
+
+    private static object? Convert(Type type, JsonElement value)
+    {
+        var text = value.ValueKind is JsonValueKind.Array or JsonValueKind.Object ? null : value.ToString();
+        if (type == typeof(string))
+        {
+            return value.ValueKind is JsonValueKind.True or JsonValueKind.False ? (value.GetBoolean() ? "true" : "false") : text;
+        }
+
+        if (type == typeof(IReadOnlyList<string>))
+        {
+            return value.ValueKind == JsonValueKind.Array
+                ? value.EnumerateArray().Select(item => item.ToString()).ToArray()
+                : text?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        }
+
+        if (type.IsEnum)
+        {
+            return Enum.GetValues(type).Cast<object>().FirstOrDefault(item => JsonNamingPolicy.SnakeCaseLower.ConvertName(item.ToString()!) == text);
+        }
+
+        return type == typeof(bool) ? (bool.TryParse(text, out var flag) ? flag : null)
+            : type == typeof(int) ? (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : null)
+            : double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var real) && double.IsFinite(real) ? real
+            : null;
+    }
+
+    private static string Expectation(Type type) => type.IsEnum
+        ? string.Join(" | ", Enum.GetNames(type).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName))
+        : type == typeof(bool) ? "true or false"
+        : type == typeof(int) ? "a whole number"
+        : type == typeof(double) ? "a number"
+        : "text";
+}

@@ -1,0 +1,141 @@
+using Guanxi.Torch.Kernels;
+using FusedCrossEntropy = Guanxi.Torch.Kernels.CrossEntropy;
+using FusedDropout = Guanxi.Torch.Kernels.Dropout;
+using FusedRmsNorm = Guanxi.Torch.Kernels.RmsNorm;
+using FusedRope = Guanxi.Torch.Kernels.Rope;
+using FusedSwiGlu = Guanxi.Torch.Kernels.SwiGlu;
+
+namespace Guanxi.Torch;
+
+/// <content>Fused CPU forms: one pass over the memory, and a gradient that is one pass too.</content>
+public static unsafe partial class Functional
+{
+    private static Tensor RmsNormFused(Tensor x, Tensor weight, float epsilon)
+    {
+        using var scope = TensorScope.Enter();
+        var input = x.Contiguous();
+        var (columns, rows) = ((int)input.Size(-1), input.ElementCount / input.Size(-1));
+        var output = Tensor.Empty(input.Shape, input.DType, Device.Cpu);
+        var scales = Tensor.Empty([rows], DType.Float32, Device.Cpu);
+        FusedRmsNorm.Forward(
+            input.DType, input.DataPointer(), weight.DataPointer(), output.DataPointer(), (float*)scales.DataPointer(), rows, columns, epsilon);
+        return scope.Keep(Autograd.Record(output, [x, weight], [input, weight, scales], RmsNormBackward));
+    }
+
+    private static Tensor?[] RmsNormBackward(Tensor gradient, Tensor[] saved)
+    {
+        var (input, weight, scales) = (saved[0], saved[1], saved[2]);
+        var dy = gradient.Contiguous();
+        var dx = Tensor.Empty(input.Shape, input.DType, Device.Cpu);
+        var dWeight = weight.RequiresGrad ? Tensor.Empty(weight.Shape, DType.Float32, Device.Cpu) : null;
+        FusedRmsNorm.Backward(
+            input.DType,
+            input.DataPointer(),
+            weight.DataPointer(),
+            (float*)scales.DataPointer(),
+            dy.DataPointer(),
+            dx.DataPointer(),
+            dWeight is null ? null : (float*)dWeight.DataPointer(),
+            scales.ElementCount,
+            (int)weight.ElementCount);
+        return [dx, dWeight?.To(weight.DType)];
+    }
+
+    private static Tensor SwiGluFused(Tensor gate, Tensor up)
+    {
+        using var scope = TensorScope.Enter();
+        var (left, right) = (gate.Contiguous(), up.Contiguous());
+        var columns = (int)left.Size(-1);
+        var output = Tensor.Empty(left.Shape, left.DType, Device.Cpu);
+        FusedSwiGlu.Forward(
+            left.DType, left.DataPointer(), columns, right.DataPointer(), columns, output.DataPointer(), left.ElementCount / columns, columns);
+        return scope.Keep(Autograd.Record(output, [gate, up], [left, right], SwiGluBackward));
+    }
+
+    private static Tensor?[] SwiGluBackward(Tensor gradient, Tensor[] saved)
+    {
+        var (gate, up, dy) = (saved[0], saved[1], gradient.Contiguous());
+        var columns = (int)gate.Size(-1);
+        var dGate = Tensor.Empty(gate.Shape, gate.DType, Device.Cpu);
+        var dUp = Tensor.Empty(up.Shape, up.DType, Device.Cpu);
+        FusedSwiGlu.Backward(
+            gate.DType,
+            gate.DataPointer(),
+            columns,
+            up.DataPointer(),
+            columns,
+            dy.DataPointer(),
+            dGate.DataPointer(),
+            dUp.DataPointer(),
+            gate.ElementCount / columns,
+            columns);
+        return [dGate, dUp];
+    }
+
+    private static Tensor RopeFused(Tensor x, SequenceLayout layout, RopeTable table)
+    {
+        var output = Rotated(x, layout, table, inverse: false);
+        return Autograd.Record(output, [x], [], (gradient, _) => [Rotated(gradient, layout, table, inverse: true)]);
+    }
+
+    private static Tensor Rotated(Tensor x, SequenceLayout layout, RopeTable table, bool inverse)
+    {
+        var output = x.Detach().Clone().Contiguous();
+        var (heads, headDim) = ((int)x.Size(1), (int)x.Size(2));
+        fixed (int* positions = layout.PositionArray)
+        {
+            FusedRope.Run(
+                output.DType,
+                output.DataPointer(),
+                (long)heads * headDim,
+                (float*)table.Cosines.DataPointer(),
+                (float*)table.Sines.DataPointer(),
+                positions,
+                x.Size(0),
+                heads,
+                headDim,
+                inverse);
+        }
+
+        return output;
+    }
+
+    /// <summary>The same mask on every device: it is drawn on the host, and an accelerator multiplies by it.</summary>
+    private static Tensor DropoutFused(Tensor x, double probability, DropoutMask mask)
+    {
+        if (!x.Device.IsCpu)
+        {
+            var ones = Tensor.Full(x.Shape, 1, x.DType, Device.Cpu);
+            return x.Detach() * DropoutFused(ones, probability, mask).ToDevice(x.Device);
+        }
+
+        var input = x.Contiguous();
+        var output = Tensor.Empty(input.Shape, input.DType, Device.Cpu);
+        FusedDropout.Run(input.DType, input.DataPointer(), null, output.DataPointer(), input.ElementCount, probability, mask);
+        return output;
+    }
+
+    private static Tensor CrossEntropyFused(Tensor logits, Tensor targets, double labelSmoothing)
+    {
+        using var scope = TensorScope.Enter();
+        var (rows, vocabulary) = (logits.Size(0), (int)logits.Size(1));
+        var input = logits.Detach().Contiguous();
+        var losses = Tensor.Empty([rows], DType.Float32, Device.Cpu);
+        var records = Autograd.NeedsGraph([logits]);
+        var bad = FusedCrossEntropy.Run(
+            input.DType,
+            input.DataPointer(),
+            (long*)targets.DataPointer(),
+            (float*)losses.DataPointer(),
+            records ? input.DataPointer() : null,
+            rows,
+            vocabulary,
+            new CrossEntropyOptions(1, labelSmoothing));
+        if (bad >= 0)
+        {
+            throw new TorchException($"row {bad}: the target is outside a vocabulary of {vocabulary}");
+        }
+
+        return scope.Keep(Autograd.Record(losses.Sum(), [logits], [input], (gradient, saved) => [saved[0].MultiplyInPlace(gradient.Item())]));
+    }
+}

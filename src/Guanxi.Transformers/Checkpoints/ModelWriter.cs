@@ -1,0 +1,144 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Guanxi.Torch;
+using Guanxi.Transformers.Models;
+using Guanxi.Transformers.Nn;
+using Guanxi.Transformers.Peft;
+
+namespace Guanxi.Transformers.Checkpoints;
+
+/// <summary>Writes a decoder as a Hugging Face model folder, one tensor in memory at a time.</summary>
+public static class ModelWriter
+{
+    /// <summary>Largest weights file, as transformers of version 4 splits them.</summary>
+    public const long DefaultShardBytes = 5_000_000_000;
+
+    /// <summary>Writes dense weights: 4-bit ones are dequantised, adapters are merged on the way; the model itself is not changed.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="folder">An existing folder.</param>
+    /// <param name="storage">Element type of all weights; null: each as it is stored, a 4-bit one as it was before.</param>
+    /// <param name="shardBytes">Largest weights file; more weights are split over several with an index.</param>
+    /// <exception cref="CheckpointException">A file cannot be written.</exception>
+    public static void Write(Decoder model, string folder, DType? storage, long shardBytes)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        var tensors = new List<TensorSource>();
+        foreach (var (name, layer, parameter) in Weights(model))
+        {
+            tensors.Add(layer is null
+                ? TensorSource.FromTensor(name, storage ?? parameter!.Value.DType, parameter!.Value)
+                : Dense(name, layer, storage ?? layer.Weight.StorageType));
+        }
+
+        WriteFiles(tensors, folder, shardBytes);
+        (model.Config with { StorageType = storage ?? EmbeddingType(model), Quantization = null }).Write(folder);
+    }
+
+    /// <summary>Writes 4-bit weights as bitsandbytes stores them, and the others as they are.</summary>
+    /// <param name="model">A model with 4-bit layers and without adapters.</param>
+    /// <param name="folder">An existing folder.</param>
+    /// <param name="shardBytes">Largest weights file; more weights are split over several with an index.</param>
+    /// <exception cref="CheckpointException">A file cannot be written.</exception>
+    /// <exception cref="InvalidOperationException">The model has adapters, or no 4-bit layer.</exception>
+    public static void WriteQuantized(Decoder model, string folder, long shardBytes)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        var tensors = new List<TensorSource>();
+        Nf4Tensor? any = null;
+        foreach (var (name, layer, parameter) in Weights(model))
+        {
+            if (layer?.Adapter is not null)
+            {
+                throw new InvalidOperationException($"{name}: a 4-bit weight cannot hold an adapter; merge it into dense weights");
+            }
+
+            any = (layer?.Weight as Nf4Weight)?.Quantized ?? any;
+            tensors.AddRange(layer?.Weight is Nf4Weight quantized
+                ? Nf4CheckpointTensors.Sources(name, quantized.Quantized)
+                : [TensorSource.FromTensor(name, (parameter ?? layer!.Weight.Parameter!).Value.DType, (parameter ?? layer!.Weight.Parameter!).Value)]);
+        }
+
+        if (any is null)
+        {
+            throw new InvalidOperationException("the model has no 4-bit layer");
+        }
+
+        WriteFiles(tensors, folder, shardBytes);
+        var quantization = model.Config.Quantization
+            ?? new QuantizationConfig("nf4", any.Nested is not null, DecoderConfigWriter.NameOf(any.OriginalType), "uint8", null);
+        (model.Config with { StorageType = EmbeddingType(model), Quantization = quantization }).Write(folder);
+    }
+
+    /// <summary>Everything that is stored, in the order of the model: matrices of linear layers, and other parameters.</summary>
+    private static IEnumerable<(string Name, Linear? Layer, Parameter? Parameter)> Weights(Decoder model)
+    {
+        foreach (var (path, part) in model.NamedModules(string.Empty))
+        {
+            var prefix = path.Length == 0 ? string.Empty : path + ".";
+            if (part is Linear layer)
+            {
+                yield return (prefix + "weight", layer, null);
+            }
+
+            foreach (var (name, parameter) in part.Parameters)
+            {
+                if ((part as Linear)?.Weight.Parameter != parameter)
+                {
+                    yield return (prefix + name, null, parameter);
+                }
+            }
+        }
+    }
+
+    private static TensorSource Dense(string name, Linear layer, DType dtype) => TensorSource.Computed(
+        name, dtype, [layer.Weight.OutputSize, layer.Weight.InputSize], () => AdapterMerge.Weight(layer, dtype));
+
+    private static DType EmbeddingType(Decoder model) => model.NamedParameters().First().Parameter.Value.DType;
+
+    private static void WriteFiles(List<TensorSource> tensors, string folder, long shardBytes)
+    {
+        var shards = Split(tensors, shardBytes);
+        if (shards.Count == 1)
+        {
+            SafetensorsWriter.Write(Path.Combine(folder, CheckpointReader.SingleName), tensors, SafetensorsWriter.PyTorchMetadata);
+            return;
+        }
+
+        var fileOfName = new SortedDictionary<string, JsonNode?>(StringComparer.Ordinal);
+        for (var i = 0; i < shards.Count; i++)
+        {
+            var file = string.Create(CultureInfo.InvariantCulture, $"model-{i + 1:00000}-of-{shards.Count:00000}.safetensors");
+            SafetensorsWriter.Write(Path.Combine(folder, file), shards[i], SafetensorsWriter.PyTorchMetadata);
+            foreach (var tensor in shards[i])
+            {
+                fileOfName.Add(tensor.Name, file);
+            }
+        }
+
+        var index = PythonJson.Write(
+        [
+            KeyValuePair.Create("metadata", (JsonNode?)new JsonObject { ["total_size"] = tensors.Sum(tensor => tensor.ByteLength) }),
+            KeyValuePair.Create("weight_map", (JsonNode?)new JsonObject(fileOfName)),
+        ]);
+        AtomicFile.WriteText(Path.Combine(folder, CheckpointReader.IndexName), index + "\n");
+    }
+
+    private static List<List<TensorSource>> Split(List<TensorSource> tensors, long shardBytes)
+    {
+        var shards = new List<List<TensorSource>> { new() };
+        long filled = 0;
+        foreach (var tensor in tensors)
+        {
+            if (filled > 0 && filled + tensor.ByteLength > shardBytes)
+            {
+                shards.Add([]);
+                filled = 0;
+            }
+
+            shards[^1].Add(tensor);
+            filled += tensor.ByteLength;
+        }
+
+        return shards;
+    }
+}

@@ -1,0 +1,139 @@
+using Guanxi.Torch;
+using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Nn;
+using Guanxi.Transformers.Peft;
+using Guanxi.Transformers.Tokenization;
+
+namespace Guanxi.Transformers.Models;
+
+/// <summary>A language model in memory with what belongs to it: configuration, tokenizer, adapter.</summary>
+public sealed class LanguageModel : IDisposable
+{
+    private readonly CheckpointReader _reader;
+    private readonly CheckpointException? _tokenizerError;
+
+    private LanguageModel(ModelFolder folder, LanguageModelOptions options, Decoder decoder, CheckpointReader reader)
+    {
+        BaseFolder = folder.Base;
+        AdapterFolder = folder.Adapter;
+        Decoder = decoder;
+        Evaluation = new ForwardContext(options.ComputeType, null);
+        _reader = reader;
+        try
+        {
+            Tokenizer = folder.LoadTokenizer();
+        }
+        catch (CheckpointException error)
+        {
+            // Whoever gives ids needs no tokenizer; whoever gives text learns then what is wrong with it.
+            _tokenizerError = error;
+        }
+    }
+
+    /// <summary>Folder of the full model.</summary>
+    public string BaseFolder { get; }
+
+    /// <summary>Folder of the adapter, or null.</summary>
+    public string? AdapterFolder { get; }
+
+    /// <summary>The model.</summary>
+    public Decoder Decoder { get; }
+
+    /// <summary>Shape and constants of the model.</summary>
+    public DecoderConfig Config => Decoder.Config;
+
+    /// <summary>The adapter, or null.</summary>
+    public AdapterModel? Adapter { get; private set; }
+
+    /// <summary>The tokenizer; null when there is none or it cannot be read.</summary>
+    public ITokenizer? Tokenizer { get; }
+
+    /// <summary>A forward pass in the compute type without dropout.</summary>
+    public ForwardContext Evaluation { get; }
+
+    /// <summary>Loads a model.</summary>
+    /// <param name="path">A Hugging Face model folder, or a PEFT adapter folder.</param>
+    /// <param name="options">Form in memory, compute type and device.</param>
+    /// <returns>The model, owned by the caller.</returns>
+    /// <exception cref="CheckpointException">A file is missing, damaged or of a kind that is not supported; all problems are listed.</exception>
+    public static LanguageModel Load(string path, LanguageModelOptions options)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(options);
+        var folder = ModelFolder.Find(path, options.BaseModel);
+        var config = DecoderConfig.Read(folder.Base);
+        if (config.Quantization is { QuantType: not "nf4" } quantization)
+        {
+            throw new CheckpointException(new Problem(
+                $"{folder.Base}, bnb_4bit_quant_type", "this 4-bit form is not computed with", "nf4", quantization.QuantType));
+        }
+
+        var reader = CheckpointReader.Open(folder.Base);
+        Decoder? decoder = null;
+        LanguageModel? model = null;
+        try
+        {
+            decoder = Build(config, reader, options);
+            model = new LanguageModel(folder, options, decoder, reader);
+            if (folder.Adapter is not null)
+            {
+                model.Adapter = AdapterModel.Load(decoder, folder.Adapter, options.IsAdapterTrainable);
+            }
+
+            return model;
+        }
+        catch
+        {
+            decoder?.Dispose();
+            reader.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The tokenizer, for calls that give text.</summary>
+    /// <returns>The tokenizer.</returns>
+    /// <exception cref="CheckpointException">There is none, or it cannot be read.</exception>
+    public ITokenizer RequireTokenizer() => Tokenizer ?? throw new CheckpointException(_tokenizerError!.Problems, _tokenizerError);
+
+    /// <summary>Merges the adapter, when there is one, into the weights in memory.</summary>
+    /// <param name="storage">Type of the merged weights; null: the type each is stored in.</param>
+    public void MergeAdapter(DType? storage)
+    {
+        AdapterMerge.Apply(Decoder, storage);
+        Adapter = null;
+    }
+
+    /// <summary>Releases the weights and closes the files.</summary>
+    public void Dispose()
+    {
+        Decoder.Dispose();
+        _reader.Dispose();
+    }
+
+    private static Decoder Build(DecoderConfig config, CheckpointReader reader, LanguageModelOptions options)
+    {
+        var weights = new CheckpointWeights(reader, new WeightLoading
+        {
+            StorageType = options.Storage == WeightStorage.Float32 ? DType.Float32 : null,
+            IsMapped = options.Storage != WeightStorage.Float32 && options.Device.IsCpu,
+            Quantization = options.Storage == WeightStorage.Nf4 ? new Nf4Options(options.UseDoubleQuantization) : null,
+            RoundBeforeQuantizing = options.LoadType,
+            Device = options.Device,
+        });
+        var decoder = new Decoder(config, weights);
+        try
+        {
+            weights.Finish(name => MayBeLeft(name, config));
+            return decoder;
+        }
+        catch
+        {
+            decoder.Dispose();
+            throw;
+        }
+    }
+
+    // Tables that old checkpoints hold beside the weights, and the second copy of a tied head.
+    private static bool MayBeLeft(string name, DecoderConfig config) =>
+        name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (config.TieWordEmbeddings && name == "lm_head.weight");
+}

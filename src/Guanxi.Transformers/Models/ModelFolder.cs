@@ -1,0 +1,69 @@
+using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Peft;
+using Guanxi.Transformers.Tokenization;
+
+namespace Guanxi.Transformers.Models;
+
+/// <summary>What a path to a model stands for: the folder of the full model, and of an adapter beside it.</summary>
+/// <param name="Base">Folder with <c>config.json</c> and weights.</param>
+/// <param name="Adapter">PEFT adapter folder, or null.</param>
+internal sealed record ModelFolder(string Base, string? Adapter)
+{
+    private static readonly string[] s_tokenizerFiles = ["tokenizer*", "vocab*", "merges*", "spiece*"];
+
+    /// <summary>Finds the folders.</summary>
+    /// <param name="path">What the caller named.</param>
+    /// <param name="baseModel">The base that the caller named for an adapter, or null.</param>
+    /// <exception cref="CheckpointException">The path is no model, or the base of the adapter is not found.</exception>
+    public static ModelFolder Find(string path, string? baseModel)
+    {
+        if (IsAdapter(path))
+        {
+            return new ModelFolder(BaseOf(path, baseModel), path);
+        }
+
+        if (IsModel(path))
+        {
+            return new ModelFolder(path, null);
+        }
+
+        var found = File.Exists(path) ? "a file" : Directory.Exists(path) ? "a folder without either" : "nothing";
+        throw new CheckpointException(new Problem(
+            path, "this is no model", $"a folder with {DecoderConfig.FileName} and weights, or with {LoraConfig.FileName}", found));
+    }
+
+    /// <summary>Loads the tokenizer: the adapter's own when its folder has one, else the base's.</summary>
+    /// <exception cref="CheckpointException">There is none, or it is damaged or not supported.</exception>
+    public ITokenizer LoadTokenizer() =>
+        TokenizerLoader.Load(Adapter is not null && HasTokenizer(Adapter) ? Adapter : Base);
+
+    private static bool IsAdapter(string path) => File.Exists(Path.Combine(path, LoraConfig.FileName));
+
+    private static bool IsModel(string path) => File.Exists(Path.Combine(path, DecoderConfig.FileName));
+
+    private static bool HasTokenizer(string folder) =>
+        s_tokenizerFiles.Any(pattern => Directory.EnumerateFiles(folder, pattern).Any());
+
+    private static string BaseOf(string adapter, string? baseModel)
+    {
+        var name = baseModel ?? LoraConfig.Read(adapter).BaseModel;
+        if (string.IsNullOrEmpty(name))
+        {
+            throw new CheckpointException(new Problem(
+                Path.Combine(adapter, LoraConfig.FileName), "the adapter does not say which base it belongs to", "base_model_name_or_path",
+                Hint: "Name the folder of the base model."));
+        }
+
+        string[] tried = baseModel is null && !Path.IsPathRooted(name) ? [name, Path.GetFullPath(Path.Combine(adapter, name))] : [name];
+        if (tried.FirstOrDefault(folder => IsModel(folder) && !IsAdapter(folder)) is { } found)
+        {
+            return found;
+        }
+
+        throw new CheckpointException(tried.FirstOrDefault(IsAdapter) is { } other
+            ? new Problem(other, "the base of an adapter is itself an adapter", "a full model", Hint: "Merge it into its own base first.")
+            : new Problem(
+                adapter, "the base model of the adapter is not here", $"a model folder at {string.Join(" or ", tried)}",
+                Hint: "Download it, or name the folder of the base model."));
+    }
+}

@@ -1,0 +1,42 @@
+using System.Text;
+using Guanxi.Transformers.Tokenization;
+
+namespace Guanxi.Transformers.Training;
+
+/// <summary>Text for pretraining: paragraphs encoded, each closed by the end token, laid end to end and cut into rows of one length.</summary>
+public static class PackedText
+{
+    /// <summary>Reads text files.</summary>
+    /// <param name="path">A UTF-8 text file, or a folder whose .txt files are read in the order of their names.</param>
+    /// <param name="tokenizer">The tokenizer; it must have an end token.</param>
+    /// <param name="length">Tokens of a row.</param>
+    /// <returns>The rows; the last may be shorter.</returns>
+    /// <exception cref="OptionsException">There is no text, or the tokenizer has no end token.</exception>
+    public static IReadOnlyList<TokenSequence> Read(string path, ITokenizer tokenizer, int length)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        var end = tokenizer.EosId ?? throw new OptionsException(new Problem(path, "the tokenizer has no end token to close a text with"));
+        string[] files = Directory.Exists(path)
+            ? [.. Directory.EnumerateFiles(path, "*.txt").Order(StringComparer.Ordinal)]
+            : [path];
+        var tokens = new List<int>();
+        foreach (var file in files)
+        {
+            foreach (var line in File.ReadLines(file, Encoding.UTF8))
+            {
+                if (!string.IsNullOrWhiteSpace(line))
+                {
+                    tokens.AddRange(tokenizer.Encode(line.Trim()));
+                    tokens.Add(end);
+                }
+            }
+        }
+
+        if (tokens.Count < 2)
+        {
+            throw new OptionsException(new Problem(path, "there is no text to learn from", "UTF-8 text, a paragraph a line", $"{files.Length} files"));
+        }
+
+        return [.. tokens.Chunk(length).Where(chunk => chunk.Length > 1).Select(TokenSequence.Unmasked)];
+    }
+}
