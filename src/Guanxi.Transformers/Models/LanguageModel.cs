@@ -140,6 +140,7 @@ public sealed class LanguageModel : IDisposable
             IsMapped = options.Storage != WeightStorage.Float32 && options.Device.IsCpu,
             Quantization = options.Storage == WeightStorage.Nf4 ? new Nf4Options(options.UseDoubleQuantization) : null,
             RoundBeforeQuantizing = options.LoadType,
+            AuthorComputeType = config.Quantization?.HalfComputeType,
             Device = options.Device,
         });
         var decoder = new Decoder(config, weights);
