@@ -19,9 +19,12 @@ internal interface IKernel
 /// <summary>Runs an <see cref="IKernel"/> at the current <see cref="KernelLevel"/>, split over the threads.</summary>
 internal static class KernelRunner
 {
-    /// <summary>Straight to optimised code: the first tier calls a method for every vector operation and is a hundred times
-    /// slower.</summary>
-    public const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
+    /// <summary>Straight to optimised code: the first tier calls a method for every vector operation and is a hundred times slower.</summary>
+    /// <remarks>
+    /// And code of its own: inside a caller's, the compiler's budget for inlining can end before the last vector operation, and registers
+    /// before the last sum. A kernel was four times slower so, from the moment on when its caller was compiled again.
+    /// </remarks>
+    public const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining;
 
     /// <summary>Runs a kernel on float32 data.</summary>
     /// <typeparam name="TKernel">The kernel.</typeparam>

@@ -43,7 +43,7 @@ internal static unsafe class Lane
     }
 
     /// <summary>Reads 1 to 16 elements; the other cells are zero.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining | KernelRunner.Hot)]
+    [MethodImpl(KernelRunner.Hot)]
     public static TLane LoadPart<TLane, T>(T* source, long count)
         where TLane : struct, ILane<TLane>
         where T : unmanaged
@@ -55,7 +55,7 @@ internal static unsafe class Lane
     }
 
     /// <summary>Writes the first 1 to 16 cells.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining | KernelRunner.Hot)]
+    [MethodImpl(KernelRunner.Hot)]
     public static void StorePart<TLane, T>(TLane value, T* target, long count)
         where TLane : struct, ILane<TLane>
         where T : unmanaged

@@ -19,6 +19,9 @@ internal static unsafe class BackwardProduct
 
     private const int BlockPanels = BlockColumns / Tile.Columns;
 
+    // Rows of sums one panel further apart than they are long: else one panel's column of them would fall on an eighth of the cache's sets.
+    private const int SumStride = BlockColumns + Tile.Columns;
+
     // Tokens whose sums stay in the cache, and those whose packed rows do beside the panels.
     private const long MaximumTokens = 1536;
     private const long InnerTokens = 72;
@@ -38,7 +41,7 @@ internal static unsafe class BackwardProduct
         {
             var parts = (tokens + MaximumTokens - 1) / MaximumTokens;
             var perPart = Tile.Align((tokens + parts - 1) / parts);
-            var right = KernelScratch.Aligned(BlockColumns * (Tile.Depth + perPart + InnerTokens));
+            var right = KernelScratch.Aligned((BlockColumns * Tile.Depth) + (SumStride * (perPart + InnerTokens)));
             var sums = right + (BlockColumns * Tile.Depth);
             for (var block = first; block < last; block++)
             {
@@ -67,7 +70,7 @@ internal static unsafe class BackwardProduct
                 {
                     var some = Math.Min(InnerTokens, count - token);
                     var left = term.Left.At(depth, firstToken + token);
-                    var target = sums + (token * BlockColumns);
+                    var target = sums + (token * SumStride);
                     if (term.Dropout.Drops)
                     {
                         Masked<TLane>(term, left, length, right, column, firstToken + token, some, target, adds);
@@ -89,7 +92,7 @@ internal static unsafe class BackwardProduct
             for (var panel = 0; panel < BlockPanels; panel++, ahead += InnerTokens / Tile256.RowCount * length)
             {
                 var from = right + (panel * length * Tile.Columns);
-                Tile.Rows<TLane>(left, length, from, length, target + (panel * Tile.Columns), BlockColumns, rows, adds, ahead);
+                Tile.Rows<TLane>(left, length, from, length, target + (panel * Tile.Columns), SumStride, rows, adds, ahead);
             }
         }
 
@@ -99,13 +102,13 @@ internal static unsafe class BackwardProduct
             where TLane : struct, ILane<TLane>
         {
             var parts = (tokens + MaximumTokens - 1) / MaximumTokens;
-            var product = right + (BlockColumns * (Tile.Depth + Tile.Align((tokens + parts - 1) / parts)));
+            var product = right + (BlockColumns * Tile.Depth) + (SumStride * Tile.Align((tokens + parts - 1) / parts));
             Multiply<TLane>(left, length, right, product, rows, adds: false);
             for (long row = 0; row < rows; row++)
             {
-                var to = target + (row * BlockColumns);
+                var to = target + (row * SumStride);
                 Dropout.Groups<TLane>(
-                    product + (row * BlockColumns),
+                    product + (row * SumStride),
                     adds ? to : null,
                     to,
                     ((token + row) * term.Right.Columns) + column,
@@ -121,7 +124,7 @@ internal static unsafe class BackwardProduct
             var width = terms[0].Right.Columns;
             for (long row = 0; row < count; row++)
             {
-                PanelCopy.Widen<TLane, float>(sums + (row * BlockColumns), output + ((firstToken + row) * width) + column, BlockColumns);
+                PanelCopy.Widen<TLane, float>(sums + (row * SumStride), output + ((firstToken + row) * width) + column, BlockColumns);
             }
         }
     }

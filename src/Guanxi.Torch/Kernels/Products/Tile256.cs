@@ -13,8 +13,7 @@ internal static unsafe class Tile256
     private static Vector256<float> Zero => Vector256<float>.Zero;
 
     /// <summary>c = a b, or c += a b; see <see cref="Tile"/>.</summary>
-    // Inside a caller's code the sums would not get all the registers.
-    [MethodImpl(MethodImplOptions.NoInlining | KernelRunner.Hot)]
+    [MethodImpl(KernelRunner.Hot)]
     public static void Run(float* a, long aStride, float* b, long depth, float* c, long cStride, bool adds, float* ahead)
     {
         var (c00, c01, c10, c11, c20, c21) = (Zero, Zero, Zero, Zero, Zero, Zero);

@@ -16,8 +16,7 @@ internal static unsafe class Tile512
     private static Vector512<float> Zero => Vector512<float>.Zero;
 
     /// <summary>c = a b, or c += a b; see <see cref="Tile"/>.</summary>
-    // Inside a caller's code the sums would not get all the registers.
-    [MethodImpl(MethodImplOptions.NoInlining | KernelRunner.Hot)]
+    [MethodImpl(KernelRunner.Hot)]
     public static void Run(float* a, long aStride, float* b, long depth, float* c, long cStride, bool adds, float* ahead)
     {
         var (c0, c1, c2, c3, c4, c5) = (Zero, Zero, Zero, Zero, Zero, Zero);

@@ -49,7 +49,7 @@ internal static unsafe class Transposition
         }
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining | KernelRunner.Hot)]
+    [MethodImpl(KernelRunner.Hot)]
     private static void Eight(float* from, long fromStride, float* to, long toStride)
     {
         var (pairs0, pairs1) = Pairs(from, fromStride);
