@@ -3,7 +3,7 @@ using Guanxi.Transformers.Nn;
 
 namespace Guanxi.Transformers.Checkpoints;
 
-/// <summary>Weights of a model folder, taken tensor by tensor as the model is built; what is wrong with them is collected and told at once.</summary>
+/// <summary>Weights of a model folder, taken tensor by tensor as the model is built; what is wrong is collected and told at once.</summary>
 public sealed class CheckpointWeights : WeightSource
 {
     private readonly CheckpointReader _reader;
@@ -40,7 +40,7 @@ public sealed class CheckpointWeights : WeightSource
         using var scope = TensorScope.Enter();
         if (Nf4CheckpointTensors.IsPresent(_reader, name))
         {
-            return Nf4CheckpointTensors.Read(_reader, name, [outputSize, inputSize], part => _taken.Add(part), _problems, _loading.Device)
+            return Nf4CheckpointTensors.Read(_reader, name, [outputSize, inputSize], part => _taken.Add(part), _problems, _loading)
                 ?? (LinearWeight)new DenseWeight(StandIn([outputSize, inputSize]));
         }
 
@@ -69,7 +69,9 @@ public sealed class CheckpointWeights : WeightSource
         }
     }
 
-    /// <summary>Stands where a tensor is wrong: building goes on so that every problem is found, and <see cref="Finish"/> throws them all.</summary>
+    private static string Show(ReadOnlySpan<long> shape) => $"[{string.Join(", ", shape.ToArray())}]";
+
+    /// <summary>Stands where a tensor is wrong: building goes on, so that <see cref="Finish"/> can tell every problem.</summary>
     private static Parameter StandIn(ReadOnlySpan<long> shape)
     {
         using var scope = TensorScope.Enter();
@@ -86,7 +88,7 @@ public sealed class CheckpointWeights : WeightSource
         try
         {
             var rounded = stored.To(_loading.RoundBeforeQuantizing ?? stored.DType);
-            return new Nf4Weight(Nf4Tensor.Quantize(rounded, quantization.IsDouble).MoveTo(_loading.Device));
+            return new Nf4Weight(Nf4Tensor.Quantize(rounded, quantization.IsDouble).MoveTo(_loading.Device), null);
         }
         catch (TorchException error) when (!error.IsOutOfMemory)
         {
@@ -100,14 +102,14 @@ public sealed class CheckpointWeights : WeightSource
         _taken.Add(name);
         if (!_reader.TryGet(name, out var file, out var entry))
         {
-            _problems.Add(new Problem(_reader.Source, $"tensor '{name}' is missing", $"[{string.Join(", ", shape.ToArray())}]"));
+            _problems.Add(new Problem(_reader.Source, $"tensor '{name}' is missing", Show(shape)));
             return null;
         }
 
         if (!shape.SequenceEqual(entry.Shape))
         {
             _problems.Add(new Problem(
-                file.FilePath, $"tensor '{name}' has another shape", $"[{string.Join(", ", shape.ToArray())}]", $"[{string.Join(", ", entry.Shape)}]"));
+                file.FilePath, $"tensor '{name}' has another shape", Show(shape), Show(entry.Shape)));
             return null;
         }
 
@@ -139,6 +141,10 @@ public sealed record WeightLoading
     /// <summary>Type that all weights are rounded to before some are quantised, as transformers does; null for no rounding.</summary>
     /// <value>Null.</value>
     public DType? RoundBeforeQuantizing { get; init; }
+
+    /// <summary>Type that the author of a 4-bit checkpoint computed in (see <see cref="Nf4Weight"/>); null when it says none.</summary>
+    /// <value>Null.</value>
+    public DType? AuthorComputeType { get; init; }
 
     /// <summary>Where the weights go.</summary>
     /// <value>The CPU.</value>

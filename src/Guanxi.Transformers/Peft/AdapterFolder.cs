@@ -65,11 +65,13 @@ internal static class AdapterFolder
             else if (!entry.Shape.AsSpan().SequenceEqual(shape))
             {
                 problems.Add(new Problem(
-                    file.FilePath, $"tensor '{name}' has another shape", Show(shape), Show(entry.Shape), "The adapter may belong to another base."));
+                    file.FilePath, $"tensor '{name}' has another shape", Show(shape), Show(entry.Shape),
+                    "The adapter may belong to another base."));
             }
             else if (!entry.DType.IsFloatingPoint())
             {
-                problems.Add(new Problem(file.FilePath, $"tensor '{name}' holds no real numbers", "a floating-point type", $"{entry.DType}"));
+                problems.Add(new Problem(
+                    file.FilePath, $"tensor '{name}' holds no real numbers", "a floating-point type", $"{entry.DType}"));
             }
         }
     }
