@@ -75,7 +75,7 @@ internal sealed class MappedReader
         return bytes;
     }
 
-    public byte ReadByte() => Read(sizeof(byte))[0];
+    public byte ReadByte() => _at < _filled ? _chunk[_at++] : Read(sizeof(byte))[0];
 
     public ushort ReadUInt16() => BinaryPrimitives.ReadUInt16LittleEndian(Read(sizeof(ushort)));
 

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Numerics;
-using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Guanxi.Transformers.Checkpoints;
@@ -16,30 +15,23 @@ internal sealed class PickleDict
 /// <remarks>
 /// Protocols 2 to 5, https://docs.python.org/3/library/pickle.html. A list is a <c>List&lt;object?&gt;</c>, a tuple an array, an
 /// integer a <c>long</c> or a <c>BigInteger</c>. Values are built without recursion and never walked, so depth does no harm;
-/// number of values, stack, marks, memo and length are limited.
+/// length and <see cref="PickleStack"/> are limited.
 /// </remarks>
 internal sealed class PickleMachine
 {
-    // Python fills containers in batches of 1000. A tensor takes about 25 values and 150 bytes: there is room for 40 000 of them.
-    private const int MaxStack = 10_000;
-    private const int MaxMarks = 100;
-    private const int MaxValues = 1 << 20;
-    private const int MaxMemo = 1 << 19;
     private const long MaxBytes = 32L << 20;
 
     private static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private readonly MappedReader _input;
-    private readonly List<object?> _stack = [];
-    private readonly Stack<int> _marks = [];
-    private readonly List<object?> _memo = [];
+    private readonly PickleStack _stack;
     private readonly Dictionary<string, TorchStorage> _storages;
     private readonly long _end;
-    private int _pushed;
 
     private PickleMachine(MappedReader input, Dictionary<string, TorchStorage> storages)
     {
         _input = input;
+        _stack = new PickleStack(input);
         _storages = storages;
         _end = input.Position + Math.Min(MaxBytes, input.Remaining);
     }
@@ -66,8 +58,8 @@ internal sealed class PickleMachine
             var opcode = (PickleOpcode)_input.ReadByte();
             if (opcode == PickleOpcode.Stop)
             {
-                var value = Pop();
-                return _stack.Count == 0 ? value : throw _input.Fault("the pickle ends with values left over");
+                var value = _stack.Pop();
+                return _stack.IsEmpty ? value : throw _input.Fault("the pickle ends with values left over");
             }
 
             if (!Constant(opcode) && !Text(opcode) && !Container(opcode) && !Memory(opcode) && !Object(opcode))
@@ -87,26 +79,26 @@ internal sealed class PickleMachine
         switch (opcode)
         {
             case PickleOpcode.None:
-                Push(null);
+                _stack.Push(null);
                 return true;
             case PickleOpcode.NewTrue or PickleOpcode.NewFalse:
-                Push(opcode == PickleOpcode.NewTrue);
+                _stack.Push(opcode == PickleOpcode.NewTrue);
                 return true;
             case PickleOpcode.BinInt:
-                Push((long)(int)_input.ReadUInt32());
+                _stack.Push((long)(int)_input.ReadUInt32());
                 return true;
             case PickleOpcode.BinInt1:
-                Push((long)_input.ReadByte());
+                _stack.Push((long)_input.ReadByte());
                 return true;
             case PickleOpcode.BinInt2:
-                Push((long)_input.ReadUInt16());
+                _stack.Push((long)_input.ReadUInt16());
                 return true;
             case PickleOpcode.Long1:
                 var number = new BigInteger(_input.Read(_input.ReadByte()));
-                Push(number >= long.MinValue && number <= long.MaxValue ? (object)(long)number : number);
+                _stack.Push(number >= long.MinValue && number <= long.MaxValue ? (object)(long)number : number);
                 return true;
             case PickleOpcode.BinFloat:
-                Push(BinaryPrimitives.ReadDoubleBigEndian(_input.Read(sizeof(double))));
+                _stack.Push(BinaryPrimitives.ReadDoubleBigEndian(_input.Read(sizeof(double))));
                 return true;
             case PickleOpcode.Frame:
                 _ = _input.ReadUInt64();
@@ -134,7 +126,7 @@ internal sealed class PickleMachine
                 return false;
         }
 
-        Push(Decode(_input.Read((long)Math.Min(length, long.MaxValue))));
+        _stack.Push(Decode(_input.Read((long)Math.Min(length, long.MaxValue))));
         return true;
     }
 
@@ -142,30 +134,37 @@ internal sealed class PickleMachine
     {
         switch (opcode)
         {
-            case PickleOpcode.Mark when _marks.Count < MaxMarks:
-                _marks.Push(_stack.Count);
+            case PickleOpcode.Mark:
+                _stack.Mark();
                 return true;
             case PickleOpcode.EmptyTuple:
-                Push(Array.Empty<object?>());
+                _stack.Push(Array.Empty<object?>());
                 return true;
             case PickleOpcode.EmptyList:
-                Push(new List<object?>());
+                _stack.Push(new List<object?>());
                 return true;
             case PickleOpcode.EmptyDict:
-                Push(new PickleDict());
+                _stack.Push(new PickleDict());
                 return true;
             case PickleOpcode.Tuple1 or PickleOpcode.Tuple2 or PickleOpcode.Tuple3:
-                Push(Take(opcode - PickleOpcode.Tuple1 + 1));
+                _stack.Push(_stack.Take(opcode - PickleOpcode.Tuple1 + 1));
                 return true;
             case PickleOpcode.Tuple:
-                Push(TakeToMark());
+                _stack.Push(_stack.TakeToMark());
                 return true;
-            case PickleOpcode.Append or PickleOpcode.Appends:
-                var values = opcode == PickleOpcode.Append ? Take(1) : TakeToMark();
-                Top<List<object?>>("a list").AddRange(values);
+            case PickleOpcode.Append:
+                var last = _stack.Pop();
+                _stack.Top<List<object?>>("a list").Add(last);
                 return true;
-            case PickleOpcode.SetItem or PickleOpcode.SetItems:
-                SetItems(opcode == PickleOpcode.SetItem ? Take(2) : TakeToMark());
+            case PickleOpcode.Appends:
+                var values = _stack.TakeToMark();
+                _stack.Top<List<object?>>("a list").AddRange(values);
+                return true;
+            case PickleOpcode.SetItem:
+                SetItems(_stack.Take(2));
+                return true;
+            case PickleOpcode.SetItems:
+                SetItems(_stack.TakeToMark());
                 return true;
             default:
                 return false;
@@ -177,19 +176,19 @@ internal sealed class PickleMachine
         switch (opcode)
         {
             case PickleOpcode.BinGet:
-                Recall(_input.ReadByte());
+                _stack.Recall(_input.ReadByte());
                 return true;
             case PickleOpcode.LongBinGet:
-                Recall(_input.ReadUInt32());
+                _stack.Recall(_input.ReadUInt32());
                 return true;
             case PickleOpcode.BinPut:
-                Remember(_input.ReadByte());
+                _stack.Remember(_input.ReadByte());
                 return true;
             case PickleOpcode.LongBinPut:
-                Remember(_input.ReadUInt32());
+                _stack.Remember(_input.ReadUInt32());
                 return true;
             case PickleOpcode.Memoize:
-                Remember((uint)_memo.Count);
+                _stack.RememberNext();
                 return true;
             default:
                 return false;
@@ -201,25 +200,25 @@ internal sealed class PickleMachine
         switch (opcode)
         {
             case PickleOpcode.Global:
-                Push(TorchObjects.Global(ReadLine(), ReadLine(), _input));
+                _stack.Push(TorchObjects.Global(ReadLine(), ReadLine(), _input));
                 return true;
             case PickleOpcode.StackGlobal:
-                var names = Take(2);
-                Push(names is [string module, string name]
+                var names = _stack.Take(2);
+                _stack.Push(names is [string module, string name]
                     ? TorchObjects.Global(module, name, _input)
                     : throw _input.Fault("the name of a function or class is no text"));
                 return true;
             case PickleOpcode.BinPersId:
-                Push(TorchObjects.Storage(Pop(), _storages, _input));
+                _stack.Push(TorchObjects.Storage(_stack.Pop(), _storages, _input));
                 return true;
             case PickleOpcode.Reduce:
-                var call = Take(2);
-                Push(TorchObjects.Call(call[0], call[1], _input));
+                var call = _stack.Take(2);
+                _stack.Push(TorchObjects.Call(call[0], call[1], _input));
                 return true;
             case PickleOpcode.Build:
                 // The attributes of an OrderedDict: a module leaves the versions of its parts there, which change no tensor.
-                _ = Pop() as PickleDict ?? throw _input.Fault("attributes are set by something else than a dictionary");
-                _ = Top<PickleDict>("a dictionary");
+                _ = _stack.Pop() as PickleDict ?? throw _input.Fault("attributes are set by something else than a dictionary");
+                _ = _stack.Top<PickleDict>("a dictionary");
                 return true;
             default:
                 return false;
@@ -228,7 +227,7 @@ internal sealed class PickleMachine
 
     private void SetItems(object?[] items)
     {
-        var target = Top<PickleDict>("a dictionary").Items;
+        var target = _stack.Top<PickleDict>("a dictionary").Items;
         if (items.Length % 2 != 0)
         {
             throw _input.Fault("a dictionary has a key without a value");
@@ -265,80 +264,6 @@ internal sealed class PickleMachine
         catch (DecoderFallbackException)
         {
             throw _input.Fault("a text is not UTF-8");
-        }
-    }
-
-    private void Remember(uint index)
-    {
-        Require(1);
-        if (index > _memo.Count || index == MaxMemo)
-        {
-            throw _input.Fault("the pickle stores a value out of turn", $"at most number {Math.Min(_memo.Count, MaxMemo - 1)}", $"{index}", null);
-        }
-
-        // Every pickler numbers from 0; a table of free numbers could be made slow.
-        if (index == _memo.Count)
-        {
-            _memo.Add(_stack[^1]);
-        }
-        else
-        {
-            _memo[(int)index] = _stack[^1];
-        }
-    }
-
-    private void Recall(uint index) =>
-        Push(index < _memo.Count ? _memo[(int)index] : throw _input.Fault($"the pickle recalls value {index}, which it never stored"));
-
-    private void Push(object? value)
-    {
-        if (++_pushed > MaxValues)
-        {
-            throw _input.Fault("the pickle builds too many values", $"at most {MaxValues}", null, null);
-        }
-
-        if (_stack.Count == MaxStack)
-        {
-            throw _input.Fault("the pickle nests or collects too much", $"at most {MaxStack} values at once", null, null);
-        }
-
-        _stack.Add(value);
-    }
-
-    private object? Pop() => Take(1)[0];
-
-    private T Top<T>(string expected)
-        where T : class
-    {
-        Require(1);
-        return _stack[^1] as T ?? throw _input.Fault("the pickle changes a value of another kind", expected, null, null);
-    }
-
-    private object?[] TakeToMark()
-    {
-        if (_marks.Count == 0)
-        {
-            throw _input.Fault("the pickle goes back to a mark that it never set");
-        }
-
-        var values = Take(_stack.Count - _marks.Peek());
-        _marks.Pop();
-        return values;
-    }
-
-    private object?[] Take(int count)
-    {
-        Require(count);
-        var values = CollectionsMarshal.AsSpan(_stack)[^count..].ToArray();
-        _stack.RemoveRange(_stack.Count - count, count);
-        return values;
-    }
-
-    private void Require(int count)
-    {
-        if (_stack.Count - (_marks.TryPeek(out var mark) ? mark : 0) < count)
-        {
-            throw _input.Fault("the pickle takes a value from an empty stack");
         }
     }
 }

@@ -17,7 +17,7 @@ public sealed class TorchFileRefusalTests
         { "random-class.bin", "found 'fractions.Fraction'" },
         { "getattr-chain.bin", "found '__builtin__.getattr'" },
         { "truncated.bin", "the zip directory is missing" },
-        { "truncated-pickle.bin", "data.pkl, byte 20: the data end early" },
+        { "truncated-pickle.bin", "data.pkl, byte 29: the data end early" },
         { "not-a-dict.bin", "the pickle holds no weights; expected a dictionary of names with tensors; found a list" },
         { "stack-underflow.bin", "the pickle takes a value from an empty stack" },
         { "memo-missing.bin", "the pickle recalls value 7, which it never stored" },

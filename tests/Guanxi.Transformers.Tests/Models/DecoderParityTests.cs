@@ -13,6 +13,9 @@ public sealed class DecoderParityTests
     // Two correct fp32 forms of the reference differ by 6e-6 (golden/models README); gradients sum over 80 tokens more.
     private const double Tolerance = 1e-4;
 
+    // As case.json gives it; single precision itself steps by 1e-6 at this size.
+    private const double LossTolerance = 1e-5;
+
     [GoldenTheory("golden/models/llama")]
     [InlineData("llama")]
     [InlineData("baichuan-7b")]
@@ -69,7 +72,7 @@ public sealed class DecoderParityTests
         var loss = Functional.CrossEntropySum(model.Logits(hidden, context), Tensor.From<long>(targets, targets.Length), 0) / targets.Length;
         loss.Backward();
 
-        Assert.Equal(golden["loss"].Item(), loss.Item(), 5);
+        Assert.Equal(golden["loss"].Item(), loss.Item(), LossTolerance);
         Assert.Equal(gradients.Names.Order(), model.NamedParameters().Select(pair => pair.Name).Order());
         foreach (var (name, parameter) in model.NamedParameters())
         {
