@@ -1,6 +1,8 @@
+using Guanxi.Cli.Commands;
+
 namespace Guanxi.Cli;
 
 internal static class Program
 {
-    private static int Main() => 0;
+    private static int Main(string[] arguments) => TrainCommand.Run(arguments[1..]);
 }

@@ -60,6 +60,25 @@ public static class TrainArgumentsReader
         return problems.Count == 0 ? arguments : throw new OptionsException(problems);
     }
 
+    /// <summary>Sets keys on top of other arguments.</summary>
+    /// <param name="below">The other arguments; stay as they are.</param>
+    /// <param name="keys">A JSON object.</param>
+    /// <param name="where">Its place, for messages.</param>
+    /// <returns>The arguments.</returns>
+    /// <exception cref="OptionsException">Keys are unknown or have unfit values.</exception>
+    public static TrainArguments Overlay(TrainArguments below, JsonElement keys, string where)
+    {
+        ArgumentNullException.ThrowIfNull(below);
+        var arguments = below with { };
+        var problems = new List<Problem>();
+        foreach (var item in keys.EnumerateObject())
+        {
+            Set(arguments, item.Name, item.Value, $"{where}, {item.Name}", problems, _ => { });
+        }
+
+        return problems.Count == 0 ? arguments : throw new OptionsException(problems);
+    }
+
     /// <summary>Writes arguments as the argument file that gives them again.</summary>
     /// <param name="arguments">Arguments.</param>
     /// <returns>JSON with a line a key; keys without a value are left out.</returns>

@@ -28,7 +28,8 @@ internal static unsafe class CrossEntropy
     /// <param name="rows">Rows.</param>
     /// <param name="vocabulary">Columns.</param>
     /// <param name="options">Factor and smoothing.</param>
-    /// <returns>The first row whose target is neither in the vocabulary nor ignored, with nothing written then; -1 when there is none.</returns>
+    /// <returns>The first row whose target is neither in the vocabulary nor ignored, with nothing written then; -1 when there is
+    /// none.</returns>
     public static long Run(
         DType dtype, void* logits, long* targets, float* losses, void* gradient, long rows, int vocabulary, CrossEntropyOptions options)
     {

@@ -10,7 +10,8 @@ namespace Guanxi.Torch.Kernels;
 /// <param name="Site">Place in the model.</param>
 internal readonly record struct DropoutMask(ulong Seed, long Step, int MicroBatch, int Site);
 
-/// <summary>Dropout whose mask is computed from the element's index, so that the backward draws it again and threads do not matter.</summary>
+/// <summary>Dropout whose mask is computed from the element's index, so that the backward draws it again and threads do not
+/// matter.</summary>
 /// <remarks>
 /// Philox with the run's seed as key and (index / 8, site, micro-batch, step) as counter; every element gets 16 of the bits.
 /// It is dropped when they, as a number, are below p * 65536 rounded; the rate is right within 1/131072.
@@ -62,40 +63,61 @@ internal static unsafe class Dropout
                     TLane.CreateInt(unchecked((int)_mask.Step)),
                     _mask.Seed);
                 var at = group * Group;
-                Two<TLane, T>(word0, at);
-                Two<TLane, T>(word1, at + (2 * Lane.Width));
-                Two<TLane, T>(word2, at + (4 * Lane.Width));
-                Two<TLane, T>(word3, at + (6 * Lane.Width));
+                if (at + Group <= count)
+                {
+                    Whole<TLane, T>(word0, at);
+                    Whole<TLane, T>(word1, at + (2 * Lane.Width));
+                    Whole<TLane, T>(word2, at + (4 * Lane.Width));
+                    Whole<TLane, T>(word3, at + (6 * Lane.Width));
+                }
+                else
+                {
+                    Part<TLane, T>(word0, at);
+                    Part<TLane, T>(word1, at + (2 * Lane.Width));
+                    Part<TLane, T>(word2, at + (4 * Lane.Width));
+                    Part<TLane, T>(word3, at + (6 * Lane.Width));
+                }
             }
         }
 
         // The lower halves of sixteen words decide about sixteen elements, the upper halves about the next sixteen.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void Two<TLane, T>(TLane words, long at)
+        private void Whole<TLane, T>(TLane words, long at)
             where TLane : struct, ILane<TLane>
             where T : unmanaged
         {
-            One<TLane, T>(words & TLane.CreateInt(Steps - 1), at);
-            One<TLane, T>(TLane.ShiftRightLogical(words, 16), at + Lane.Width);
+            var from = (T*)x + at;
+            var to = (T*)y + at;
+            var lower = Masked(Lane.Load<TLane, T>(from), words & TLane.CreateInt(Steps - 1));
+            var upper = Masked(Lane.Load<TLane, T>(from + Lane.Width), TLane.ShiftRightLogical(words, 16));
+            if (residual is not null)
+            {
+                lower += Lane.Load<TLane, T>((T*)residual + at);
+                upper += Lane.Load<TLane, T>((T*)residual + at + Lane.Width);
+            }
+
+            Lane.Store(lower, to);
+            Lane.Store(upper, to + Lane.Width);
+        }
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private void Part<TLane, T>(TLane words, long at)
+            where TLane : struct, ILane<TLane>
+            where T : unmanaged
+        {
+            for (var half = 0; half < 2 && at < count; half++, at += Lane.Width)
+            {
+                var rest = Math.Min(Lane.Width, count - at);
+                var random = half == 0 ? words & TLane.CreateInt(Steps - 1) : TLane.ShiftRightLogical(words, 16);
+                var value = Masked(Lane.LoadPart<TLane, T>((T*)x + at, rest), random);
+                value = residual is null ? value : value + Lane.LoadPart<TLane, T>((T*)residual + at, rest);
+                Lane.StorePart(value, (T*)y + at, rest);
+            }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void One<TLane, T>(TLane random, long at)
-            where TLane : struct, ILane<TLane>
-            where T : unmanaged
-        {
-            var kept = TLane.GreaterThanInt(random, TLane.CreateInt(threshold - 1));
-            var rest = count - at;
-            if (rest >= Lane.Width)
-            {
-                var value = (Lane.Load<TLane, T>((T*)x + at) * TLane.Create(scale)) & kept;
-                Lane.Store(residual is null ? value : value + Lane.Load<TLane, T>((T*)residual + at), (T*)y + at);
-            }
-            else if (rest > 0)
-            {
-                var value = (Lane.LoadPart<TLane, T>((T*)x + at, rest) * TLane.Create(scale)) & kept;
-                Lane.StorePart(residual is null ? value : value + Lane.LoadPart<TLane, T>((T*)residual + at, rest), (T*)y + at, rest);
-            }
-        }
+        private TLane Masked<TLane>(TLane value, TLane random)
+            where TLane : struct, ILane<TLane> =>
+            (value * TLane.Create(scale)) & TLane.GreaterThanInt(random, TLane.CreateInt(threshold - 1));
     }
 }

@@ -11,7 +11,8 @@ internal interface IRangeWork
 
 /// <summary>Splits a range of indices over <see cref="KernelThreads.Count"/> threads.</summary>
 /// <remarks>
-/// The cut into parts depends on count and grain alone; threads take the parts in turn, so a thread that the system holds up delays one part
+/// The cut into parts depends on count and grain alone (one thread does all as one part); threads take the parts in turn, so a thread
+/// that the system holds up delays one part
 /// and not half of the work. The caller takes parts too and waits only for parts that another thread has begun, never for one to wake up.
 /// A call made inside a part, or while another thread's call is under way, runs on its own thread alone.
 /// </remarks>

@@ -19,7 +19,8 @@ internal interface IKernel
 /// <summary>Runs an <see cref="IKernel"/> at the current <see cref="KernelLevel"/>, split over the threads.</summary>
 internal static class KernelRunner
 {
-    /// <summary>Straight to optimised code: the first tier calls a method for every vector operation and is a hundred times slower.</summary>
+    /// <summary>Straight to optimised code: the first tier calls a method for every vector operation and is a hundred times
+    /// slower.</summary>
     public const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
 
     /// <summary>Runs a kernel on float32 data.</summary>

@@ -24,9 +24,8 @@ internal abstract class KernelJob(long parts)
                     RunPart(part);
                 }
             }
-#pragma warning disable CA1031 // The caller's thread throws it again, whatever it is.
+            // Of whatever kind: the caller's thread throws it again.
             catch (Exception exception)
-#pragma warning restore CA1031
             {
                 Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(exception), null);
             }

@@ -38,37 +38,42 @@ internal static unsafe class MaskedSoftmax
             where TLane : struct, ILane<TLane>
             where T : unmanaged
         {
-            fixed (float* scratch = KernelScratch.Floats(_mask.Keys))
+            fixed (float* scratch = KernelScratch.Floats(_mask.Keys + Lane.Width))
             {
                 for (var row = first; row < last; row++)
                 {
                     var (matrix, query) = Math.DivRem(row, _mask.Queries);
                     var (from, end) = _mask.Visible(matrix, (int)query);
                     var to = (T*)scores + (row * _mask.Keys);
-                    new Span<T>(to, from).Clear();
-                    new Span<T>(to + end, _mask.Keys - end).Clear();
                     if (from == end)
                     {
+                        new Span<T>(to, _mask.Keys).Clear();
                         continue;
                     }
 
                     var slope = _mask.Slopes is null ? 0f : _mask.Slopes[matrix % _mask.Heads];
                     var bias = _mask.Bias is null ? null : _mask.Bias + (query * _mask.Keys) + from;
                     var distance = (float)(from - query - _mask.Offset);
-                    var largest = Prepare<TLane, T>(to + from, bias, slope, distance, scratch, end - from);
-                    var sum = ExpInPlace<TLane>(scratch, largest, end - from);
-                    Multiply<TLane, T>(scratch, 1f / sum, to + from, end - from);
+                    var (count, room) = (end - from, _mask.Keys - from);
+                    var largest = Prepare<TLane, T>(to + from, bias, slope, distance, scratch, count, room);
+                    var sum = ExpInPlace<TLane>(scratch, largest, count);
+                    Multiply<TLane, T>(scratch, 1f / sum, to + from, count, room);
+                    new Span<T>(to, from).Clear();
+                    new Span<T>(to + end, _mask.Keys - end).Clear();
                 }
             }
         }
 
-        // Scores with scale and biases to float32, and the largest of them.
+        // Scores with scale and biases to float32, and the largest of them. The last lane is filled up with minus infinity. Where the row
+        // goes on
+        // for its length ("room"), hidden scores are read with it and put aside, which is quicker than reading single elements.
         [MethodImpl(KernelRunner.Hot)]
-        private float Prepare<TLane, T>(T* row, float* bias, float slope, float distance, float* target, int count)
+        private float Prepare<TLane, T>(T* row, float* bias, float slope, float distance, float* target, int count, int room)
             where TLane : struct, ILane<TLane>
             where T : unmanaged
         {
-            var largest = TLane.Create(float.NegativeInfinity);
+            var nothing = TLane.Create(float.NegativeInfinity);
+            var largest = nothing;
             var i = 0;
             for (; i <= count - Lane.Width; i += Lane.Width)
             {
@@ -80,11 +85,17 @@ internal static unsafe class MaskedSoftmax
 
             if (i < count)
             {
-                var rest = count - i;
-                var value = Tilted(Lane.LoadPart<TLane, T>(row + i, rest), slope, distance + i);
-                value = bias is null ? value : value + Lane.LoadPart<TLane, float>(bias + i, rest);
-                Lane.StorePart(value, target + i, rest);
-                largest = TLane.Max(largest, TLane.Select(Lane.FirstCells<TLane>(rest), value, largest));
+                var whole = i <= room - Lane.Width;
+                var value = whole ? Lane.Load<TLane, T>(row + i) : Lane.LoadPart<TLane, T>(row + i, count - i);
+                value = Tilted(value, slope, distance + i);
+                if (bias is not null)
+                {
+                    value += whole ? TLane.Load(bias + i) : Lane.LoadPart<TLane, float>(bias + i, count - i);
+                }
+
+                value = TLane.Select(Lane.FirstCells<TLane>(count - i), value, nothing);
+                TLane.Store(value, target + i);
+                largest = TLane.Max(largest, value);
             }
 
             return TLane.Largest(largest);
@@ -107,19 +118,11 @@ internal static unsafe class MaskedSoftmax
             // Every score may be minus infinity by the bias: then none is visible after all.
             var shift = TLane.Create(largest == float.NegativeInfinity ? 0f : largest);
             var sum = TLane.Create(0f);
-            var i = 0;
-            for (; i <= count - Lane.Width; i += Lane.Width)
+            for (var i = 0; i < count; i += Lane.Width)
             {
                 var power = Lane.Exp(TLane.Load(values + i) - shift);
                 TLane.Store(power, values + i);
                 sum += power;
-            }
-
-            if (i < count)
-            {
-                var power = Lane.Exp(Lane.LoadPart<TLane, float>(values + i, count - i) - shift);
-                Lane.StorePart(power, values + i, count - i);
-                sum += power & Lane.FirstCells<TLane>(count - i);
             }
 
             var total = TLane.Sum(sum);
@@ -127,20 +130,20 @@ internal static unsafe class MaskedSoftmax
         }
 
         [MethodImpl(KernelRunner.Hot)]
-        private static void Multiply<TLane, T>(float* values, float factor, T* target, int count)
+        private static void Multiply<TLane, T>(float* values, float factor, T* target, int count, int room)
             where TLane : struct, ILane<TLane>
             where T : unmanaged
         {
             var scale = TLane.Create(factor);
             var i = 0;
-            for (; i <= count - Lane.Width; i += Lane.Width)
+            for (; i < count && i <= room - Lane.Width; i += Lane.Width)
             {
                 Lane.Store(TLane.Load(values + i) * scale, target + i);
             }
 
             if (i < count)
             {
-                Lane.StorePart(Lane.LoadPart<TLane, float>(values + i, count - i) * scale, target + i, count - i);
+                Lane.StorePart(TLane.Load(values + i) * scale, target + i, count - i);
             }
         }
     }

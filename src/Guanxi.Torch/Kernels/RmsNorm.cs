@@ -6,7 +6,8 @@ namespace Guanxi.Torch.Kernels;
 
 /// <summary>Root-mean-square normalisation of rows, and its gradient.</summary>
 /// <remarks>
-/// Zhang and Sennrich 2019, in the order of Hugging Face's LLaMA: x / rms(x) in float32, rounded to the element type, then times the weight.
+/// Zhang and Sennrich 2019, in the order of Hugging Face's LLaMA: x / rms(x) in float32, rounded to the element type, then times the
+/// weight.
 /// </remarks>
 internal static unsafe class RmsNorm
 {

@@ -40,7 +40,7 @@ public sealed class CheckpointWeights : WeightSource
         using var scope = TensorScope.Enter();
         if (Nf4CheckpointTensors.IsPresent(_reader, name))
         {
-            return Nf4CheckpointTensors.Read(_reader, name, [outputSize, inputSize], part => _taken.Add(part), _problems, _loading.Device)
+            return Nf4CheckpointTensors.Read(_reader, name, [outputSize, inputSize], part => _taken.Add(part), _problems, _loading)
                 ?? (LinearWeight)new DenseWeight(StandIn([outputSize, inputSize]));
         }
 
@@ -86,7 +86,7 @@ public sealed class CheckpointWeights : WeightSource
         try
         {
             var rounded = stored.To(_loading.RoundBeforeQuantizing ?? stored.DType);
-            return new Nf4Weight(Nf4Tensor.Quantize(rounded, quantization.IsDouble).MoveTo(_loading.Device));
+            return new Nf4Weight(Nf4Tensor.Quantize(rounded, quantization.IsDouble).MoveTo(_loading.Device), null);
         }
         catch (TorchException error) when (!error.IsOutOfMemory)
         {
@@ -139,6 +139,10 @@ public sealed record WeightLoading
     /// <summary>Type that all weights are rounded to before some are quantised, as transformers does; null for no rounding.</summary>
     /// <value>Null.</value>
     public DType? RoundBeforeQuantizing { get; init; }
+
+    /// <summary>Type that the author of a 4-bit checkpoint computed in (see <see cref="Nf4Weight"/>); null when it says none.</summary>
+    /// <value>Null.</value>
+    public DType? AuthorComputeType { get; init; }
 
     /// <summary>Where the weights go.</summary>
     /// <value>The CPU.</value>

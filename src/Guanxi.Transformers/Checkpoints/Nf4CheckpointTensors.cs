@@ -21,7 +21,7 @@ internal static class Nf4CheckpointTensors
 
     /// <summary>Reads the layer; adds to the problems and gives null when it does not fit.</summary>
     public static LinearWeight? Read(
-        CheckpointReader reader, string weight, long[] shape, Action<string> take, List<Problem> problems, Device device)
+        CheckpointReader reader, string weight, long[] shape, Action<string> take, List<Problem> problems, WeightLoading loading)
     {
         var parts = new Parts(reader, weight, take, problems);
         var state = ReadState(reader, weight, take, problems);
@@ -51,7 +51,7 @@ internal static class Nf4CheckpointTensors
         }
 
         var nested = isNested ? new NestedMaxima(scales!.Clone(), map!.Clone(), state.NestedOffset!.Value) : null;
-        return new Nf4Weight(new Nf4Tensor(shape, state.OriginalType, packed.Clone(), maxima.Clone(), nested).MoveTo(device));
+        return new Nf4Weight(new Nf4Tensor(shape, state.OriginalType, packed.Clone(), maxima.Clone(), nested).MoveTo(loading.Device), loading.AuthorComputeType);
     }
 
     /// <summary>The tensors that store a layer; they read from it when they are written.</summary>

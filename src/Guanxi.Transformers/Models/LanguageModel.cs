@@ -9,10 +9,10 @@ namespace Guanxi.Transformers.Models;
 /// <summary>A language model in memory with what belongs to it: configuration, tokenizer, adapter.</summary>
 public sealed class LanguageModel : IDisposable
 {
-    private readonly CheckpointReader _reader;
+    private readonly CheckpointReader? _reader;
     private readonly CheckpointException? _tokenizerError;
 
-    private LanguageModel(ModelFolder folder, LanguageModelOptions options, Decoder decoder, CheckpointReader reader)
+    private LanguageModel(ModelFolder folder, LanguageModelOptions options, Decoder decoder, CheckpointReader? reader)
     {
         BaseFolder = folder.Base;
         AdapterFolder = folder.Adapter;
@@ -90,6 +90,28 @@ public sealed class LanguageModel : IDisposable
         }
     }
 
+    /// <summary>Makes a model without weights of its own: the configuration and tokenizer of a folder, and a random start.</summary>
+    /// <param name="folder">A folder with config.json.</param>
+    /// <param name="options">Compute type.</param>
+    /// <param name="seed">Seed of the weights.</param>
+    /// <returns>The model in Float32, owned by the caller.</returns>
+    /// <exception cref="CheckpointException">The configuration is missing, damaged or not supported.</exception>
+    public static LanguageModel Fresh(string folder, LanguageModelOptions options, long seed)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        ArgumentNullException.ThrowIfNull(options);
+        var config = DecoderConfig.Read(folder);
+        var decoder = new Decoder(config, new RandomWeights(seed, config.InitializerRange, DType.Float32));
+        return new LanguageModel(new ModelFolder(folder, null), options, decoder, null);
+    }
+
+    /// <summary>Whether a folder holds weights of any kind.</summary>
+    /// <param name="folder">A model folder.</param>
+    /// <returns>False when there is nothing but a configuration.</returns>
+    public static bool HasWeights(string folder) =>
+        Directory.Exists(folder)
+        && Directory.EnumerateFiles(folder).Any(file => Path.GetExtension(file) is ".safetensors" or ".bin" or ".gguf" or ".pt" or ".pth");
+
     /// <summary>The tokenizer, for calls that give text.</summary>
     /// <returns>The tokenizer.</returns>
     /// <exception cref="CheckpointException">There is none, or it cannot be read.</exception>
@@ -107,7 +129,7 @@ public sealed class LanguageModel : IDisposable
     public void Dispose()
     {
         Decoder.Dispose();
-        _reader.Dispose();
+        _reader?.Dispose();
     }
 
     private static Decoder Build(DecoderConfig config, CheckpointReader reader, LanguageModelOptions options)
@@ -118,6 +140,7 @@ public sealed class LanguageModel : IDisposable
             IsMapped = options.Storage != WeightStorage.Float32 && options.Device.IsCpu,
             Quantization = options.Storage == WeightStorage.Nf4 ? new Nf4Options(options.UseDoubleQuantization) : null,
             RoundBeforeQuantizing = options.LoadType,
+            AuthorComputeType = config.Quantization?.HalfComputeType,
             Device = options.Device,
         });
         var decoder = new Decoder(config, weights);

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Guanxi.Torch;
 using Guanxi.Transformers.Checkpoints;
 
 namespace Guanxi.Transformers.Models;
@@ -6,7 +7,7 @@ namespace Guanxi.Transformers.Models;
 /// <summary>How the linear layers of a checkpoint are stored in 4 bits: <c>quantization_config</c> of bitsandbytes.</summary>
 /// <param name="QuantType">The table of 16 values: <c>nf4</c> or <c>fp4</c>.</param>
 /// <param name="UseDoubleQuant">Whether the block scales are quantised too.</param>
-/// <param name="ComputeDType">Element type the author computed in, e.g. <c>bfloat16</c>; advice, not a property of the weights.</param>
+/// <param name="ComputeDType">Element type the author computed in, e.g. <c>bfloat16</c>.</param>
 /// <param name="QuantStorage">Element type the packed bytes are stored under, <c>uint8</c> as a rule.</param>
 /// <param name="SkipModules">Modules that stay unquantised; null means the default, which is the output head.</param>
 public sealed record QuantizationConfig(
@@ -20,6 +21,14 @@ public sealed record QuantizationConfig(
 
     // bitsandbytes' own default, though everybody asks for nf4.
     private const string DefaultQuantType = "fp4";
+
+    /// <summary>The half-precision type that the author computed in; null for any other.</summary>
+    public DType? HalfComputeType => ComputeDType switch
+    {
+        "bfloat16" => DType.BFloat16,
+        "float16" => DType.Float16,
+        _ => null,
+    };
 
     internal static QuantizationConfig? Parse(JsonKeys root)
     {

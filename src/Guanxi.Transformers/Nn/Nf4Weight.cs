@@ -6,10 +6,15 @@ namespace Guanxi.Transformers.Nn;
 public sealed class Nf4Weight : LinearWeight
 {
     private readonly Nf4Tensor _quantized;
+    private readonly DType? _authorType;
 
     /// <summary>Wraps a quantised matrix.</summary>
     /// <param name="quantized">The matrix; disposed with this weight.</param>
-    public Nf4Weight(Nf4Tensor quantized) => _quantized = quantized;
+    /// <param name="authorType">
+    /// Type that the author of the checkpoint computed in: bitsandbytes rounds to it what it dequantises, and only with the same
+    /// rounding are the weights the same in a wider type. Null: no such rounding.
+    /// </param>
+    public Nf4Weight(Nf4Tensor quantized, DType? authorType) => (_quantized, _authorType) = (quantized, authorType);
 
     /// <summary>The quantised matrix.</summary>
     public Nf4Tensor Quantized => _quantized;
@@ -27,12 +32,19 @@ public sealed class Nf4Weight : LinearWeight
     public override Parameter? Parameter => null;
 
     /// <inheritdoc/>
-    public override Tensor Materialize(DType computeType) => _quantized.Dequantize(computeType);
+    public override Tensor Materialize(DType computeType) => Rounded(_authorType ?? computeType, computeType);
 
     /// <inheritdoc/>
-    public override Tensor MaterializeForBackward(DType computeType) => _quantized.OriginalType == DType.Float32
-        ? _quantized.Dequantize(computeType)
-        : _quantized.Dequantize(_quantized.OriginalType).To(computeType);
+    public override Tensor MaterializeForBackward(DType computeType) => StorageType == DType.Float32
+        ? Materialize(computeType)
+        : Rounded(StorageType, computeType);
+
+    // In float32 nothing is rounded; the kernel then gives the compute type at once.
+    private Tensor Rounded(DType first, DType computeType)
+    {
+        using var scope = TensorScope.Enter();
+        return scope.Keep(_quantized.Dequantize(first == DType.Float32 ? computeType : first).To(computeType));
+    }
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -133,7 +133,7 @@ internal static class BpeMerger
             }
         }
 
-        /// <summary>Puts the merge of the symbol at <paramref name="left"/> and its right neighbour into the heap, if there is one.</summary>
+        /// <summary>Puts the merge of a symbol with its right neighbour into the heap, if there is one.</summary>
         public void Offer(int left, ref MinHeap heap)
         {
             var right = _next[left];

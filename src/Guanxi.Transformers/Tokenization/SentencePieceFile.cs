@@ -5,7 +5,9 @@ using Google.Protobuf;
 namespace Guanxi.Transformers.Tokenization;
 
 /// <summary>Reads the protobuf message of a <c>tokenizer.model</c> file.</summary>
-/// <remarks>Source: sentencepiece_model.proto of google/sentencepiece (ModelProto, TrainerSpec, NormalizerSpec). Fields we do not need are skipped.</remarks>
+/// <remarks>
+/// Source: sentencepiece_model.proto of google/sentencepiece (ModelProto, TrainerSpec, NormalizerSpec). Fields we do not need are skipped.
+/// </remarks>
 internal static class SentencePieceFile
 {
     private const int WireVarint = 0;
@@ -59,10 +61,14 @@ internal static class SentencePieceFile
         if (content.AsSpan().StartsWith("version https://git-lfs"u8))
         {
             return new Problem(
-                source, "this is a Git LFS pointer, not the tokenizer", "a SentencePiece model", $"{content.Length} bytes of text", "Download the file it points to");
+                source,
+                "this is a Git LFS pointer, not the tokenizer",
+                "a SentencePiece model",
+                $"{content.Length} bytes of text",
+                "Download the file it points to");
         }
 
-        return new Problem(source, "this is no SentencePiece model, or it is damaged", "a SentencePiece protobuf file", found, "Download it again");
+        return new Problem(source, "this is no SentencePiece model, or it is damaged", "a protobuf message", found, "Download it again");
     }
 
     private static List<Problem> Unsupported(Settings settings, string source)
@@ -83,7 +89,7 @@ internal static class SentencePieceFile
             "the model normalises text by a character map, which is not supported",
             "no map (identity)",
             $"map '{settings.NormalizerName}' of {settings.CharsMapBytes} bytes");
-        Refuse(settings.DenormalizerBytes > 0, "a character map for decoding is not supported", "none", $"{settings.DenormalizerBytes} bytes");
+        Refuse(settings.DenormalizerBytes > 0, "a map for decoding is not supported", "none", $"{settings.DenormalizerBytes} bytes");
         Refuse(settings.RemoveExtraSpaces, "removal of extra spaces is not supported", "remove_extra_whitespaces false", "true");
         Refuse(!settings.EscapeSpaces, "plain spaces in pieces are not supported", "escape_whitespaces true", "false");
         Refuse(settings.SpaceAsSuffix, "spaces at the end of words are not supported", "treat_whitespace_as_suffix false", "true");

@@ -191,12 +191,13 @@ public sealed record SentencePieceModel
             problems.Add(new Problem(Source, "the vocabulary must have one unknown piece", "1", $"{unknown} among {Pieces.Count} pieces"));
         }
 
-        var bytes = Pieces.Where(piece => piece.Type == SentencePieceType.Byte).Select(piece => piece.Text).ToHashSet(StringComparer.Ordinal);
+        var bytes = Pieces.Where(piece => piece.Type == SentencePieceType.Byte).Select(piece => piece.Text).ToHashSet();
         var spelled = Enumerable.Range(0, ByteValues).Count(value => bytes.Contains(BytePiece(value)));
         if (bytes.Count != spelled || (ByteFallback && spelled != ByteValues))
         {
             var expected = ByteFallback ? "the 256 pieces <0x00> to <0xFF>" : "only pieces <0x00> to <0xFF>";
-            problems.Add(new Problem(Source, "the byte pieces are not complete", expected, $"{spelled} of them and {bytes.Count - spelled} others"));
+            var found = $"{spelled} of them and {bytes.Count - spelled} others";
+            problems.Add(new Problem(Source, "the byte pieces are not complete", expected, found));
         }
     }
 }

@@ -25,9 +25,6 @@ internal struct TokenBuffer
     /// <summary>Added to every place: where in the whole text the part being encoded begins.</summary>
     public int Origin { get; set; }
 
-    /// <summary>Whether places are kept.</summary>
-    public readonly bool HasOffsets => _offsets is not null;
-
     /// <summary>The last id.</summary>
     public readonly int Last => _ids[Count - 1];
 
@@ -45,18 +42,6 @@ internal struct TokenBuffer
         if (_offsets is not null)
         {
             _offsets[Count] = (Origin + Math.Max(start, 0), Origin + Math.Max(end, 0));
-        }
-
-        _ids[Count++] = id;
-    }
-
-    /// <summary>Appends a token whose place is not wanted.</summary>
-    /// <param name="id">Its id.</param>
-    public void Add(int id)
-    {
-        if (Count >= _limit)
-        {
-            Grow();
         }
 
         _ids[Count++] = id;

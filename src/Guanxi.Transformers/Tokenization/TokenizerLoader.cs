@@ -42,7 +42,7 @@ public static class TokenizerLoader
             var id = model.Find(named ?? own);
             if (named is not null && id is null)
             {
-                problems.Add(new Problem($"{config.Folder}, {key}", "the token is neither in the vocabulary nor added to it", Found: $"'{named}'"));
+                problems.Add(new Problem($"{config.Folder}, {key}", "the token is not in the vocabulary", Found: $"'{named}'"));
             }
 
             return id;
@@ -58,7 +58,8 @@ public static class TokenizerLoader
             throw new CheckpointException(problems);
         }
 
-        return new SentencePieceTokenizer(model, new SentencePieceFrame(config.AddBos ?? bos is not null, config.AddEos ?? false, bos, eos, pad));
+        var frame = new SentencePieceFrame(config.AddBos ?? bos is not null, config.AddEos ?? false, bos, eos, pad);
+        return new SentencePieceTokenizer(model, frame);
     }
 
     private static SentencePieceModel WithAdded(SentencePieceModel model, TokenizerConfig config, List<Problem> problems)
@@ -66,12 +67,13 @@ public static class TokenizerLoader
         var pieces = model.Pieces.ToList();
         foreach (var token in config.Added)
         {
+            var where = $"{config.Folder}, added token '{token.Text}'";
             if (token.Id >= 0 && token.Id < pieces.Count)
             {
                 if (pieces[token.Id].Text != token.Text)
                 {
-                    problems.Add(new Problem(
-                        $"{config.Folder}, added token {token.Id}", "the vocabulary spells this id otherwise", $"'{pieces[token.Id].Text}'", $"'{token.Text}'"));
+                    var expected = $"'{pieces[token.Id].Text}'";
+                    problems.Add(new Problem(where, $"the vocabulary spells id {token.Id} otherwise", expected, $"'{token.Text}'"));
                 }
             }
             else if (token.Id == pieces.Count)
@@ -81,7 +83,7 @@ public static class TokenizerLoader
             }
             else
             {
-                problems.Add(new Problem($"{config.Folder}, added token '{token.Text}'", "the ids have a gap", $"id {pieces.Count}", $"{token.Id}"));
+                problems.Add(new Problem(where, "the ids have a gap", $"id {pieces.Count}", $"{token.Id}"));
             }
         }
 

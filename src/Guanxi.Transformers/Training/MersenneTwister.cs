@@ -1,7 +1,7 @@
 namespace Guanxi.Transformers.Training;
 
 /// <summary>The generator behind PyTorch's random numbers on the CPU.</summary>
-/// <remarks>Source: M. Matsumoto and T. Nishimura, "Mersenne Twister", ACM TOMACS 8 (1998), 3-30; seeding as init_genrand of 2002.</remarks>
+/// <remarks>Source: Matsumoto and Nishimura, "Mersenne Twister", ACM TOMACS 8 (1998), 3-30; seeding as init_genrand of 2002.</remarks>
 public sealed class MersenneTwister
 {
     private const int Size = 624;

@@ -21,7 +21,7 @@ public sealed class TensorBoardWriter : IDisposable
     /// <summary>Creates a new event file.</summary>
     /// <param name="folder">Where it goes; made when absent.</param>
     /// <param name="time">Clock for the file name and the records.</param>
-    /// <param name="purgeFromStep">For a resumed run: charts drop what earlier files of the folder hold from this step on. Null: nothing.</param>
+    /// <param name="purgeFromStep">For a resumed run: charts drop what earlier files hold from this step on. Null: nothing.</param>
     /// <exception cref="CheckpointException">The file cannot be made.</exception>
     public TensorBoardWriter(string folder, TimeProvider time, long? purgeFromStep = null)
     {

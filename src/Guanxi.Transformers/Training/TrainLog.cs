@@ -28,11 +28,11 @@ public sealed record TrainStep(
 
 /// <summary>An evaluation after an optimizer step.</summary>
 /// <param name="Step">The step.</param>
-/// <param name="Metrics">Names without the prefix <c>eval_</c> (<c>loss</c>, <c>weighted_f1</c>) and values, in the order they are written.</param>
+/// <param name="Metrics">Names without the prefix <c>eval_</c> (<c>loss</c>, <c>weighted_f1</c>) and values, in order.</param>
 public sealed record EvalStep(long Step, IReadOnlyList<KeyValuePair<string, double>> Metrics);
 
 /// <summary>Writes <c>train_log.jsonl</c>: one JSON object a line for every optimizer step and every evaluation.</summary>
-/// <remarks>Every line is handed to the operating system whole, so a killed run keeps all of them. What is no finite number is null.</remarks>
+/// <remarks>Every line goes to the operating system whole, so a killed run keeps all of them. What is no finite number is null.</remarks>
 public sealed class TrainLog : IDisposable
 {
     private const byte LineEnd = (byte)'\n';

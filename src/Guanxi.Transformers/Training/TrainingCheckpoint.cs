@@ -28,7 +28,7 @@ public static class TrainingCheckpoint
         {
             writeModel(folder);
             SafetensorsWriter.Write(
-                Path.Combine(folder, StateFile), trainer.State().Select(item => TensorBytes.Source(item.Name, item.Value)), SafetensorsWriter.PyTorchMetadata);
+                Path.Combine(folder, StateFile), trainer.State().Select(item => TensorSource.FromTensor(item.Name, item.Value.DType, item.Value)), SafetensorsWriter.PyTorchMetadata);
             var info = new JsonObject
             {
                 ["global_step"] = trainer.Step,

@@ -23,7 +23,8 @@ public sealed unsafe class AdamWTests
             AdamW.Run(parameter, gradient, (float*)first, (float*)second, count, new AdamWStep(0.01, 0.9, 0.999, 1e-8, 0.01, step, 1f));
             var expected = golden.Floats($"torch_adamw.weight.step{step}");
             var found = TestMemory.Read(parameter, count);
-            // torch takes its square roots from a vector library that is not correctly rounded; one weight in sixty differs by a unit or two.
+            // torch takes its square roots from a vector library that is not correctly rounded; one weight in sixty differs by a unit or
+            // two.
             KernelCheck.Near(KernelCheck.Doubles(expected), found, 4.8e-7, $"step {step}");
             Assert.True(expected.Zip(found).Count(pair => pair.First != pair.Second) < count / 50);
         }

@@ -113,7 +113,8 @@ public sealed unsafe class FourBitTests
             KernelCheck.EqualBits(golden.Floats(name + ".absmax"), TestMemory.Read(absmax, (x.Length + 255) / 256), name);
 
             var target = memory.New<float>(x.Length);
-            EightBit.Dequantize(memory.Of<float>(DynamicMap.Signed), memory.Of<byte>(golden.Bytes(name + ".codes")), absmax, x.Length, -0f, target); // -0 changes no bit
+            var stored = memory.Of<byte>(golden.Bytes(name + ".codes"));
+            EightBit.Dequantize(memory.Of<float>(DynamicMap.Signed), stored, absmax, x.Length, -0f, target); // -0 changes no bit
             var dtype = golden.Type(name + ".dequantised");
             KernelCheck.EqualBits(
                 Values(dtype, golden.Bytes(name + ".dequantised")), KernelCheck.Rounded(dtype, TestMemory.Read(target, x.Length)), name);

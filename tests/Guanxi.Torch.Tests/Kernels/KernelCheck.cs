@@ -47,7 +47,8 @@ internal static class KernelCheck
         _ => [.. values.Select(v => (float)(Half)v)],
     };
 
-    /// <summary>Runs the same thing at every level with one thread and several, and wants the bits of the scalar form on one thread.</summary>
+    /// <summary>Runs the same thing at every level with one thread and several, and wants the bits of the scalar form on one
+    /// thread.</summary>
     public static float[] SameEverywhere(Func<float[]> run)
     {
         var expected = At(KernelLevel.Scalar, 1, run);
@@ -68,7 +69,10 @@ internal static class KernelCheck
         for (var i = 0; i < expected.Length; i++)
         {
             var same = BitConverter.SingleToInt32Bits(expected[i]) == BitConverter.SingleToInt32Bits(actual[i]);
-            Assert.True(same || (float.IsNaN(expected[i]) && float.IsNaN(actual[i])), $"{what}: [{i}] expected {expected[i]:R}, found {actual[i]:R}");
+            if (!same && !(float.IsNaN(expected[i]) && float.IsNaN(actual[i])))
+            {
+                Assert.Fail($"{what}: [{i}] expected {expected[i]:R}, found {actual[i]:R}");
+            }
         }
     }
 
@@ -78,7 +82,10 @@ internal static class KernelCheck
         Assert.Equal(expected.Count, actual.Count);
         for (var i = 0; i < expected.Count; i++)
         {
-            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance, $"{what}: [{i}] expected {expected[i]:R}, found {actual[i]:R}, tolerance {tolerance}");
+            if (!(Math.Abs(expected[i] - actual[i]) <= tolerance))
+            {
+                Assert.Fail($"{what}: [{i}] expected {expected[i]:R}, found {actual[i]:R}, tolerance {tolerance}");
+            }
         }
     }
 

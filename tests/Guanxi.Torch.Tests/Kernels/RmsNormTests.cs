@@ -8,7 +8,7 @@ public sealed unsafe class RmsNormTests
 {
     private const float Epsilon = 1e-5f;
 
-    public static TheoryData<DType, int, int> Shapes() => KernelCheck.Shapes((1, 1), (3, 15), (5, 16), (2, 33), (21, 48), (9, 100));
+    public static TheoryData<DType, int, int> Shapes() => KernelCheck.Shapes((1, 1), (3, 15), (5, 16), (2, 33), (17, 20), (3, 70));
 
     [Theory]
     [MemberData(nameof(Shapes))]
@@ -69,7 +69,8 @@ public sealed unsafe class RmsNormTests
 
         var gradient = memory.Of<float>(dy);
         RmsNorm.Backward(DType.Float32, memory.Of<float>(x), memory.Of<float>(weight), rstd, gradient, gradient, null, 4, Columns);
-        KernelCheck.EqualBits(Backward(DType.Float32, x, weight, dy, 4, Columns, false), TestMemory.Read(gradient, 4 * Columns), "dx over dy");
+        var apart = Backward(DType.Float32, x, weight, dy, 4, Columns, withWeight: false);
+        KernelCheck.EqualBits(apart, TestMemory.Read(gradient, 4 * Columns), "dx over dy");
     }
 
     private static (float[] X, float[] Weight, float[] Dy) Inputs(DType dtype, int rows, int columns)

@@ -6,7 +6,7 @@ namespace Guanxi.Torch.Tests.Kernels;
 [Collection(KernelCheck.Collection)]
 public sealed unsafe class SwiGluTests
 {
-    public static TheoryData<DType, int, int> Shapes() => KernelCheck.Shapes((1, 1), (3, 7), (2, 16), (5, 31), (4, 80));
+    public static TheoryData<DType, int, int> Shapes() => KernelCheck.Shapes((1, 1), (3, 7), (2, 16), (5, 31), (3, 50));
 
     [Theory]
     [MemberData(nameof(Shapes))]
@@ -15,7 +15,8 @@ public sealed unsafe class SwiGluTests
         var (gate, up, _) = Inputs(dtype, rows * columns);
         var found = KernelCheck.SameEverywhere(() => Forward(dtype, gate, up, rows, columns));
         // Products are below 16, and one rounding ends them.
-        KernelCheck.Near(Reference(KernelCheck.Doubles(gate), KernelCheck.Doubles(up)), found, (KernelCheck.Rounding(dtype) * 16) + 2e-6, "y");
+        var expected = Reference(KernelCheck.Doubles(gate), KernelCheck.Doubles(up));
+        KernelCheck.Near(expected, found, (KernelCheck.Rounding(dtype) * 16) + 2e-6, "y");
     }
 
     [Theory]

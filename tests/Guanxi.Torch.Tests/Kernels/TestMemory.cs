@@ -3,7 +3,8 @@ using Guanxi.Torch.Kernels;
 
 namespace Guanxi.Torch.Tests.Kernels;
 
-/// <summary>Native memory for one test, with marked bytes on both sides of every piece: disposal finds a kernel that wrote past an end.</summary>
+/// <summary>Native memory for one test, with marked bytes on both sides of every piece: disposal finds a kernel that wrote past an
+/// end.</summary>
 internal sealed unsafe class TestMemory : IDisposable
 {
     private const int Guard = 64;

@@ -2,6 +2,7 @@ using Guanxi.TestKit;
 using Guanxi.Torch;
 using Guanxi.Transformers.Models;
 using Guanxi.Transformers.Nn;
+using Guanxi.Transformers.Peft;
 using Xunit;
 
 namespace Guanxi.Transformers.Tests.Peft;
@@ -54,13 +55,13 @@ internal sealed class PeftCase : IDisposable
     }
 
     /// <summary>Asserts loss and gradients: the golden data has one for everything that trains, and for nothing else.</summary>
-    public void AssertTraining(LanguageModel model, double lossTolerance, double share)
+    public void AssertTraining(Decoder model, AdapterModel adapter, double lossTolerance, double share)
     {
-        var loss = Loss(model.Decoder);
+        var loss = Loss(model);
         loss.Backward();
 
         Close.Assert(Expected["loss"], loss.View(1), lossTolerance, "loss");
-        var trainable = model.Adapter!.Trainable;
+        var trainable = adapter.Trainable;
         Assert.Equal(
             Expected.Names.Where(name => name.StartsWith("grad.", StringComparison.Ordinal)).Order(StringComparer.Ordinal),
             trainable.Select(item => "grad." + item.Name).Order(StringComparer.Ordinal));

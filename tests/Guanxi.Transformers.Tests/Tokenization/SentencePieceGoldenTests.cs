@@ -55,7 +55,8 @@ public sealed class SentencePieceGoldenTests
         var (lastStart, lastEnd) = (0, 0);
         foreach (var (start, end) in encoded.Offsets)
         {
-            Assert.True(start == lastEnd || (start == lastStart && end == lastEnd), $"range {start}..{end} after {lastStart}..{lastEnd} in '{text}'");
+            var follows = start == lastEnd || (start == lastStart && end == lastEnd);
+            Assert.True(follows, $"range {start}..{end} after {lastStart}..{lastEnd} in '{text}'");
             (lastStart, lastEnd) = (start, end);
         }
 

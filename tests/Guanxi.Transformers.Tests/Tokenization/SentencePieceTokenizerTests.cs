@@ -49,7 +49,8 @@ public sealed class SentencePieceTokenizerTests
     public void A_frame_may_end_a_text_too()
     {
         var model = Model(byteFallback: true, dummyPrefix: false, "a");
-        var tokenizer = new SentencePieceTokenizer(model, new SentencePieceFrame(AddBos: false, AddEos: true, BosId: 1, EosId: 2, PadId: 0));
+        var frame = new SentencePieceFrame(AddBos: false, AddEos: true, BosId: 1, EosId: 2, PadId: 0);
+        var tokenizer = new SentencePieceTokenizer(model, frame);
         var encoded = tokenizer.Tokenize("a", s_parseAndAdd);
 
         Assert.Equal(2, encoded.Ids[^1]);
@@ -151,7 +152,8 @@ public sealed class SentencePieceTokenizerTests
     /// <summary>The definition, word for word: look at all neighbours, merge the best, leftmost of equals, begin again.</summary>
     private static List<string> PlainMerge(SentencePieceModel model, string text)
     {
-        var scores = model.Pieces.Where(piece => piece.Type == SentencePieceType.Normal).ToDictionary(piece => piece.Text, piece => piece.Score);
+        var scores = model.Pieces.Where(piece => piece.Type == SentencePieceType.Normal)
+            .ToDictionary(piece => piece.Text, piece => piece.Score);
         var parts = text.Select(c => c.ToString()).ToList();
         while (true)
         {
@@ -186,7 +188,8 @@ public sealed class SentencePieceTokenizerTests
     private static string RandomText(Random random, int letters, int length) =>
         string.Concat(Enumerable.Range(0, length).Select(_ => (char)('a' + random.Next(letters))));
 
-    private static List<string> Tokens(SentencePieceTokenizer tokenizer, string text) => [.. tokenizer.Encode(text).Select(tokenizer.IdToToken)];
+    private static List<string> Tokens(SentencePieceTokenizer tokenizer, string text) =>
+        [.. tokenizer.Encode(text).Select(tokenizer.IdToToken)];
 
     private static List<SentencePiece> Pieces(bool byteFallback, params string[] normal)
     {

@@ -22,7 +22,8 @@ public sealed class LearningRateScheduleTests
             {
                 // Same operations in the same order on doubles; only cos and pow of another C library could differ, by an ulp.
                 var tolerance = Math.BitIncrement(rates[step - 1]) - rates[step - 1];
-                Assert.True(Math.Abs(ours.RateOf(step) - rates[step - 1]) <= tolerance, $"{schedule.Name}, step {step}: {ours.RateOf(step)}");
+                var error = Math.Abs(ours.RateOf(step) - rates[step - 1]);
+                Assert.True(error <= tolerance, $"{schedule.Name}, step {step}: {ours.RateOf(step)}");
             }
         }
     }
@@ -30,7 +31,8 @@ public sealed class LearningRateScheduleTests
     [Fact]
     public void The_first_step_of_a_warm_up_has_rate_zero()
     {
-        var options = new LearningRateOptions { BaseRate = 1e-3, TotalSteps = 20, WarmupSteps = 4, Kind = LearningRateKind.ConstantWithWarmup };
+        var kind = LearningRateKind.ConstantWithWarmup;
+        var options = new LearningRateOptions { BaseRate = 1e-3, TotalSteps = 20, WarmupSteps = 4, Kind = kind };
         var schedule = new LearningRateSchedule(options);
         Assert.Equal([0, 0.00025, 0.0005, 0.00075, 0.001, 0.001], Enumerable.Range(1, 6).Select(schedule.RateOf));
         Assert.Equal(1e-3, new LearningRateSchedule(options with { Kind = LearningRateKind.Constant }).RateOf(1));

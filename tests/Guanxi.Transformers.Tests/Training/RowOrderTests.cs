@@ -14,7 +14,8 @@ public sealed class RowOrderTests
     {
         var expected = Golden.Json("training/row_order/case.json").GetProperty("mt19937_seed42_first_uint32");
         var random = new MersenneTwister(42);
-        Assert.Equal(expected.EnumerateArray().Select(number => number.GetUInt32()), Enumerable.Range(0, 16).Select(_ => random.NextUInt32()));
+        var drawn = Enumerable.Range(0, 16).Select(_ => random.NextUInt32());
+        Assert.Equal(expected.EnumerateArray().Select(number => number.GetUInt32()), drawn);
     }
 
     [GoldenFact("golden/training/row_order")]
@@ -23,7 +24,7 @@ public sealed class RowOrderTests
         var (orders, batches) = (0, 0);
         foreach (var (name, values) in GoldenIntegers())
         {
-            var facts = name.Split('.').Select(part => (Key: part.TrimEnd("0123456789".ToCharArray()), Text: part)).ToDictionary(x => x.Key, x => x.Text);
+            var facts = name.Split('.').ToDictionary(part => part.TrimEnd("0123456789".ToCharArray()));
             int Fact(string key) => int.Parse(facts[key].AsSpan(key.Length));
             var order = RowOrder.OfEpoch(Fact("n"), Fact("seed"), Fact("epoch"));
             if (facts.ContainsKey("rank"))

@@ -6,7 +6,8 @@ using Xunit;
 namespace Guanxi.Transformers.Tests.Training;
 
 /// <summary>A record of a TensorBoard event file.</summary>
-internal sealed record TensorBoardEvent(double WallTime, long Step, string? FileVersion, int? SessionStatus, IReadOnlyList<(string Tag, float Value)> Values)
+internal sealed record TensorBoardEvent(
+    double WallTime, long Step, string? FileVersion, int? SessionStatus, IReadOnlyList<(string Tag, float Value)> Values)
 {
     public required uint LengthCrc { get; init; }
 

@@ -24,7 +24,8 @@ public sealed class TensorBoardWriterTests : IDisposable
             Assert.Equal(golden[i].GetProperty("wall_time").GetDouble(), events[i].WallTime);
             Assert.Equal(golden[i].GetProperty("step").GetInt64(), events[i].Step);
             var values = golden[i].GetProperty("values").EnumerateArray()
-                .Select(value => (value.GetProperty("tag").GetString()!, float.Parse(value.GetProperty("simple_value").GetString()!, CultureInfo.InvariantCulture)));
+                .Select(value => (Tag: value.GetProperty("tag").GetString()!, Text: value.GetProperty("simple_value").GetString()!))
+                .Select(value => (value.Tag, float.Parse(value.Text, CultureInfo.InvariantCulture)));
             Assert.Equal(values, events[i].Values);
         }
     }

@@ -4,7 +4,8 @@ namespace Guanxi.Torch.Kernels.Lanes;
 
 /// <summary>Sixteen 32-bit cells in registers: one 512-bit vector, two of 256 bits, or sixteen scalars.</summary>
 /// <remarks>
-/// The width is the same at every level and each operation is exactly rounded, so a kernel written on lanes gives the same bits at every level,
+/// The width is the same at every level and each operation is exactly rounded, so a kernel written on lanes gives the same bits at every
+/// level,
 /// sums included: their order is part of the kernel, not of the processor.
 /// Operators read the cells as float32; methods whose name contains Int, Bits or Shift read them as integers.
 /// </remarks>

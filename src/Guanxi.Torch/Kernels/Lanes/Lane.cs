@@ -3,7 +3,8 @@ using System.Runtime.Intrinsics;
 
 namespace Guanxi.Torch.Kernels.Lanes;
 
-/// <summary>What all lanes share: memory access by element type, and functions built on the operations of <see cref="ILane{TSelf}"/>.</summary>
+/// <summary>What all lanes share: memory access by element type, and functions built on the operations of <see
+/// cref="ILane{TSelf}"/>.</summary>
 internal static unsafe class Lane
 {
     /// <summary>Cells of a lane.</summary>
@@ -41,7 +42,7 @@ internal static unsafe class Lane
         Narrow<TLane, T>(value).Store((ushort*)target);
     }
 
-    /// <summary>Reads 1 to 15 elements; the other cells are zero.</summary>
+    /// <summary>Reads 1 to 16 elements; the other cells are zero.</summary>
     [MethodImpl(MethodImplOptions.NoInlining | KernelRunner.Hot)]
     public static TLane LoadPart<TLane, T>(T* source, long count)
         where TLane : struct, ILane<TLane>
@@ -53,7 +54,7 @@ internal static unsafe class Lane
         return Load<TLane, T>(padded);
     }
 
-    /// <summary>Writes the first 1 to 15 cells.</summary>
+    /// <summary>Writes the first 1 to 16 cells.</summary>
     [MethodImpl(MethodImplOptions.NoInlining | KernelRunner.Hot)]
     public static void StorePart<TLane, T>(TLane value, T* target, long count)
         where TLane : struct, ILane<TLane>
@@ -91,38 +92,40 @@ internal static unsafe class Lane
             : FromHalf<TLane>(Narrow<TLane, T>(value));
     }
 
-    /// <summary>The cells as 16-bit floats of type T, rounded to nearest even. A signalling NaN must have been through arithmetic before.</summary>
+    /// <summary>The cells as 16-bit floats of type T, rounded to nearest even. A signalling NaN must have been through arithmetic
+    /// before.</summary>
     [MethodImpl(Inline)]
     public static Vector256<ushort> Narrow<TLane, T>(TLane value)
         where TLane : struct, ILane<TLane>
-        where T : unmanaged => TLane.NarrowInt(typeof(T) == typeof(BFloat16) ? TLane.ShiftRightLogical(RoundToBFloat16(value), 16) : HalfBits(value));
+        where T : unmanaged =>
+        TLane.NarrowInt(typeof(T) == typeof(BFloat16) ? TLane.ShiftRightLogical(RoundToBFloat16(value), 16) : HalfBits(value));
 
-    /// <summary>e to the power of each cell, within 1 unit in the last place; 0 below -104, infinity above 89, NaN for NaN.</summary>
+    /// <summary>e to the power of each cell, within 1 unit in the last place; 0 below -87.68, infinity above 88.37, NaN for NaN.</summary>
     /// <remarks>
     /// x = n ln 2 + r with |r| at most ln 2 / 2, and the Taylor polynomial of degree 7 in r, whose remainder there is below 6e-9.
-    /// ln 2 is taken in two parts, the first short enough that n times it is exact; the scale 2^n in two factors, so that subnormal results come out right.
+    /// ln 2 is taken in two parts, the first short enough that n times it is exact. Adding a number in which one unit in the last place
+    /// is 1
+    /// rounds to an integer; 127 more leave the exponent bits of 2^n at the end of the sum, where n = -127 gives the factor 0 and 128
+    /// infinity.
     /// </remarks>
     [MethodImpl(Inline)]
     public static TLane Exp<TLane>(TLane x)
         where TLane : struct, ILane<TLane>
     {
-        const float IntegerBits = 12582912f; // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
-        x = TLane.Min(TLane.Create(89f), TLane.Max(TLane.Create(-104f), x));
-        var shifted = TLane.FusedMultiplyAdd(x, TLane.Create(1.44269504f), TLane.Create(IntegerBits));
-        var n = shifted - TLane.Create(IntegerBits);
+        var rounding = TLane.Create(12582912f + 127f);
+        x = TLane.Min(TLane.Create(89f), TLane.Max(TLane.Create(-88f), x));
+        var shifted = TLane.FusedMultiplyAdd(x, TLane.Create(1.44269504f), rounding);
+        var n = shifted - rounding;
         var r = TLane.FusedMultiplyAdd(n, TLane.Create(-0.693359375f), x);
         r = TLane.FusedMultiplyAdd(n, TLane.Create(2.12194440e-4f), r);
 
-        var p = TLane.FusedMultiplyAdd(r, TLane.Create(1f / 5040), TLane.Create(1f / 720));
-        p = TLane.FusedMultiplyAdd(p, r, TLane.Create(1f / 120));
-        p = TLane.FusedMultiplyAdd(p, r, TLane.Create(1f / 24));
-        p = TLane.FusedMultiplyAdd(p, r, TLane.Create(1f / 6));
-        p = TLane.FusedMultiplyAdd(p, r, TLane.Create(0.5f));
-        p = TLane.FusedMultiplyAdd(p, r * r, r) + TLane.Create(1f);
-
-        var exponent = TLane.SubtractInt(shifted, TLane.Create(IntegerBits));
-        var half = TLane.ShiftRightArithmetic(exponent, 1);
-        return p * PowerOfTwo(half) * PowerOfTwo(TLane.SubtractInt(exponent, half));
+        var square = r * r;
+        var low = TLane.FusedMultiplyAdd(r, TLane.Create(1f / 6), TLane.Create(0.5f));
+        var middle = TLane.FusedMultiplyAdd(r, TLane.Create(1f / 120), TLane.Create(1f / 24));
+        var high = TLane.FusedMultiplyAdd(r, TLane.Create(1f / 5040), TLane.Create(1f / 720));
+        var tail = TLane.FusedMultiplyAdd(TLane.FusedMultiplyAdd(high, square, middle), square, low);
+        var power = TLane.FusedMultiplyAdd(tail, square, r) + TLane.Create(1f);
+        return power * TLane.ShiftLeft(shifted, 23);
     }
 
     /// <summary>1 / (1 + e^-x).</summary>
@@ -134,21 +137,12 @@ internal static unsafe class Lane
         return one / (one + Exp(TLane.Create(0f) - x));
     }
 
-    /// <summary>All bits set where a cell is infinite or not a number.</summary>
-    [MethodImpl(Inline)]
-    public static TLane NotFinite<TLane>(TLane value)
-        where TLane : struct, ILane<TLane> =>
-        TLane.GreaterThanInt(value & TLane.CreateInt(0x7FFFFFFF), TLane.CreateInt(0x7F7FFFFF));
-
-    [MethodImpl(Inline)]
-    private static TLane PowerOfTwo<TLane>(TLane exponent)
-        where TLane : struct, ILane<TLane> => TLane.ShiftLeft(TLane.AddInt(exponent, TLane.CreateInt(127)), 23);
-
     [MethodImpl(Inline)]
     private static TLane FromBFloat16<TLane>(Vector256<ushort> bits)
         where TLane : struct, ILane<TLane> => TLane.ShiftLeft(TLane.WidenInt(bits), 16);
 
-    // Rounding would carry a NaN of many set bits into another number, so a NaN is cut off; it stays one, since results of arithmetic are quiet NaNs.
+    // Rounding would carry a NaN of many set bits into another number, so a NaN is cut off; it stays one, since results of arithmetic are
+    // quiet NaNs.
     [MethodImpl(Inline)]
     private static TLane RoundToBFloat16<TLane>(TLane value)
         where TLane : struct, ILane<TLane>

@@ -223,7 +223,8 @@ internal unsafe struct LaneScalar : ILane<LaneScalar>
     {
         for (var i = 0; i < Lane.Width; i++)
         {
-            left[i] = BitConverter.Int32BitsToSingle(function(BitConverter.SingleToInt32Bits(left[i]), BitConverter.SingleToInt32Bits(right[i])));
+            var bits = function(BitConverter.SingleToInt32Bits(left[i]), BitConverter.SingleToInt32Bits(right[i]));
+            left[i] = BitConverter.Int32BitsToSingle(bits);
         }
 
         return left;

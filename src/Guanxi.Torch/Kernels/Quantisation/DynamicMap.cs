@@ -1,7 +1,8 @@
 namespace Guanxi.Torch.Kernels.Quantisation;
 
 /// <summary>The 256 values of bitsandbytes' 8-bit dynamic code: seven decades, finer towards one.</summary>
-/// <remarks>Dettmers 2016 (8-bit approximations), as bitsandbytes makes the table; the signed one codes the block maxima of NF4 weights.</remarks>
+/// <remarks>Dettmers 2016 (8-bit approximations), as bitsandbytes makes the table; the signed one codes the block maxima of NF4
+/// weights.</remarks>
 internal static class DynamicMap
 {
     private const int Decades = 7;

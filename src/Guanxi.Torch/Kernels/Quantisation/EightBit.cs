@@ -1,6 +1,7 @@
 namespace Guanxi.Torch.Kernels.Quantisation;
 
-/// <summary>8-bit blockwise quantisation with a 256-value map, and its use on the block maxima of 4-bit weights ("double quantisation").</summary>
+/// <summary>8-bit blockwise quantisation with a 256-value map, and its use on the block maxima of 4-bit weights ("double
+/// quantisation").</summary>
 /// <remarks>
 /// A block is scaled by the reciprocal of its largest magnitude; each element takes the nearest value of the map, the lower one on a tie.
 /// (bitsandbytes' own CPU search is approximate; the nearest value is its device-neutral rule.)

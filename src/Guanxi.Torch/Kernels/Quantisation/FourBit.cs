@@ -17,7 +17,8 @@ internal static unsafe class FourBit
 
     /// <summary>Quantises a tensor in blocks.</summary>
     /// <remarks>
-    /// Each element is scaled by its block's largest magnitude and takes the nearest value, the lower one on a tie. A full block multiplies by the
+    /// Each element is scaled by its block's largest magnitude and takes the nearest value, the lower one on a tie. A full block
+    /// multiplies by the
     /// reciprocal and an incomplete last one divides; a maximum below 1e-38 counts as that, and an incomplete block stores it so.
     /// An odd tensor is padded with a zero.
     /// </remarks>

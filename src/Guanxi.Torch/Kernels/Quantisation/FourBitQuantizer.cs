@@ -91,14 +91,8 @@ internal readonly unsafe struct FourBitQuantizer(
     {
         if (size == Group)
         {
-            var quarter = Group / 4;
-            var (lower, upper) = (
-                Vector256.Narrow(
-                    Pairs(Ranks(Scaled(Lane.Load<TLane, T>(x), scale, multiply))),
-                    Pairs(Ranks(Scaled(Lane.Load<TLane, T>(x + quarter), scale, multiply)))),
-                Vector256.Narrow(
-                    Pairs(Ranks(Scaled(Lane.Load<TLane, T>(x + (2 * quarter)), scale, multiply))),
-                    Pairs(Ranks(Scaled(Lane.Load<TLane, T>(x + (3 * quarter)), scale, multiply)))));
+            var lower = Half<TLane, T>(x, scale, multiply);
+            var upper = Half<TLane, T>(x + (Group / 2), scale, multiply);
             Vector256.Narrow(lower, upper).Store(target);
         }
         else
@@ -106,7 +100,8 @@ internal readonly unsafe struct FourBitQuantizer(
             for (var i = 0; i < size; i += Lane.Width)
             {
                 var part = size - i >= Lane.Width ? Lane.Load<TLane, T>(x + i) : Lane.LoadPart<TLane, T>(x + i, size - i);
-                var pairs = Pairs(Ranks(Scaled(part, scale, multiply)));
+                var value = Scaled(part, scale, multiply);
+                var pairs = Pairs(Ranks(value, value).First);
                 for (var pair = 0; pair < 8 && i + (2 * pair) < size; pair++)
                 {
                     target[(i / 2) + pair] = (byte)pairs[pair];
@@ -127,18 +122,31 @@ internal readonly unsafe struct FourBitQuantizer(
     private static TLane Scaled<TLane>(TLane x, float scale, bool multiply)
         where TLane : struct, ILane<TLane> => multiply ? x * TLane.Create(scale) : x / TLane.Create(scale);
 
-    // How many bounds lie below the value. A mask is minus one as an integer.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private TLane Ranks<TLane>(TLane x)
+    private Vector256<ushort> Half<TLane, T>(T* x, float scale, bool multiply)
+        where TLane : struct, ILane<TLane>
+        where T : unmanaged
+    {
+        var first = Scaled(Lane.Load<TLane, T>(x), scale, multiply);
+        var second = Scaled(Lane.Load<TLane, T>(x + Lane.Width), scale, multiply);
+        var (firstRanks, secondRanks) = Ranks(first, second);
+        return Vector256.Narrow(Pairs(firstRanks), Pairs(secondRanks));
+    }
+
+    // How many bounds lie below each value; two lanes share the reading of a bound. A mask is minus one as an integer.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private (TLane First, TLane Second) Ranks<TLane>(TLane first, TLane second)
         where TLane : struct, ILane<TLane>
     {
-        var ranks = TLane.CreateInt(0);
+        var (firstRanks, secondRanks) = (TLane.CreateInt(0), TLane.CreateInt(0));
         for (var i = 0; i < FourBitCode.Count - 1; i++)
         {
-            ranks = TLane.SubtractInt(ranks, TLane.GreaterThan(x, TLane.Create(bounds[i])));
+            var bound = TLane.Create(bounds[i]);
+            firstRanks = TLane.SubtractInt(firstRanks, TLane.GreaterThan(first, bound));
+            secondRanks = TLane.SubtractInt(secondRanks, TLane.GreaterThan(second, bound));
         }
 
-        return ranks;
+        return (firstRanks, secondRanks);
     }
 
     // Eight bytes in eight 32-bit integers: even elements in the upper half, odd ones in the lower.

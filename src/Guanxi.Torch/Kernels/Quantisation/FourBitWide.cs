@@ -8,7 +8,8 @@ namespace Guanxi.Torch.Kernels.Quantisation;
 /// <summary>Dequantises 64 elements at a time: 32 bytes of packed numbers that share one maximum.</summary>
 /// <remarks>
 /// Sixteen-bit results are looked up in a table already multiplied by the maximum and rounded: sixteen products a block instead of 64.
-/// AVX2 looks up bytes (vpshufb), so a table is cut into planes, one for each byte of its values; AVX-512 looks up whole values (vpermps, vpermw).
+/// AVX2 looks up bytes (vpshufb), so a table is cut into planes, one for each byte of its values; AVX-512 looks up whole values (vpermps,
+/// vpermw).
 /// </remarks>
 internal static unsafe class FourBitWide
 {
@@ -92,7 +93,8 @@ internal static unsafe class FourBitWide
     [MethodImpl(KernelRunner.Hot)]
     private static void Dequantize256Single(in FourBitWeights weights, long first, long last, float* target)
     {
-        var (plane0, plane1, plane2, plane3) = (Plane(weights.Table, 0), Plane(weights.Table, 1), Plane(weights.Table, 2), Plane(weights.Table, 3));
+        var (plane0, plane1) = (Plane(weights.Table, 0), Plane(weights.Table, 1));
+        var (plane2, plane3) = (Plane(weights.Table, 2), Plane(weights.Table, 3));
         var shift = weights.GroupShift;
         // As above, with words dealt to the halves in turn.
         var deal = Vector256.Create(Deal, Deal);

@@ -1,0 +1,93 @@
+using Guanxi.Transformers;
+using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Training;
+
+namespace Guanxi.Relations.Training;
+
+/// <summary>Writes what a run leaves behind while it goes: log, TensorBoard events, checkpoints.</summary>
+internal sealed class RunRecorder : ITrainingObserver, IDisposable
+{
+    private readonly string _folder;
+    private readonly string _fingerprint;
+    private readonly int? _keep;
+    private readonly Action<string> _writeModel;
+    private readonly ITrainingProgress _progress;
+    private readonly TrainLog _log;
+    private readonly TensorBoardWriter _events;
+
+    public RunRecorder(RunRecorderOptions options, int firstStep, TimeProvider time, ITrainingProgress progress)
+    {
+        _folder = options.Folder;
+        _fingerprint = options.Fingerprint;
+        _keep = options.CheckpointsToKeep;
+        _writeModel = options.WriteModel;
+        _progress = progress;
+        var log = Path.Combine(_folder, "train_log.jsonl");
+        _log = firstStep == 0 ? TrainLog.Create(log) : TrainLog.Resume(log, firstStep);
+        _events = new TensorBoardWriter(Path.Combine(_folder, "runs"), time, firstStep == 0 ? null : firstStep + 1);
+    }
+
+    /// <summary>Metrics of an evaluation; set before the run when it evaluates.</summary>
+    public Func<Trainer, IReadOnlyList<KeyValuePair<string, double>>> Evaluate { get; init; } = _ => [];
+
+    public void OnStep(TrainStep step)
+    {
+        _log.Write(step);
+        _events.WriteScalar("train/loss", step.Step, step.Loss);
+        _events.WriteScalar("train/learning_rate", step.Step, step.LearningRate);
+        _events.WriteScalar("train/grad_norm", step.Step, step.GradNorm);
+        _events.WriteScalar("train/epoch", step.Step, step.Epoch);
+        _progress.Step(step);
+    }
+
+    public void OnEvaluate(Trainer trainer)
+    {
+        var evaluated = new EvalStep(trainer.Step, Evaluate(trainer));
+        _log.Write(evaluated);
+        foreach (var (name, value) in evaluated.Metrics)
+        {
+            _events.WriteScalar($"eval/{name}", trainer.Step, value);
+        }
+
+        _progress.Evaluated(evaluated);
+    }
+
+    public void OnSave(Trainer trainer)
+    {
+        TrainingCheckpoint.Save(_folder, trainer, _fingerprint, _writeModel);
+        if (_keep is not { } keep)
+        {
+            return;
+        }
+
+        foreach (var (_, path) in TrainingCheckpoint.List(_folder).Skip(Math.Max(1, keep)))
+        {
+            Delete(path);
+        }
+    }
+
+    public void Dispose()
+    {
+        _log.Dispose();
+        _events.Dispose();
+    }
+
+    private static void Delete(string path)
+    {
+        try
+        {
+            Directory.Delete(path, recursive: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException(new Problem(path, "an old checkpoint cannot be deleted", Found: error.Message), error);
+        }
+    }
+}
+
+/// <summary>Where and how a run is recorded.</summary>
+/// <param name="Folder">Folder of the run.</param>
+/// <param name="Fingerprint">What must be the same when the run goes on.</param>
+/// <param name="CheckpointsToKeep">Newest checkpoints to keep; null for all.</param>
+/// <param name="WriteModel">Writes the model's files into a checkpoint.</param>
+internal sealed record RunRecorderOptions(string Folder, string Fingerprint, int? CheckpointsToKeep, Action<string> WriteModel);

@@ -1,0 +1,138 @@
+using System.Text.Json;
+using Guanxi.Transformers;
+using Guanxi.Transformers.Training;
+
+namespace Guanxi.Relations.Training;
+
+/// <summary>Values of keys that were not given: those that a base model's <c>guanxi.json</c> names, else those of the published recipe.</summary>
+public sealed record TrainingDefaults
+{
+    /// <summary>File of a base or artefact that holds what belongs to this program.</summary>
+    public const string BaseFile = "guanxi.json";
+
+    private const int MaxFileBytes = 1 << 20;
+
+    /// <summary>Prompt that the base was made for; null for the article's.</summary>
+    public string? PromptTemplate { get; private init; }
+
+    private TrainArguments Values { get; init; } = new();
+
+    /// <summary>Finds the defaults of a run.</summary>
+    /// <param name="arguments">Arguments; the base's folder and the task decide.</param>
+    /// <returns>The defaults.</returns>
+    /// <exception cref="OptionsException">The base's file is damaged or names unknown keys.</exception>
+    public static TrainingDefaults Of(TrainArguments arguments)
+    {
+        ArgumentNullException.ThrowIfNull(arguments);
+        var published = arguments.TaskType == TaskType.Pretrain ? Pretraining : Article;
+        var file = Path.Combine(arguments.ModelNameOrPath ?? string.Empty, BaseFile);
+        if (arguments.TaskType == TaskType.Pretrain || !File.Exists(file))
+        {
+            return new TrainingDefaults { Values = published };
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(new FileInfo(file).Length > MaxFileBytes ? [] : File.ReadAllBytes(file));
+            var root = document.RootElement;
+            var template = root.TryGetProperty("prompt_template", out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
+            var values = root.TryGetProperty("train_defaults", out var keys) ? TrainArgumentsReader.Overlay(published, keys, $"{file}, train_defaults") : published;
+            return new TrainingDefaults { Values = values, PromptTemplate = template };
+        }
+        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw new OptionsException(new Problem(file, $"cannot be read: {error.Message}", "the JSON that came with the base"));
+        }
+    }
+
+    /// <summary>Fills in what was not given.</summary>
+    /// <param name="given">Arguments as given.</param>
+    /// <returns>Arguments without gaps.</returns>
+    public TrainArguments Fill(TrainArguments given)
+    {
+        ArgumentNullException.ThrowIfNull(given);
+        var warmup = given.WarmupSteps is null && given.WarmupRatio is null;
+        return given with
+        {
+            MaxSeqLength = given.MaxSeqLength ?? Values.MaxSeqLength,
+            NumTrainEpochs = given.NumTrainEpochs ?? Values.NumTrainEpochs,
+            PerDeviceTrainBatchSize = given.PerDeviceTrainBatchSize ?? Values.PerDeviceTrainBatchSize,
+            GradientAccumulationSteps = given.GradientAccumulationSteps ?? Values.GradientAccumulationSteps,
+            LearningRate = given.LearningRate ?? Values.LearningRate,
+            LrSchedulerType = given.LrSchedulerType ?? Values.LrSchedulerType,
+            WarmupSteps = warmup ? Values.WarmupSteps : given.WarmupSteps,
+            WarmupRatio = warmup ? Values.WarmupRatio : given.WarmupRatio,
+            MaxGradNorm = given.MaxGradNorm ?? Values.MaxGradNorm,
+            GradientCheckpointing = given.GradientCheckpointing ?? Values.GradientCheckpointing,
+        };
+    }
+
+    /// <summary>task.md: the arguments of the article.</summary>
+    private static TrainArguments Article { get; } = new()
+    {
+        MaxSeqLength = 256,
+        NumTrainEpochs = 5,
+        PerDeviceTrainBatchSize = 8,
+        GradientAccumulationSteps = 2,
+        LearningRate = 2e-4,
+        LrSchedulerType = "constant_with_warmup",
+        WarmupSteps = 100,
+        MaxGradNorm = 0.3,
+        GradientCheckpointing = true,
+    };
+
+    private static TrainArguments Pretraining { get; } = new()
+    {
+        MaxSeqLength = 256,
+        NumTrainEpochs = 1,
+        PerDeviceTrainBatchSize = 8,
+        GradientAccumulationSteps = 1,
+        LearningRate = 1e-3,
+        LrSchedulerType = "cosine",
+        WarmupRatio = 0.02,
+        MaxGradNorm = 1,
+        GradientCheckpointing = false,
+    };
+}
+
+/// <summary>Arguments as the trainer takes them.</summary>
+internal static class TrainArgumentsConversion
+{
+    /// <summary>Options of a run whose gaps are filled.</summary>
+    public static TrainingOptions ToOptions(this TrainArguments arguments, int rows)
+    {
+        var options = new TrainingOptions
+        {
+            Epochs = arguments.NumTrainEpochs!.Value,
+            MaxSteps = arguments.MaxSteps,
+            BatchSize = arguments.PerDeviceTrainBatchSize!.Value,
+            Accumulation = arguments.GradientAccumulationSteps!.Value,
+            LearningRate = arguments.LearningRate!.Value,
+            Scheduler = LearningRateSchedule.ParseKind(arguments.LrSchedulerType!),
+            WarmupSteps = arguments.WarmupSteps ?? 0,
+            WarmupRatio = arguments.WarmupRatio ?? 0,
+            WeightDecay = arguments.WeightDecay,
+            Beta1 = arguments.AdamBeta1,
+            Beta2 = arguments.AdamBeta2,
+            Epsilon = arguments.AdamEpsilon,
+            MaxGradNorm = arguments.MaxGradNorm!.Value,
+            LabelSmoothing = arguments.LabelSmoothingFactor,
+            Seed = arguments.Seed,
+            Sampling = arguments.TrainSamplingStrategy,
+            GradientCheckpointing = arguments.GradientCheckpointing!.Value,
+        };
+        var stepsPerEpoch = new TrainingPlan(rows, options, worldSize: 1).StepsPerEpoch;
+        return options with
+        {
+            SaveSteps = Every(arguments.SaveStrategy, arguments.SaveSteps, stepsPerEpoch),
+            EvalSteps = Every(arguments.EvalStrategy, arguments.EvalSteps ?? arguments.LoggingSteps, stepsPerEpoch),
+        };
+    }
+
+    private static int Every(string strategy, int steps, int stepsPerEpoch) => strategy switch
+    {
+        "steps" => steps,
+        "epoch" => stepsPerEpoch,
+        _ => 0,
+    };
+}
