@@ -15,11 +15,11 @@ public sealed class ResumeTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    [GoldenTheory("golden/training")]
-    [InlineData("lora_cosine_decay_clip", 1)]
-    [InlineData("lora_cosine_decay_clip", 5)]
-    [InlineData("qlora_constant_warmup", 3)]
-    [InlineData("full_adamw_constant_warmup", 4)]
+    [Theory]
+    [GoldenInlineData("golden/training/lora_cosine_decay_clip", "lora_cosine_decay_clip", 1)]
+    [GoldenInlineData("golden/training/lora_cosine_decay_clip", "lora_cosine_decay_clip", 5)]
+    [GoldenInlineData("golden/training/qlora_constant_warmup", "qlora_constant_warmup", 3)]
+    [GoldenInlineData("golden/training/full_adamw_constant_warmup", "full_adamw_constant_warmup", 4)]
     public void A_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(string name, int stopAfter)
     {
         using var leaks = new LeakCheck();

@@ -9,13 +9,13 @@ namespace Guanxi.Transformers.Tests.Training;
 /// <summary>Runs of our trainer against runs of Hugging Face's, step by step and weight by weight.</summary>
 public sealed class TrajectoryTests
 {
-    [GoldenTheory("golden/training")]
-    [InlineData("full_adamw_constant_warmup")]
-    [InlineData("lora_linear")]
-    [InlineData("lora_linear_checkpointing")]
-    [InlineData("lora_linear_remainder")]
-    [InlineData("lora_cosine_decay_clip")]
-    [InlineData("qlora_constant_warmup")]
+    [Theory]
+    [GoldenInlineData("golden/training/full_adamw_constant_warmup", "full_adamw_constant_warmup")]
+    [GoldenInlineData("golden/training/lora_linear", "lora_linear")]
+    [GoldenInlineData("golden/training/lora_linear_checkpointing", "lora_linear_checkpointing")]
+    [GoldenInlineData("golden/training/lora_linear_remainder", "lora_linear_remainder")]
+    [GoldenInlineData("golden/training/lora_cosine_decay_clip", "lora_cosine_decay_clip")]
+    [GoldenInlineData("golden/training/qlora_constant_warmup", "qlora_constant_warmup")]
     public void A_run_is_the_reference_step_by_step(string name)
     {
         using var leaks = new LeakCheck();
