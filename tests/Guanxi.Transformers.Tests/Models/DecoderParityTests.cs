@@ -13,6 +13,9 @@ public sealed class DecoderParityTests
     // Two correct fp32 forms of the reference differ by 6e-6 (golden/models README); gradients sum over 80 tokens more.
     private const double Tolerance = 1e-4;
 
+    // A mean of 70 losses near 9, each from fp32 logits.
+    private const double LossTolerance = 2e-5;
+
     [Theory]
     [GoldenInlineData("golden/models/llama", "llama")]
     [GoldenInlineData("golden/models/baichuan-7b", "baichuan-7b")]
@@ -69,7 +72,7 @@ public sealed class DecoderParityTests
         var loss = Functional.CrossEntropySum(model.Logits(hidden, context), Tensor.From<long>(targets, targets.Length), 0) / targets.Length;
         loss.Backward();
 
-        Assert.Equal(golden["loss"].Item(), loss.Item(), 5);
+        Assert.Equal(golden["loss"].Item(), loss.Item(), LossTolerance);
         Assert.Equal(gradients.Names.Order(), model.NamedParameters().Select(pair => pair.Name).Order());
         foreach (var (name, parameter) in model.NamedParameters())
         {
