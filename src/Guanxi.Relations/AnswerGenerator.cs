@@ -36,7 +36,8 @@ public sealed class AnswerGenerator
     /// <param name="options">How to decode, <see cref="Greedy"/> for instance; the stop tokens are added.</param>
     /// <exception cref="OptionsException">The tokenizer has no stop token.</exception>
     public AnswerGenerator(
-        Decoder model, ITokenizer tokenizer, PromptTemplate template, RelationSchema schema, ForwardContext context, GenerationOptions options)
+        Decoder model, ITokenizer tokenizer, PromptTemplate template, RelationSchema schema, ForwardContext context,
+        GenerationOptions options)
     {
         (_encoder, _tokenizer, _template, Schema) = (new InstructionEncoder(tokenizer), tokenizer, template, schema);
         _generator = new Generator(model, context);
@@ -65,7 +66,8 @@ public sealed class AnswerGenerator
         if (prompt.Length > _maxPositions)
         {
             return new GeneratedAnswer("", null, new Problem(
-                $"{example.Place}", "the prompt is longer than the model can read", $"at most {_maxPositions} tokens", $"{prompt.Length} tokens"));
+                $"{example.Place}", "the prompt is longer than the model can read", $"at most {_maxPositions} tokens",
+                $"{prompt.Length} tokens"));
         }
 
         var ids = _generator.Generate(prompt, _options, null, stop).Ids;

@@ -108,7 +108,8 @@ public sealed class Evaluator(TimeProvider time)
         RelationExample[] bare = [.. examples.Where(example => string.IsNullOrWhiteSpace(example.Label))];
         if (bare.Length > 0)
         {
-            throw new OptionsException(new Problem($"{bare[0].Place}", "rows without label cannot be evaluated", "a label in every row", $"{bare.Length} without one"));
+            throw new OptionsException(new Problem($"{bare[0].Place}", "rows without label cannot be evaluated",
+                "a label in every row", $"{bare.Length} without one"));
         }
     }
 }

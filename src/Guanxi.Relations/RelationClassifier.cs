@@ -108,7 +108,8 @@ public sealed class RelationClassifier : IRelationClassifier
         var longest = answers.Max(answer => answer.Length);
         if (longest > config.MaxPositions)
         {
-            problems.Add(new Problem("labels", "a label is longer than the model's positions", $"at most {config.MaxPositions} tokens", $"{longest}"));
+            problems.Add(new Problem("labels", "a label is longer than the model's positions",
+                $"at most {config.MaxPositions} tokens", $"{longest}"));
         }
 
         return problems;

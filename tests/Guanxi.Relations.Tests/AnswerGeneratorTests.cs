@@ -17,7 +17,8 @@ public sealed class AnswerGeneratorTests
         var tokenizer = TinyLanguageModel.Tokenizer();
         var row = TinyLanguageModel.Rows[1];
         int[] prompt = [1, .. tokenizer.Encode(row.Text), 2];
-        var ids = new Generator(model, ForwardContext.Evaluate32).Generate(prompt, AnswerGenerator.Greedy, null, CancellationToken.None).Ids;
+        var generator = new Generator(model, ForwardContext.Evaluate32);
+        var ids = generator.Generate(prompt, AnswerGenerator.Greedy, null, CancellationToken.None).Ids;
         var expected = tokenizer.Decode([.. ids]).Trim();
 
         var unknown = Answer(model, row, [["夫妻"], ["好友"]], AnswerGenerator.Greedy);
@@ -36,7 +37,8 @@ public sealed class AnswerGeneratorTests
         using var leaks = new LeakCheck();
         using var model = TinyLanguageModel.Model();
 
-        var answers = Enumerable.Range(0, 3).Select(_ => Answer(model, TinyLanguageModel.Rows[0], [["夫妻"], ["好友"]], AnswerGenerator.Published).Text);
+        var answers = Enumerable.Range(0, 3).Select(_ =>
+            Answer(model, TinyLanguageModel.Rows[0], [["夫妻"], ["好友"]], AnswerGenerator.Published).Text);
 
         Assert.Single(answers.Distinct());
     }
@@ -58,6 +60,7 @@ public sealed class AnswerGeneratorTests
     {
         var schema = RelationSchema.FromLabels(labels, "test");
         var template = PromptTemplate.Parse("{text}", schema.Labels, "test");
-        return new AnswerGenerator(model, TinyLanguageModel.Tokenizer(), template, schema, ForwardContext.Evaluate32, options).Answer(row, CancellationToken.None);
+        var answers = new AnswerGenerator(model, TinyLanguageModel.Tokenizer(), template, schema, ForwardContext.Evaluate32, options);
+        return answers.Answer(row, CancellationToken.None);
     }
 }

@@ -52,7 +52,8 @@ public sealed class EvaluatorTests
         Assert.Equal(150, progress.Reports[^1]);
         Assert.True(progress.Reports.Count > 1);
         Assert.Equal(
-            ClassificationReport.Of([.. evaluation.Rows.Select(row => row.Gold)], [.. evaluation.Rows.Select(row => row.Predicted)]).ToString(),
+            ClassificationReport.Of([.. evaluation.Rows.Select(row => row.Gold)], [.. evaluation.Rows.Select(row => row.Predicted)])
+                .ToString(),
             evaluation.Result.Report.ToString());
     }
 
@@ -84,7 +85,8 @@ public sealed class EvaluatorTests
         // A model of random weights writes no label.
         Assert.Equal(TinyLanguageModel.Rows.Length, evaluation.Result.InvalidAnswers);
         Assert.Equal(
-            TinyLanguageModel.Rows.Select(row => answers.Answer(row, CancellationToken.None).Text), evaluation.Rows.Select(row => row.Predicted));
+            TinyLanguageModel.Rows.Select(row => answers.Answer(row, CancellationToken.None).Text),
+            evaluation.Rows.Select(row => row.Predicted));
         Assert.Null(evaluation.Result.LogLoss);
         Assert.Equal(0, evaluation.Result.Report.Accuracy);
     }

@@ -57,7 +57,8 @@ public sealed class RelationClassifierTests
             foreach (var (at, place) in places.Index())
             {
                 Assert.Equal(alone[place].Label, together[at].Prediction!.Label);
-                Close.Assert(Floats(alone[place].Probabilities), Floats(together[at].Prediction!.Probabilities), Tolerance, $"mix {mix}, row {at}");
+                Close.Assert(Floats(alone[place].Probabilities), Floats(together[at].Prediction!.Probabilities), Tolerance,
+                    $"mix {mix}, row {at}");
             }
         }
     }
@@ -115,7 +116,8 @@ public sealed class RelationClassifierTests
         Assert.All(found, probabilities => Close.Assert(Floats(expected), Floats(probabilities), Tolerance, "a thread's"));
         Assert.Throws<ObjectDisposedException>(() => classifier.Classify([TinyLanguageModel.Rows[0]]));
         using var next = Classifier(model, tokenizer, PromptTemplate.Article);
-        Close.Assert(Floats(expected), Floats(next.Classify([TinyLanguageModel.Rows[0]])[0].Prediction!.Probabilities), Tolerance, "the next one's");
+        Close.Assert(Floats(expected), Floats(next.Classify([TinyLanguageModel.Rows[0]])[0].Prediction!.Probabilities), Tolerance,
+            "the next one's");
     }
 
     [GoldenFact("golden/models/llama")]
@@ -128,7 +130,8 @@ public sealed class RelationClassifierTests
         var tokenizer = new StubTokenizer(1001, bos: 1, eos: 2);
         var schema = RelationSchema.FromLabels([["a"], ["b"], [((char)('a' + 998)).ToString()]], "test");
 
-        var refused = Assert.Throws<OptionsException>(() => new RelationClassifier(model, tokenizer, Template("{text}"), schema, ForwardContext.Evaluate32));
+        var refused = Assert.Throws<OptionsException>(() => new RelationClassifier(model, tokenizer, Template("{text}"), schema,
+            ForwardContext.Evaluate32));
 
         Assert.Equal(["tokenizer", "labels"], refused.Problems.Select(problem => problem.Where));
     }
@@ -142,7 +145,8 @@ public sealed class RelationClassifierTests
     {
         int[] context = [tokenizer.BosId!.Value, .. tokenizer.Encode(prompt), tokenizer.EosId!.Value];
         var scorer = new SequenceScorer(model, ForwardContext.Evaluate32);
-        var scores = scorer.Score([.. TinyLanguageModel.Labels.Select(label => new ScoringRow(context, [.. tokenizer.Encode(label), tokenizer.EosId!.Value]))]);
+        var scores = scorer.Score([.. TinyLanguageModel.Labels.Select(label =>
+            new ScoringRow(context, [.. tokenizer.Encode(label), tokenizer.EosId!.Value]))]);
         var total = scores.Sum(score => Math.Exp(score.LogProbability));
         return [.. scores.Select(score => Math.Exp(score.LogProbability) / total)];
     }

@@ -30,7 +30,7 @@ public sealed record ArtifactInfo
     /// <summary>The question with its placeholders; null when the file does not say.</summary>
     public string? PromptTemplate { get; init; }
 
-    /// <summary>How question and answer become one sequence, e.g. <see cref="InstructionEncoder.Format"/>; null when the file does not say.</summary>
+    /// <summary>How question and answer become one sequence, e.g. <see cref="InstructionEncoder.Format"/>; null when the file is silent.</summary>
     public string? ChatFormat { get; init; }
 
     /// <summary>Spellings of the tokens that end an answer.</summary>
@@ -89,7 +89,7 @@ public sealed record ArtifactInfo
     /// <summary>Refuses a tokenizer that is not the one of the training, and a sequence format that this program does not speak.</summary>
     /// <param name="tokenizer">The tokenizer found with the model.</param>
     /// <param name="folder">The model folder, for the message.</param>
-    /// <exception cref="CheckpointException">Something differs; all of it is listed. What the file does not say is not compared.</exception>
+    /// <exception cref="CheckpointException">Something differs; all of it is listed. Where the file is silent nothing is.</exception>
     public void Require(ITokenizer tokenizer, string folder)
     {
         var where = Path.Combine(folder, FileName);
@@ -97,7 +97,8 @@ public sealed record ArtifactInfo
         if (TokenizerSha256 is not null && !TokenizerSha256.Equals(tokenizer.Fingerprint, StringComparison.OrdinalIgnoreCase))
         {
             problems.Add(new Problem($"{where}, tokenizer_sha256", "the tokenizer is not the one that the model was trained with",
-                TokenizerSha256, tokenizer.Fingerprint, "Put the tokenizer files of the training back; with others the model reads different tokens."));
+                TokenizerSha256, tokenizer.Fingerprint,
+                "Put the tokenizer files of the training back; with others the model reads different tokens."));
         }
 
         var stop = tokenizer.EosId is { } eos ? tokenizer.IdToToken(eos) : null;
@@ -109,7 +110,8 @@ public sealed record ArtifactInfo
 
         if (ChatFormat is not null and not InstructionEncoder.Format)
         {
-            problems.Add(new Problem($"{where}, chat_format", "the format of question and answer is not known", InstructionEncoder.Format, ChatFormat));
+            problems.Add(new Problem($"{where}, chat_format", "the format of question and answer is not known",
+                InstructionEncoder.Format, ChatFormat));
         }
 
         if (problems.Count > 0)

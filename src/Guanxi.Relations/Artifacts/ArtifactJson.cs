@@ -105,17 +105,20 @@ internal static class ArtifactJson
             var size = new FileInfo(path).Length;
             if (size > MaxBytes)
             {
-                throw new CheckpointException(new Problem(path, "the file is too large for its kind", $"at most {MaxBytes} bytes", $"{size} bytes"));
+                throw new CheckpointException(new Problem(path, "the file is too large for its kind", $"at most {MaxBytes} bytes",
+                    $"{size} bytes"));
             }
 
             var text = s_utf8.GetString(File.ReadAllBytes(path)).TrimStart(ByteOrderMark);
             using var document = JsonDocument.Parse(text, s_strict);
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? document.RootElement.Clone()
-                : throw new CheckpointException(new Problem(path, "the file holds no JSON object", "{...}", $"{document.RootElement.ValueKind}"));
+                : throw new CheckpointException(new Problem(path, "the file holds no JSON object", "{...}",
+                    $"{document.RootElement.ValueKind}"));
         }
         catch (Exception fault)
-            when (fault is JsonException or InvalidOperationException or DecoderFallbackException or IOException or UnauthorizedAccessException)
+            when (fault is JsonException or InvalidOperationException or DecoderFallbackException or IOException
+                or UnauthorizedAccessException)
         {
             // InvalidOperationException: a name with half a surrogate pair, found when duplicates are looked for.
             throw new CheckpointException(new Problem(path, "the file cannot be read as JSON", Found: fault.Message.TrimEnd('.')), fault);
@@ -127,5 +130,6 @@ internal static class ArtifactJson
     private static JsonObject Map<T>(IEnumerable<KeyValuePair<string, T>> pairs, Func<T, JsonNode?> value) =>
         new(pairs.Select(pair => KeyValuePair.Create(pair.Key, value(pair.Value))));
 
-    private static int IndexOf(IReadOnlyList<string> labels, string label) => labels.Index().FirstOrDefault(item => item.Item == label).Index;
+    private static int IndexOf(IReadOnlyList<string> labels, string label) =>
+        labels.Index().FirstOrDefault(item => item.Item == label).Index;
 }

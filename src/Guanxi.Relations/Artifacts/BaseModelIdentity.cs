@@ -37,7 +37,8 @@ public sealed record BaseModelIdentity(string NameOrPath, string? Sha256)
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or SecurityException)
         {
-            throw new CheckpointException(new Problem(path, "the model cannot be read to take its fingerprint", Found: fault.Message.TrimEnd('.')), fault);
+            throw new CheckpointException(new Problem(path, "the model cannot be read to take its fingerprint",
+                Found: fault.Message.TrimEnd('.')), fault);
         }
     }
 

@@ -75,14 +75,6 @@ internal sealed class PickleStack(MappedReader input)
         return values;
     }
 
-    private void Require(int count)
-    {
-        if (_stack.Count - (_marks.TryPeek(out var mark) ? mark : 0) < count)
-        {
-            throw input.Fault("the pickle takes a value from an empty stack");
-        }
-    }
-
     /// <summary>Begins a group of values.</summary>
     public void Mark()
     {
@@ -120,4 +112,12 @@ internal sealed class PickleStack(MappedReader input)
     /// <summary>Adds a value that was put aside.</summary>
     public void Recall(uint index) =>
         Push(index < _memo.Count ? _memo[(int)index] : throw input.Fault($"the pickle recalls value {index}, which it never stored"));
+
+    private void Require(int count)
+    {
+        if (_stack.Count - (_marks.TryPeek(out var mark) ? mark : 0) < count)
+        {
+            throw input.Fault("the pickle takes a value from an empty stack");
+        }
+    }
 }

@@ -75,7 +75,8 @@ public sealed class ArtifactInfoTests : IDisposable
     public void Every_value_of_a_wrong_kind_is_listed()
     {
         Put("""
-            {"method": 1, "labels": ["a", 2], "aliases": {"b": ["c"], "a": "d"}, "max_length": 0, "seed": 1.5, "metrics": {"f1": "high"}, "versions": [], "base_model": 3}
+            {"method": 1, "labels": ["a", 2], "aliases": {"b": ["c"], "a": "d"}, "max_length": 0, "seed": 1.5,
+            "metrics": {"f1": "high"}, "versions": [], "base_model": 3}
             """);
 
         var refused = Assert.Throws<CheckpointException>(() => ArtifactInfo.TryRead(_folder));
