@@ -103,9 +103,12 @@ gx_apt_quietly() {
         >>"$gx_build/log/apt.log" 2>&1 </dev/null
 }
 
+# The compilers' complaints where there are any, else how the output ended.
 gx_show_failure() {
-    gx_say "$1; the last lines of ${2#"$gx_root"/}:"
-    tail -n 20 "$2" | cut -c 1-400 >&2
+    gx_say "$1; from ${2#"$gx_root"/}:"
+    {
+        grep -E '(: |^)(fatal )?error( [A-Z]+[0-9]+)?:|CMake Error|^E: ' "$2" | awk '!seen[$0]++' | head -n 15 | grep . || tail -n 20 "$2"
+    } | cut -c 1-400 >&2
     return 1
 }
 

@@ -135,7 +135,7 @@ public sealed class TrainingJob : IDisposable
         UseRsLora = _arguments.UseRslora,
         TargetModules = _arguments.LoraTargetModules is { Count: > 0 } names ? ModuleSelector.Named(names) : ModuleSelector.AllLinear,
         TaskType = "CAUSAL_LM",
-        BaseModel = _arguments.ModelNameOrPath,
+        BaseModel = Path.GetFullPath(_arguments.ModelNameOrPath!),
     };
 
     private bool RunToEnd(CancellationToken stop)

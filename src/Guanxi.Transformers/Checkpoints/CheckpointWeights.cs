@@ -119,7 +119,7 @@ public sealed class CheckpointWeights : WeightSource
             return null;
         }
 
-        return Tensor.FromMemory(file.Buffer, entry.Offset, entry.DType, entry.Shape);
+        return file.ToTensor(entry);
     }
 }
 

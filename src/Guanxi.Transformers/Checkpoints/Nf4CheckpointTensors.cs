@@ -185,7 +185,7 @@ internal static class Nf4CheckpointTensors
                 return null;
             }
 
-            if (!fits(entry))
+            if (entry.Strides is not null || !fits(entry))
             {
                 problems.Add(new Problem(
                     file.FilePath, $"tensor '{weight}{suffix}' of a 4-bit layer does not fit", expected,
@@ -194,7 +194,7 @@ internal static class Nf4CheckpointTensors
             }
 
             var (dtype, shape) = form(entry);
-            return Tensor.FromMemory(file.Buffer, entry.Offset, dtype, shape);
+            return file.ToTensor(entry with { DType = dtype, Shape = shape });
         }
     }
 }

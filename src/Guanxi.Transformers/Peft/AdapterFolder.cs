@@ -82,7 +82,7 @@ internal static class AdapterFolder
     {
         _ = reader.TryGet(name, out var file, out var entry);
         using var scope = TensorScope.Enter();
-        var stored = Tensor.FromMemory(file!.Buffer, entry!.Offset, entry.DType, entry.Shape);
+        var stored = file!.ToTensor(entry!);
         var copy = stored.To(DType.Float32).ToDevice(device);
         return scope.Keep(copy == stored ? stored.Clone() : copy);
     }
