@@ -32,7 +32,7 @@ public sealed class TrainingJob : IDisposable
         _model = LoadModel(_arguments, _computeType, progress);
         try
         {
-            _rows = TrainingRows.Read(_arguments, defaults, _model.RequireTokenizer(), progress);
+            _rows = TrainingRows.Read(_arguments, defaults, _model.RequireTokenizer, progress);
             IReadOnlyList<TrainableParameter> trainable;
             (_adapter, trainable) = StartTraining();
             progress.Note($"{trainable.Sum(item => item.Parameter.Value.ElementCount):N0} of {_model.Config.ParameterCount:N0} parameters train, on {_rows.Train.Count:N0} rows");

@@ -28,11 +28,15 @@ internal sealed class TrainingRows
     public string Fingerprint { get; private set; } = string.Empty;
 
     /// <summary>Reads and encodes.</summary>
+    /// <param name="arguments">Arguments without gaps.</param>
+    /// <param name="defaults">Where the prompt comes from when none was given.</param>
+    /// <param name="tokenizer">Gives the tokenizer; rows that are ids already need none.</param>
+    /// <param name="progress">Told of what is odd.</param>
     /// <exception cref="OptionsException">Rows, labels or prompt are wrong.</exception>
-    public static TrainingRows Read(TrainArguments arguments, TrainingDefaults defaults, ITokenizer tokenizer, ITrainingProgress progress)
+    public static TrainingRows Read(TrainArguments arguments, TrainingDefaults defaults, Func<ITokenizer> tokenizer, ITrainingProgress progress)
     {
         var rows = arguments.TaskType == TaskType.Pretrain
-            ? Pretraining(arguments, tokenizer)
+            ? Pretraining(arguments, tokenizer())
             : FineTuning(arguments, defaults, tokenizer, progress);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var row in rows.Train)
@@ -51,7 +55,8 @@ internal sealed class TrainingRows
         Evaluation = arguments.EvalFile is null ? [] : PackedText.Read(arguments.EvalFile, tokenizer, arguments.MaxSeqLength.Value),
     };
 
-    private static TrainingRows FineTuning(TrainArguments arguments, TrainingDefaults defaults, ITokenizer tokenizer, ITrainingProgress progress)
+    private static TrainingRows FineTuning(
+        TrainArguments arguments, TrainingDefaults defaults, Func<ITokenizer> tokenizer, ITrainingProgress progress)
     {
         var schema = arguments.LabelsFile is null ? null : LabelsFile.Read(arguments.LabelsFile);
         var train = DatasetReader.Read(arguments.TrainFile!, new DatasetReadOptions { Schema = schema });
@@ -59,9 +64,9 @@ internal sealed class TrainingRows
         switch (train.Kind)
         {
             case DatasetKind.Relations:
-                return Relations(arguments, defaults, tokenizer, schema, train, eval, progress);
+                return Relations(arguments, defaults, tokenizer(), schema, train, eval, progress);
             case DatasetKind.Instructions:
-                var encoder = new InstructionEncoder(tokenizer);
+                var encoder = new InstructionEncoder(tokenizer());
                 return new TrainingRows
                 {
                     Train = Warned([.. train.Instructions.Select(row => encoder.EncodeRow(row, arguments.MaxSeqLength!.Value))], progress),
