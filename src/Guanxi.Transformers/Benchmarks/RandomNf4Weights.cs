@@ -1,0 +1,57 @@
+using Guanxi.Torch;
+using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Nn;
+
+namespace Guanxi.Transformers.Benchmarks;
+
+/// <summary>
+/// Random weights whose linear layers, but the head, are made in their 4-bit form at once: billions of them in seconds, and no
+/// larger form ever takes memory.
+/// </summary>
+internal sealed class RandomNf4Weights : WeightSource
+{
+    private const int BlockSize = 64;
+    private const int MaximaPerScale = 256;
+
+    // Uniform codes have a deviation of 0.54 of their block's maximum; that gives matrices one of 0.02.
+    private const float MeanMaximum = 0.037f;
+    private const float MaximumSpread = 0.01f;
+
+    // What base models come in; it decides how the backward pass rounds.
+    private const DType OriginalType = DType.BFloat16;
+
+    private readonly RandomWeights _whole;
+    private readonly Random _random;
+
+    public RandomNf4Weights(int seed, double deviation)
+    {
+        _whole = new RandomWeights(seed, deviation, OriginalType);
+        _random = new Random(seed);
+    }
+
+    public override Parameter Parameter(string name, WeightStart start, params ReadOnlySpan<long> shape) => _whole.Parameter(name, start, shape);
+
+    public override LinearWeight LinearWeight(string name, long outputSize, long inputSize)
+    {
+        if (WeightLoading.IsKeptWhole(name))
+        {
+            return base.LinearWeight(name, outputSize, inputSize);
+        }
+
+        using var scope = TensorScope.Enter();
+        var blocks = ((outputSize * inputSize) + BlockSize - 1) / BlockSize;
+        var packed = Bytes((outputSize * inputSize) + 1 >> 1).View(-1, 1);
+        var maxima = Bytes(blocks);
+        var scales = Tensor.Full([(blocks + MaximaPerScale - 1) / MaximaPerScale], MaximumSpread, DType.Float32, Device.Cpu);
+        using var sample = Nf4Tensor.Quantize(Tensor.Full([BlockSize], 1, DType.Float32, Device.Cpu), isDouble: true);
+        var nested = new NestedMaxima(scales, sample.Nested!.Map.Clone(), MeanMaximum);
+        return new Nf4Weight(new Nf4Tensor([outputSize, inputSize], OriginalType, packed, maxima, nested), null);
+    }
+
+    private Tensor Bytes(long count)
+    {
+        var bytes = Tensor.Empty([count], DType.UInt8, Device.Cpu);
+        _random.NextBytes(bytes.AsSpan<byte>());
+        return bytes;
+    }
+}
