@@ -18,10 +18,10 @@ internal static class CommandLine
     /// <summary>All verbs, in the order of the overview.</summary>
     public static IReadOnlyList<Verb> Verbs { get; } =
     [
+        DemoCommand.Verb,
         TrainCommand.Verb,
         EvaluateCommand.Verb,
         PredictCommand.Verb,
-        InfoCommand.Verb,
         ScoreCommand.Verb,
         GenerateCommand.Verb,
         TokenizeCommand.Verb,
