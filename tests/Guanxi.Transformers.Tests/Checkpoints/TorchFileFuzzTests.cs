@@ -9,10 +9,10 @@ public sealed class TorchFileFuzzTests
     private const int Mutations = 500;
     private const long AllowedBytes = 64L << 20;
 
-    public static TheoryData<string> Forms => ["good", "strided", "legacy"];
-
-    [GoldenTheory("golden/models/malicious")]
-    [MemberData(nameof(Forms))]
+    [Theory]
+    [GoldenInlineData("golden/models/malicious", "good")]
+    [InlineData("strided")]
+    [InlineData("legacy")]
     public void Five_hundred_mutations_are_read_whole_or_refused(string form)
     {
         using var folder = new TemporaryFolder();
@@ -32,8 +32,10 @@ public sealed class TorchFileFuzzTests
         Assert.InRange(refused, Mutations / 3, Mutations - 1);
     }
 
-    [GoldenTheory("golden/models/malicious")]
-    [MemberData(nameof(Forms))]
+    [Theory]
+    [GoldenInlineData("golden/models/malicious", "good")]
+    [InlineData("strided")]
+    [InlineData("legacy")]
     public void Every_truncation_is_refused(string form)
     {
         using var folder = new TemporaryFolder();

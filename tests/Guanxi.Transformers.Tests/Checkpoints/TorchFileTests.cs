@@ -13,14 +13,14 @@ namespace Guanxi.Transformers.Tests.Checkpoints;
 public sealed class TorchFileTests
 {
     // The sums are those of tools/fixtures/torch_digests.py, which reads the same files with Python's own pickle and zipfile.
-    [GoldenTheory("golden/models/qwen3")]
-    [InlineData("llama-linear-rope", 30, "d8a5c18a64baee1980c9b7c983af45bea7bbb3d81479d12f56189797e629b830")]
-    [InlineData("qwen3", 36, "32a815072cc1d7d5df5d6f9ccf2fe92dc2f1386feb08a3c0e80a3d2d24b0c637")]
-    [InlineData("baichuan-7b", 27, "08bee2836dc1d1bc0312c2ac0ee2966d8445f119e902e51febe5945de8c00719")]
-    [InlineData("baichuan-13b", 24, "d745431c3941e8552bb1b37e3ad7a2fe168a3744fcb5e508e149e7b0dcced5fd")]
-    [InlineData("baichuan-13b-odd-heads", 24, "7d69526bac6734d99288ef68b9bc116219f49da3683ff2c21c7c7727f31d932e")]
-    [InlineData("baichuan2-13b", 24, "b5e6a7f3330680e07359308577622a13ee5312bb83602065f7fcf72dd8c3eb24")]
-    [InlineData("bert-old-names", 61, "0e253f40443ccd8a4200a5a5aa7d4fd7024e028843d834ed1b9c7462a66452f9")]
+    [Theory]
+    [GoldenInlineData("golden/models/llama-linear-rope", "llama-linear-rope", 30, "d8a5c18a64baee1980c9b7c983af45bea7bbb3d81479d12f56189797e629b830")]
+    [GoldenInlineData("golden/models/qwen3", "qwen3", 36, "32a815072cc1d7d5df5d6f9ccf2fe92dc2f1386feb08a3c0e80a3d2d24b0c637")]
+    [GoldenInlineData("golden/models/baichuan-7b", "baichuan-7b", 27, "08bee2836dc1d1bc0312c2ac0ee2966d8445f119e902e51febe5945de8c00719")]
+    [GoldenInlineData("golden/models/baichuan-13b", "baichuan-13b", 24, "d745431c3941e8552bb1b37e3ad7a2fe168a3744fcb5e508e149e7b0dcced5fd")]
+    [GoldenInlineData("golden/models/baichuan-13b-odd-heads", "baichuan-13b-odd-heads", 24, "7d69526bac6734d99288ef68b9bc116219f49da3683ff2c21c7c7727f31d932e")]
+    [GoldenInlineData("golden/models/baichuan2-13b", "baichuan2-13b", 24, "b5e6a7f3330680e07359308577622a13ee5312bb83602065f7fcf72dd8c3eb24")]
+    [GoldenInlineData("golden/models/bert-old-names", "bert-old-names", 61, "0e253f40443ccd8a4200a5a5aa7d4fd7024e028843d834ed1b9c7462a66452f9")]
     public void All_tensors_of_a_folder_are_those_that_another_reader_finds(string folder, int count, string expected)
     {
         using var leaks = new LeakCheck();

@@ -61,6 +61,18 @@ public sealed class AdapterParityTests
         golden.AssertTraining(model.Decoder, model.Adapter!, LossTolerance, GradientShare);
     }
 
+    [GoldenFact("golden/peft/old_style_bin")]
+    public void An_adapter_whose_weights_torch_saved_gives_the_reference_logits()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        using var mode = Autograd.NoGrad();
+        using var golden = new PeftCase("old_style_bin");
+        using var model = LanguageModel.Load(golden.Adapter, golden.Options);
+
+        Close.Assert(golden.Expected["logits"], golden.Logits(model.Decoder, model.Evaluation), LogitTolerance, "logits");
+    }
+
     [GoldenTheory("golden/peft")]
     [MemberData(nameof(Cases))]
     public void Merged_weights_and_logits_equal_the_reference(string name)
