@@ -79,7 +79,7 @@ internal static class CommandLine
     /// <summary>Reports all that the parser could not make sense of.</summary>
     private static void Refuse(ParseResult result)
     {
-        List<Problem> problems = [.. result.Errors.Select(error => new Problem("command line", error.Message.TrimEnd('.')))];
+        List<Problem> problems = [.. result.Errors.Select(error => Told(error.Message))];
         var command = result.CommandResult.Command;
         if (command is not VerbCommand { ReadsOwnWords: true })
         {
@@ -92,6 +92,11 @@ internal static class CommandLine
             throw new OptionsException(problems);
         }
     }
+
+    /// <summary>Our own parsers name the option first; the library's messages name it in the sentence.</summary>
+    private static Problem Told(string message) => message.StartsWith('-') && message.Split(": ", 2) is [var option, var what]
+        ? new Problem(option, what)
+        : new Problem("command line", message.TrimEnd('.'));
 
     private static Problem Unknown(string word, Command command)
     {
@@ -110,8 +115,11 @@ internal static class CommandLine
 
         public override int Invoke(ParseResult parseResult)
         {
+            // Left as it is for the parser, help would speak of additional arguments.
+            var command = parseResult.CommandResult.Command;
+            command.TreatUnmatchedTokensAsErrors = true;
             plain.Invoke(parseResult);
-            if (parseResult.CommandResult.Command is VerbCommand verb)
+            if (command is VerbCommand verb)
             {
                 var output = parseResult.InvocationConfiguration.Output;
                 verb.MoreHelp?.Invoke(output);

@@ -40,7 +40,7 @@ internal static class OptionKinds
         HelpName = string.Join('|', words),
         Description = description,
         DefaultValueFactory = _ => words[0],
-        CustomParser = result => words.Contains(WordOf(result)) ? WordOf(result) : Bad<string>(result, string.Join(" or ", words)),
+        CustomParser = result => words.Contains(WordOf(result)) ? WordOf(result) : Bad<string>(result, string.Join(" | ", words)),
     };
 
     /// <summary>True or false; alone it means true.</summary>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Guanxi.Relations;
+using Guanxi.Relations.Artifacts;
 using Guanxi.Relations.Formats;
 using Guanxi.Transformers;
 
@@ -81,9 +82,8 @@ internal static class EvaluateCommand
         string path, IReadOnlyList<RelationExample> rows, ParseResult parsed, Options options, RelationSchema? labels, StatusLine status, Progress progress,
         CancellationToken stop)
     {
-        var loading = new RelationModelOptions
+        var overrides = new TaskOverrides
         {
-            Language = options.Model.Read(parsed, status.Say),
             Schema = labels,
             SchemaIfNone = () =>
             {
@@ -92,15 +92,14 @@ internal static class EvaluateCommand
             },
             PromptTemplate = options.Task.Prompt(parsed),
         };
-        using var loaded = RelationModel.Load(path, loading);
+        using var loaded = TrainedModel.Load(path, options.Model.Read(parsed, status.Say), overrides);
         var evaluator = new Evaluator(TimeProvider.System);
         if (parsed.GetValue(options.Decoding) == Generate)
         {
             return (evaluator.Evaluate(loaded.Answers(AnswerGenerator.Greedy), rows, progress, stop), []);
         }
 
-        using var classifier = loaded.Classifier();
-        return (evaluator.Evaluate(classifier, rows, progress, stop), loaded.Schema.Labels);
+        return (evaluator.Evaluate(loaded.Classifier, rows, progress, stop), loaded.Schema.Labels);
     }
 
     private static IReadOnlyList<RelationExample> ReadRows(string? source, int? most)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Guanxi.Relations;
+using Guanxi.Relations.Artifacts;
 using Guanxi.Relations.Formats;
 using Guanxi.Transformers;
 
@@ -48,10 +49,9 @@ internal static class PredictCommand
             var single = one.Read(parsed);
             using var rows = Rows(single, parsed.GetValue(file), parsed.GetValue(strict)).GetEnumerator();
             var hasRow = rows.MoveNext();
-            var options = new RelationModelOptions { Language = model.Read(parsed, status.Say), Schema = task.Labels(parsed), PromptTemplate = task.Prompt(parsed) };
-            using var loaded = RelationModel.Load(path, options);
-            using var classifier = loaded.Classifier();
-            var bad = hasRow ? Predict(classifier, rows, output, status) : 0;
+            var overrides = new TaskOverrides { Schema = task.Labels(parsed), PromptTemplate = task.Prompt(parsed) };
+            using var loaded = TrainedModel.Load(path, model.Read(parsed, status.Say), overrides);
+            var bad = hasRow ? Predict(loaded.Classifier, rows, output, status) : 0;
             output.Finish(single is not null);
             if (bad > 0)
             {

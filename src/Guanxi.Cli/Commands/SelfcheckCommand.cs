@@ -21,7 +21,7 @@ internal static class SelfcheckCommand
     private static int Run(TextWriter output)
     {
         output.WriteLine($"guanxi {ProgramVersion.Number}, commit {ProgramVersion.Commit}");
-        output.WriteLine($"libtorch {TorchRuntime.Version}, kernels {TorchRuntime.CpuCapability}, {TorchRuntime.Threads} threads, {TorchRuntime.CudaDeviceCount} GPUs");
+        output.WriteLine($"libtorch {TorchRuntime.Version}, {TorchRuntime.Threads} threads, {TorchRuntime.CudaDeviceCount} GPUs");
         ComputeType.Choose("auto", Device.Cpu, out var why);
         output.WriteLine(why);
         CheckGradient();

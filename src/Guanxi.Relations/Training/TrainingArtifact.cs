@@ -21,16 +21,16 @@ internal static class TrainingArtifact
     public static void Finish(TrainArguments arguments, TrainingRows rows, LanguageModel model, DType computeType)
     {
         CopyTokenizer(arguments, model);
-        var tokenizer = model.RequireTokenizer();
+        var tokenizer = model.Tokenizer;
         new ArtifactInfo
         {
             Method = arguments.Method,
             Labels = rows.Schema?.Labels ?? [],
             Aliases = rows.Schema?.Aliases ?? new Dictionary<string, IReadOnlyList<string>>(),
             PromptTemplate = rows.Template?.Template,
-            ChatFormat = InstructionEncoder.Format,
-            StopTokens = [tokenizer.IdToToken(tokenizer.EosId!.Value)],
-            TokenizerSha256 = tokenizer.Fingerprint,
+            ChatFormat = tokenizer is null ? null : InstructionEncoder.Format,
+            StopTokens = tokenizer?.EosId is { } stop ? [tokenizer.IdToToken(stop)] : [],
+            TokenizerSha256 = tokenizer?.Fingerprint,
             MaxLength = arguments.MaxSeqLength,
             Decoding = "constrained",
             Seed = arguments.Seed,

@@ -33,6 +33,7 @@ public sealed class TrainingJob : IDisposable
         try
         {
             _rows = TrainingRows.Read(_arguments, defaults, _model.RequireTokenizer, progress);
+            _rows.Require(_model.Config);
             IReadOnlyList<TrainableParameter> trainable;
             (_adapter, trainable) = StartTraining();
             progress.Note($"{trainable.Sum(item => item.Parameter.Value.ElementCount):N0} of {_model.Config.ParameterCount:N0} parameters train, on {_rows.Train.Count:N0} rows");

@@ -4,6 +4,7 @@ using Guanxi.Relations.DataChecks;
 using Guanxi.Relations.Formats;
 using Guanxi.Relations.Prompts;
 using Guanxi.Transformers;
+using Guanxi.Transformers.Models;
 using Guanxi.Transformers.Tokenization;
 using Guanxi.Transformers.Training;
 
@@ -12,6 +13,8 @@ namespace Guanxi.Relations.Training;
 /// <summary>The rows of a run as tokens, and what the artefact must remember of how they were made.</summary>
 internal sealed class TrainingRows
 {
+    private const int MaxProblemsShown = 20;
+
     /// <summary>Rows to learn from.</summary>
     public required IReadOnlyList<TokenSequence> Train { get; init; }
 
@@ -47,6 +50,33 @@ internal sealed class TrainingRows
 
         rows.Fingerprint = Convert.ToHexStringLower(hash.GetCurrentHash());
         return rows;
+    }
+
+    /// <summary>Refuses rows that the model cannot read: only those that came as ids can be so.</summary>
+    /// <exception cref="OptionsException">Ids are outside the vocabulary, or rows are too long; the first of them are listed.</exception>
+    public void Require(DecoderConfig config)
+    {
+        var problems = Unfit(Train, "training", config).Concat(Unfit(Evaluation, "evaluation", config)).Take(MaxProblemsShown).ToArray();
+        if (problems.Length > 0)
+        {
+            throw new OptionsException(problems);
+        }
+    }
+
+    private static IEnumerable<Problem> Unfit(IReadOnlyList<TokenSequence> rows, string set, DecoderConfig config)
+    {
+        foreach (var (index, row) in rows.Index())
+        {
+            if (row.Tokens.Length > config.MaxPositions)
+            {
+                yield return new Problem($"{set} row {index + 1}", "it is longer than the model's positions", $"at most {config.MaxPositions} tokens", $"{row.Tokens.Length}");
+            }
+
+            if (row.Tokens.Concat(row.Labels).FirstOrDefault(id => id >= config.VocabularySize, -1) is var id and >= 0)
+            {
+                yield return new Problem($"{set} row {index + 1}", "an id is outside the model's vocabulary", $"0 to {config.VocabularySize - 1}", $"{id}");
+            }
+        }
     }
 
     private static TrainingRows Pretraining(TrainArguments arguments, ITokenizer tokenizer) => new()
