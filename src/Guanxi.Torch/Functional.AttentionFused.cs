@@ -81,7 +81,8 @@ public static unsafe partial class Functional
         return sum.To(dtype);
     }
 
-    private static AttentionRows AttentionShape(SequenceLayout layout, int* starts, int* parents, Tensor query, Tensor key, Tensor? prefix) =>
+    private static AttentionRows AttentionShape(
+        SequenceLayout layout, int* starts, int* parents, Tensor query, Tensor key, Tensor? prefix) =>
         new()
         {
             Count = layout.RowCount,
@@ -112,7 +113,8 @@ public static unsafe partial class Functional
         if (!fits)
         {
             throw new TorchException(
-                $"attention over {tokens} tokens: query {query}, key {key}, value {value}, prefix {prefixKey} and {prefixValue} do not fit together");
+                $"attention over {tokens} tokens: query {query}, key {key}, value {value}, prefix {prefixKey} and {prefixValue} "
+                + "do not fit together");
         }
     }
 

@@ -158,7 +158,8 @@ public sealed class AttentionTests
                 for (var head = 0; head < heads; head++)
                 {
                     var seen = Enumerable.Range(0, what.Prefix).Select(p => (Keys: parts[3], Values: parts[4], Token: p))
-                        .Concat(what.Seen(row, i).Select(j => (Keys: parts[1], Values: parts[2], Token: layout.RowStarts[row] + j))).ToList();
+                        .Concat(what.Seen(row, i).Select(j => (Keys: parts[1], Values: parts[2], Token: layout.RowStarts[row] + j)))
+                        .ToList();
                     var at = (((layout.RowStarts[row] + i) * heads) + head) * dim;
                     int Of(int token) => ((token * keyHeads) + (head / (heads / keyHeads))) * dim;
                     var powers = seen.Select(s => Math.Exp(

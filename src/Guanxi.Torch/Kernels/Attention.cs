@@ -27,7 +27,15 @@ internal static unsafe partial class Attention
     /// <param name="output">Result [tokens, heads, dim].</param>
     /// <param name="logSums">Result [heads, tokens]: logarithm of the sum of the powers, for the backward.</param>
     public static void Forward(
-        DType dtype, AttentionRows rows, void* query, void* key, void* value, void* prefixKey, void* prefixValue, void* output, float* logSums)
+        DType dtype,
+        AttentionRows rows,
+        void* query,
+        void* key,
+        void* value,
+        void* prefixKey,
+        void* prefixValue,
+        void* output,
+        float* logSums)
     {
         var groups = (long)rows.Count * rows.KeyHeads;
         var grain = groups >= PartsPerThread * KernelThreads.Count ? rows.Group : 1;
@@ -86,7 +94,8 @@ internal static unsafe partial class Attention
             var token = _rows.Starts[row] + block;
             var mixed = queries + (QueryBlock * paddedDim);
             var scores = mixed + (QueryBlock * paddedDim);
-            var stride = AttentionRows.Padded(_rows.Prefix + length) + AttentionRows.Margin;
+            var keys = AttentionRows.Padded(_rows.Prefix + length);
+            var stride = keys + AttentionRows.Margin;
             var vectors = ((long)token * _rows.Heads) + head;
             AttentionPanels.Read<TLane, T>(
                 (T*)query + (vectors * dim), (long)_rows.Heads * dim, _rows.Scale, queries, count, dim);
@@ -100,7 +109,7 @@ internal static unsafe partial class Attention
                 logSums[((long)head * _rows.Starts[_rows.Count]) + token + i] = largest + MathF.Log(sum);
             }
 
-            Mix<TLane>(scores, stride, valuesAlong, AttentionRows.Padded(_rows.Prefix + length), mixed, paddedDim, _rows.Prefix + block, count);
+            Mix<TLane>(scores, stride, valuesAlong, keys, mixed, paddedDim, _rows.Prefix + block, count);
             for (var i = 0; i < count; i++)
             {
                 var to = (T*)output + ((vectors + ((long)i * _rows.Heads)) * dim);

@@ -200,7 +200,8 @@ internal static unsafe partial class Attention
                     var (first, tile) = (Math.Max(0, key - before), Math.Min(AttentionProduct.Tile, before + count - key));
                     factor = new Factor(weights + (first * stride) + key, 1, stride);
                     var right = vectors + (first * dim) + column;
-                    AttentionProduct.Column<TLane>(factor, right, dim, sums + ((long)key * dim) + column, dim, tile, count - first, add: true);
+                    var to = sums + ((long)key * dim) + column;
+                    AttentionProduct.Column<TLane>(factor, right, dim, to, dim, tile, count - first, add: true);
                 }
             }
         }

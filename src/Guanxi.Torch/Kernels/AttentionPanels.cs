@@ -6,8 +6,8 @@ using Guanxi.Torch.Kernels.Lanes;
 namespace Guanxi.Torch.Kernels;
 
 /// <summary>Copies of vectors as float32 in the order in which <see cref="AttentionProduct"/> reads them.</summary>
-/// <remarks>A panel is one lane wide and lies in memory without gaps: the processor reads it as a stream, and no two lines of it compete for
-/// the same place in the cache. What fills up to whole lanes is zero.</remarks>
+/// <remarks>A panel is one lane wide and lies in memory without gaps: the processor reads it as a stream, and its lines do not crowd into
+/// a few places of the cache. What fills up to whole lanes is zero.</remarks>
 internal static unsafe class AttentionPanels
 {
     private const int Four = 4;
@@ -43,25 +43,32 @@ internal static unsafe class AttentionPanels
         where T : unmanaged
     {
         var (paddedDim, paddedCount) = (AttentionRows.Padded(dim), AttentionRows.Padded(source.Count));
-        var square = stackalloc float[Lane.Width * Lane.Width];
+        var strip = stackalloc float[along is null ? paddedDim * Lane.Width : 1];
+        var panel = Lane.Width * (along is null ? Lane.Width : paddedCount); // from one sixteen elements of a token to the next
         for (var token = 0; token < paddedCount; token += Lane.Width)
         {
-            for (var column = 0; column < dim; column += Lane.Width)
+            var target = along is null ? strip : along + (token * Lane.Width);
+            for (var i = 0; i < Lane.Width; i++)
             {
-                var target = along is null ? square : along + ((long)column * paddedCount) + (token * Lane.Width);
-                for (var i = 0; i < Lane.Width; i++)
-                {
-                    var value = token + i < source.Count
-                        ? LoadUpTo<TLane, T>(source.At(token + i) + column, dim - column)
-                        : TLane.Create(0f);
-                    TLane.Store(value, target + (i * Lane.Width));
-                }
-
-                if (across is not null)
-                {
-                    Transpose(target, across + ((long)token * paddedDim) + (column * Lane.Width));
-                }
+                Spread<TLane, T>(token + i < source.Count ? source.At(token + i) : null, dim, target + (i * Lane.Width), panel);
             }
+
+            for (var column = 0; across is not null && column < paddedDim; column += Lane.Width)
+            {
+                Transpose(target + ((long)column / Lane.Width * panel), across + ((long)token * paddedDim) + (column * Lane.Width));
+            }
+        }
+    }
+
+    // One vector from its first element to the last, as the processor foresees it; nothing gives zeros.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Spread<TLane, T>(T* source, int dim, float* target, int panel)
+        where TLane : struct, ILane<TLane>
+        where T : unmanaged
+    {
+        for (var column = 0; column < dim; column += Lane.Width, target += panel)
+        {
+            TLane.Store(source is null ? TLane.Create(0f) : LoadUpTo<TLane, T>(source + column, dim - column), target);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Guanxi.Torch.Kernels.Lanes;
 
 namespace Guanxi.Torch.Kernels;
@@ -48,7 +49,14 @@ internal static unsafe class AttentionProduct
         var from = a.Start;
         for (; rows >= Tile; rows -= Tile, from += Tile * a.Row, c += Tile * cRow)
         {
-            Six<TLane>(from, a.Row, a.Step, b, bStep, c, cRow, steps, add);
+            if (typeof(TLane) == typeof(Lane256) && Fma.IsSupported)
+            {
+                AttentionTile.Six(new Factor(from, a.Row, a.Step), b, bStep, c, cRow, steps, add);
+            }
+            else
+            {
+                Six<TLane>(from, a.Row, a.Step, b, bStep, c, cRow, steps, add);
+            }
         }
 
         for (; rows >= HalfTile; rows -= HalfTile, from += HalfTile * a.Row, c += HalfTile * cRow)
@@ -66,7 +74,7 @@ internal static unsafe class AttentionProduct
     private static void Six<TLane>(float* a, long aRow, long aStep, float* b, long bStep, float* c, long cRow, int steps, bool add)
         where TLane : struct, ILane<TLane>
     {
-        var (a1, a2, a3, a4, a5) = ((nint)(a + aRow), (nint)(a + (2 * aRow)), (nint)(a + (3 * aRow)), (nint)(a + (4 * aRow)), (nint)(a + (5 * aRow)));
+        float* a1 = a + aRow, a2 = a1 + aRow, a3 = a2 + aRow, a4 = a3 + aRow, a5 = a4 + aRow;
         var c0 = Start<TLane>(c, add);
         var c1 = Start<TLane>(c + cRow, add);
         var c2 = Start<TLane>(c + (2 * cRow), add);
@@ -77,11 +85,11 @@ internal static unsafe class AttentionProduct
         {
             var right = TLane.Load(b);
             c0 = TLane.FusedMultiplyAdd(TLane.Create(a[i]), right, c0);
-            c1 = TLane.FusedMultiplyAdd(TLane.Create(((float*)a1)[i]), right, c1);
-            c2 = TLane.FusedMultiplyAdd(TLane.Create(((float*)a2)[i]), right, c2);
-            c3 = TLane.FusedMultiplyAdd(TLane.Create(((float*)a3)[i]), right, c3);
-            c4 = TLane.FusedMultiplyAdd(TLane.Create(((float*)a4)[i]), right, c4);
-            c5 = TLane.FusedMultiplyAdd(TLane.Create(((float*)a5)[i]), right, c5);
+            c1 = TLane.FusedMultiplyAdd(TLane.Create(a1[i]), right, c1);
+            c2 = TLane.FusedMultiplyAdd(TLane.Create(a2[i]), right, c2);
+            c3 = TLane.FusedMultiplyAdd(TLane.Create(a3[i]), right, c3);
+            c4 = TLane.FusedMultiplyAdd(TLane.Create(a4[i]), right, c4);
+            c5 = TLane.FusedMultiplyAdd(TLane.Create(a5[i]), right, c5);
         }
 
         TLane.Store(c0, c);
@@ -96,7 +104,7 @@ internal static unsafe class AttentionProduct
     private static void Three<TLane>(float* a, long aRow, long aStep, float* b, long bStep, float* c, long cRow, int steps, bool add)
         where TLane : struct, ILane<TLane>
     {
-        var (a1, a2) = ((nint)(a + aRow), (nint)(a + (2 * aRow)));
+        float* a1 = a + aRow, a2 = a1 + aRow;
         var c0 = Start<TLane>(c, add);
         var c1 = Start<TLane>(c + cRow, add);
         var c2 = Start<TLane>(c + (2 * cRow), add);
@@ -104,8 +112,8 @@ internal static unsafe class AttentionProduct
         {
             var right = TLane.Load(b);
             c0 = TLane.FusedMultiplyAdd(TLane.Create(a[i]), right, c0);
-            c1 = TLane.FusedMultiplyAdd(TLane.Create(((float*)a1)[i]), right, c1);
-            c2 = TLane.FusedMultiplyAdd(TLane.Create(((float*)a2)[i]), right, c2);
+            c1 = TLane.FusedMultiplyAdd(TLane.Create(a1[i]), right, c1);
+            c2 = TLane.FusedMultiplyAdd(TLane.Create(a2[i]), right, c2);
         }
 
         TLane.Store(c0, c);

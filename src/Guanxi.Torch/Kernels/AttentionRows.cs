@@ -3,7 +3,7 @@ using Guanxi.Torch.Kernels.Lanes;
 
 namespace Guanxi.Torch.Kernels;
 
-/// <summary>Rows of tokens laid end to end that look at a shared prefix, at what stands before them in their row, and at themselves.</summary>
+/// <summary>Rows of tokens laid end to end; a token looks at a shared prefix, at what precedes it in its row, and at itself.</summary>
 internal readonly unsafe struct AttentionRows
 {
     /// <summary>Cells added behind every row of scores: a tile may look a little further than its first query sees.</summary>
