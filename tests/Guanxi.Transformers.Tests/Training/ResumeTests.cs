@@ -78,7 +78,7 @@ public sealed class ResumeTests : IDisposable
     public void Another_configuration_is_refused()
     {
         var golden = Golden.Json("training/lora_linear/case.json");
-        using var run = TrainingRun.Start(golden, change: options => options with { MaxSteps = 2 });
+        using var run = TrainingRun.Start(golden, change: options => options with { MaxSteps = 2, SaveSteps = 2 });
         run.Saving = trainer => TrainingCheckpoint.Save(_folder, trainer, Fingerprint, _ => { });
         run.Trainer.Run(CancellationToken.None);
 
