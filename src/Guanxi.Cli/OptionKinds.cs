@@ -43,14 +43,8 @@ internal static class OptionKinds
         CustomParser = result => words.Contains(WordOf(result)) ? WordOf(result) : Bad<string>(result, string.Join(" | ", words)),
     };
 
-    /// <summary>True or false; alone it means true.</summary>
-    public static Option<bool> Flag(string name, string description) => new(name)
-    {
-        HelpName = "true|false",
-        Description = description,
-        Arity = ArgumentArity.ZeroOrOne,
-        CustomParser = result => result.Tokens.Count == 0 || (bool.TryParse(WordOf(result), out var flag) ? flag : Bad<bool>(result, "true or false")),
-    };
+    /// <summary>True or false; alone it means true, and a word behind it that is neither belongs to something else.</summary>
+    public static Option<bool> Flag(string name, string description) => new(name) { HelpName = "true|false", Description = description };
 
     private static string WordOf(ArgumentResult result) => result.Tokens[^1].Value;
 

@@ -39,9 +39,8 @@ internal static class TrainCommand
     {
         var read = TrainWords.Parse(words);
         var json = JsonOutput.Of(read.Json);
-        RefuseSeveralProcesses(read);
         using var status = new StatusLine();
-        var arguments = TrainArgumentsReader.Read(read.File, [.. read.Keys.Where(key => key.Key != ProcessesKey)], status.Say);
+        var arguments = ReadArguments(read, status);
         var progress = new TrainProgress(status, arguments.LoggingSteps);
         using var stop = new StopSignals(() => status.Say("stopping after this step; a second signal ends the program at once, without saving"));
         var isDone = Train(arguments, progress, stop.Token);
@@ -73,7 +72,24 @@ internal static class TrainCommand
         }
     }
 
-    private static void RefuseSeveralProcesses(TrainWords read)
+    /// <summary>Reads the keys; whatever is wrong with words, environment or keys is told together.</summary>
+    private static TrainArguments ReadArguments(TrainWords read, StatusLine status)
+    {
+        List<Problem> problems = [.. read.Problems, .. SeveralProcesses(read)];
+        TrainArguments? arguments = null;
+        try
+        {
+            arguments = TrainArgumentsReader.Read(read.File, [.. read.Keys.Where(key => key.Key != ProcessesKey)], status.Say);
+        }
+        catch (OptionsException error)
+        {
+            problems.AddRange(error.Problems);
+        }
+
+        return arguments is not null && problems.Count == 0 ? arguments : throw new OptionsException(problems);
+    }
+
+    private static List<Problem> SeveralProcesses(TrainWords read)
     {
         var problems = new List<Problem>();
         void Refuse(string where, string? value)
@@ -86,10 +102,7 @@ internal static class TrainCommand
 
         Refuse($"environment, {ProcessesVariable}", Environment.GetEnvironmentVariable(ProcessesVariable));
         Refuse($"--{ProcessesKey}", read.Keys.LastOrDefault(key => key.Key == ProcessesKey).Value);
-        if (problems.Count > 0)
-        {
-            throw new OptionsException(problems);
-        }
+        return problems;
     }
 
     private static string Said(TrainArguments arguments, TrainProgress progress, bool isDone)

@@ -22,14 +22,14 @@ internal static class RunInspection
     public static IEnumerable<Fact> Of(string path)
     {
         var log = RunLog.Read(Path.Combine(path, LogFile));
-        var checkpoints = TrainingCheckpoint.List(path);
+        var checkpoints = TrainingCheckpoint.List(path).Reverse().ToArray();
         var isFinished = File.Exists(Path.Combine(path, ArtifactFile));
         yield return new Fact("run", State(log, isFinished), "finished", json => json.Value(isFinished));
         yield return new Fact(null, string.Empty, "steps", json => json.Value(log.Losses.Count == 0 ? 0 : log.Losses[^1].Step));
         yield return new Fact("loss", Curve(log.Losses), "curve", json => json.List(
             Points(log.Losses), point => json.StartObject().Name("step").Value(point.Step).Name("loss").Value(point.Value).EndObject()));
         yield return Best(log);
-        yield return new Fact("checkpoints", checkpoints.Count == 0 ? "none" : string.Join(", ", checkpoints.Select(item => item.Step)), "checkpoints", json =>
+        yield return new Fact("checkpoints", checkpoints.Length == 0 ? "none" : string.Join(", ", checkpoints.Select(item => item.Step)), "checkpoints", json =>
             json.List(checkpoints.Select(item => item.Step)));
         yield return Resume(path, isFinished);
         yield return Configuration(Path.Combine(path, ArgumentsFile));
@@ -38,7 +38,7 @@ internal static class RunInspection
     private static string State(RunLog log, bool isFinished)
     {
         var done = log.Losses.Count == 0 ? "no step done" : string.Create(
-            CultureInfo.InvariantCulture, $"{log.Losses[^1].Step} steps, last loss {log.Losses[^1].Value:0.0000}, {log.Seconds / 60:0.#} minutes");
+            CultureInfo.InvariantCulture, $"{log.Losses[^1].Step} steps, last loss {log.Losses[^1].Value:0.0000}, {Durations.Show(TimeSpan.FromSeconds(log.Seconds))}");
         return (isFinished ? "finished: " : "not finished: ") + done;
     }
 
@@ -89,7 +89,7 @@ internal static class RunInspection
         {
             using var document = JsonDocument.Parse(File.ReadAllBytes(file));
             var root = document.RootElement.Clone();
-            var lines = root.EnumerateObject().Select(item => $"{item.Name} {item.Value}");
+            var lines = root.EnumerateObject().Select(item => $"{item.Name} {(item.Value.ValueKind == JsonValueKind.String ? item.Value.GetString() : item.Value.GetRawText())}");
             return new Fact("configuration", string.Join('\n', lines), "configuration", json => Copy(json, root));
         }
         catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException or InvalidOperationException)

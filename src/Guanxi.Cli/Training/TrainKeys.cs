@@ -17,7 +17,7 @@ internal static class TrainKeys
 {
     private static readonly (string Group, string[] Keys)[] s_groups =
     [
-        ("What to train on what", [
+        ("What and where", [
             "model_name_or_path", "train_file", "output_dir", "method", "train_mode", "task_type", "adapter_name_or_path", "eval_file", "group_split",
             "labels_file", "prompt_template"]),
         ("How long", [

@@ -56,13 +56,11 @@ internal sealed class TrainProgress(StatusLine status, int every) : ITrainingPro
         var speed = _window.Sum(done => done.Tokens) / Math.Max(seconds, double.Epsilon);
         var left = TimeSpan.FromSeconds(seconds / _window.Count * (Plan!.TotalSteps - step.Step));
         return Invariant(
-            $"step {step.Step}/{Plan.TotalSteps}  epoch {step.Epoch:0.00}  loss {_window.Average(done => done.Loss):0.0000}  rate {step.LearningRate:0.##e-0}  ")
-            + Invariant($"{speed:0} tokens/s  {Duration(left)} left  {Bytes.Show(step.RssBytes)}");
+            $"step {step.Step}/{Plan.TotalSteps}  epoch {step.Epoch:0.00}  loss {_window.Average(done => done.Loss):0.0000}  rate {Rate(step.LearningRate)}  ")
+            + Invariant($"{speed:0} tokens/s  {Durations.Show(left)} left  {Bytes.Show(step.RssBytes)}");
     }
 
-    private static string Duration(TimeSpan time) => time.TotalHours >= 1
-        ? Invariant($"{(int)time.TotalHours} h {time.Minutes} min")
-        : time.TotalMinutes >= 1 ? Invariant($"{(int)time.TotalMinutes} min") : Invariant($"{Math.Ceiling(time.TotalSeconds)} s");
+    private static string Rate(double rate) => rate == 0 ? "0" : rate.ToString("0.##e-0", CultureInfo.InvariantCulture);
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

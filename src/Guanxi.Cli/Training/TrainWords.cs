@@ -6,7 +6,8 @@ namespace Guanxi.Cli.Training;
 /// <param name="File">The argument file, or null.</param>
 /// <param name="Keys">Keys and values, in order.</param>
 /// <param name="Json">Where the result goes in machine form, or null.</param>
-internal sealed record TrainWords(string? File, IReadOnlyList<KeyValuePair<string, string>> Keys, string? Json)
+/// <param name="Problems">Words that belong to no key.</param>
+internal sealed record TrainWords(string? File, IReadOnlyList<KeyValuePair<string, string>> Keys, string? Json, IReadOnlyList<Problem> Problems)
 {
     private const string Mark = "--";
     private const string FileKey = "train_args_file";
@@ -18,7 +19,6 @@ internal sealed record TrainWords(string? File, IReadOnlyList<KeyValuePair<strin
     /// <summary>Reads <c>--key value</c>, <c>--key=value</c> and <c>--key</c>; a list may have several values.</summary>
     /// <param name="words">The words.</param>
     /// <returns>What they say.</returns>
-    /// <exception cref="OptionsException">Words that belong to no key; all are listed.</exception>
     public static TrainWords Parse(IReadOnlyList<string> words)
     {
         var keys = new List<KeyValuePair<string, string>>();
@@ -43,15 +43,15 @@ internal sealed record TrainWords(string? File, IReadOnlyList<KeyValuePair<strin
             at += values.Length;
         }
 
-        return problems.Count == 0 ? Sorted(keys) : throw new OptionsException(problems);
+        return Sorted(keys, problems);
     }
 
     private static bool IsKey(string word) => word.StartsWith(Mark, StringComparison.Ordinal) && word.Length > Mark.Length;
 
-    private static TrainWords Sorted(List<KeyValuePair<string, string>> keys)
+    private static TrainWords Sorted(List<KeyValuePair<string, string>> keys, List<Problem> problems)
     {
         string? Last(string name) => keys.LastOrDefault(key => key.Key == name).Value;
-        return new TrainWords(Last(FileKey), [.. keys.Where(key => key.Key is not FileKey and not JsonKey)], Last(JsonKey));
+        return new TrainWords(Last(FileKey), [.. keys.Where(key => key.Key is not FileKey and not JsonKey)], Last(JsonKey), problems);
     }
 
     private static Problem Unexpected(string word) => new(word, "a word that belongs to no key", "--key value",

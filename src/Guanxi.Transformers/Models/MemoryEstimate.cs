@@ -10,7 +10,7 @@ namespace Guanxi.Transformers.Models;
 public sealed record MemoryEstimate(long FullBytes, long LoraBytes, long QloraBytes, long ServeBytes)
 {
     // Runtime, libtorch and its working memory before any model is loaded.
-    private const long ProgramBytes = 300L << 20;
+    private const long ProgramBytes = 220L << 20;
 
     // Single precision: the parameter, its gradient and AdamW's two moments.
     private const int TrainedBytes = 4 * sizeof(float);
