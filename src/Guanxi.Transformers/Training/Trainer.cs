@@ -84,7 +84,7 @@ public sealed class Trainer : IDisposable
             }
 
             isStopping = stop.IsCancellationRequested;
-            if (isLast || (_options.SaveSteps > 0 && Step % _options.SaveSteps == 0) || isStopping)
+            if ((_options.SaveSteps > 0 && (isLast || Step % _options.SaveSteps == 0)) || isStopping)
             {
                 _observer.OnSave(this);
             }

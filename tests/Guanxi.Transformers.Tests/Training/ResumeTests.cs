@@ -24,14 +24,11 @@ public sealed class ResumeTests : IDisposable
     {
         using var leaks = new LeakCheck();
         var golden = Golden.Json($"training/{name}/case.json");
-        using (var interrupted = TrainingRun.Start(golden, Dropout, options => options with { SaveSteps = stopAfter }))
+        using (var interrupted = TrainingRun.Start(golden, Dropout))
         {
             using var stop = new CancellationTokenSource();
-            interrupted.Saving = trainer =>
-            {
-                TrainingCheckpoint.Save(_folder, trainer, Fingerprint, _ => { });
-                stop.Cancel();
-            };
+            interrupted.Stepping = step => StopAfter(step, stopAfter, stop);
+            interrupted.Saving = trainer => TrainingCheckpoint.Save(_folder, trainer, Fingerprint, _ => { });
             Assert.False(interrupted.Trainer.Run(stop.Token));
         }
 
@@ -84,5 +81,13 @@ public sealed class ResumeTests : IDisposable
 
         using var other = TrainingRun.Start(golden);
         Assert.Throws<OptionsException>(() => TrainingCheckpoint.ResumeNewest(_folder, other.Trainer, "another run", _ => { }));
+    }
+
+    private static void StopAfter(TrainStep step, int last, CancellationTokenSource stop)
+    {
+        if (step.Step == last)
+        {
+            stop.Cancel();
+        }
     }
 }

@@ -24,6 +24,8 @@ internal sealed class TrainingRun : ITrainingObserver, IDisposable
 
     public Action<Trainer>? Saving { get; set; }
 
+    public Action<TrainStep>? Stepping { get; set; }
+
     /// <summary>Starts the run of a golden case; changes of its options come last.</summary>
     public static TrainingRun Start(JsonElement golden, double dropout = 0, Func<TrainingOptions, TrainingOptions>? change = null)
     {
@@ -63,7 +65,11 @@ internal sealed class TrainingRun : ITrainingObserver, IDisposable
         return [.. adapter.Trainable.Select(item => new TrainableParameter(item.Name, item.Parameter, Decays: true))];
     }
 
-    public void OnStep(TrainStep step) => Steps.Add(step);
+    public void OnStep(TrainStep step)
+    {
+        Steps.Add(step);
+        Stepping?.Invoke(step);
+    }
 
     public void OnSave(Trainer trainer) => Saving?.Invoke(trainer);
 
