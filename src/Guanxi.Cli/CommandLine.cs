@@ -26,6 +26,7 @@ internal static class CommandLine
         ScoreCommand.Verb,
         GenerateCommand.Verb,
         TokenizeCommand.Verb,
+        BenchCommand.Verb,
         SelfcheckCommand.Verb,
     ];
 

@@ -153,4 +153,17 @@ public sealed class TensorTests
             File.Delete(path);
         }
     }
+
+    [Fact]
+    public void The_runtime_tells_what_it_is()
+    {
+        Assert.Matches(@"^\d+\.\d+", TorchRuntime.Version);
+        Assert.Contains("BLAS", TorchRuntime.Configuration, StringComparison.OrdinalIgnoreCase);
+        Assert.Matches("^[a-z0-9]+$", TorchRuntime.CpuCapability);
+        Assert.InRange(TorchRuntime.CudaDeviceCount, 0, 64);
+        if (Environment.GetEnvironmentVariable("OMP_NUM_THREADS") is null)
+        {
+            Assert.Equal(Environment.ProcessorCount, TorchRuntime.Threads);
+        }
+    }
 }
