@@ -22,6 +22,7 @@ internal static class CommandLine
         TrainCommand.Verb,
         EvaluateCommand.Verb,
         PredictCommand.Verb,
+        InfoCommand.Verb,
         ScoreCommand.Verb,
         GenerateCommand.Verb,
         TokenizeCommand.Verb,

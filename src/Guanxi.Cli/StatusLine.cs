@@ -21,7 +21,8 @@ internal sealed class StatusLine : IDisposable
     {
         if (_isTerminal)
         {
-            _error.Write(BackToStart + text);
+            // A line that wraps could not be written over.
+            _error.Write(BackToStart + text[..Math.Min(text.Length, Math.Max(1, Console.WindowWidth - 1))]);
             _isShown = true;
         }
     }
