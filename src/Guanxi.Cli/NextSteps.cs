@@ -8,7 +8,10 @@ internal static class NextSteps
     {
         output.WriteLine("Guanxi tells the relation between two people in a Chinese sentence, with a language model trained on your examples.");
         output.WriteLine();
-        output.WriteLine("Begin with the sample in this repository:");
+        output.WriteLine("See the whole job on the sample in this repository:");
+        output.WriteLine("  ./guanxi demo");
+        output.WriteLine();
+        output.WriteLine("Or step by step:");
         output.WriteLine($"  {SampleCalls.Train}");
         output.WriteLine($"  {SampleCalls.Evaluate}");
         output.WriteLine($"  {SampleCalls.Predict}");

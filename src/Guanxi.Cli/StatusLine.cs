@@ -4,6 +4,7 @@ namespace Guanxi.Cli;
 internal sealed class StatusLine : IDisposable
 {
     private const string BackToStart = "\r\u001b[K";
+    private const int UsualWidth = 80;
 
     private readonly TextWriter _error = Console.Error;
     private readonly bool _isTerminal = !Console.IsErrorRedirected;
@@ -21,7 +22,9 @@ internal sealed class StatusLine : IDisposable
     {
         if (_isTerminal)
         {
-            _error.Write(BackToStart + text);
+            // A line that wraps could not be written over; a terminal that does not say its width has the usual one.
+            var width = Console.WindowWidth > 1 ? Console.WindowWidth : UsualWidth;
+            _error.Write(BackToStart + text[..Math.Min(text.Length, width - 1)]);
             _isShown = true;
         }
     }
