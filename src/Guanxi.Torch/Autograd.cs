@@ -65,9 +65,25 @@ public static unsafe class Autograd
     {
         ArgumentNullException.ThrowIfNull(output);
         ArgumentNullException.ThrowIfNull(backward);
+        return Record([output], inputs, saved, (gradients, kept) => gradients[0] is { } gradient ? backward(gradient, kept) : [])[0];
+    }
+
+    /// <summary>The same for a function of several outputs.</summary>
+    /// <param name="outputs">The values, without a graph.</param>
+    /// <param name="inputs">The tensors that gradients flow to; those that need none are skipped by the engine.</param>
+    /// <param name="saved">Tensors that <paramref name="backward"/> reads; aliases live until the graph lets go.</param>
+    /// <param name="backward">As above, with the gradient of every output, null where none flowed.</param>
+    /// <returns>Tensors over the memory of the outputs, or those themselves when nothing is recorded.</returns>
+    public static Tensor[] Record(
+        ReadOnlySpan<Tensor> outputs,
+        ReadOnlySpan<Tensor?> inputs,
+        ReadOnlySpan<Tensor?> saved,
+        Func<Tensor?[], Tensor[], Tensor?[]> backward)
+    {
+        ArgumentNullException.ThrowIfNull(backward);
         if (!NeedsGraph(inputs))
         {
-            return output;
+            return outputs.ToArray();
         }
 
         var node = new BackwardNode(saved, backward);
@@ -76,17 +92,35 @@ public static unsafe class Autograd
         HandleArray.AddReferences(inputs, inputHandles);
         try
         {
-            var outputHandle = HandleArray.AddReference(output);
-            nint recorded;
-            var status = Native.gx_autograd_record(
-                inputHandles, inputs.Length, &outputHandle, 1, &RunBackward, &ReleaseNode, GCHandle.ToIntPtr(context), &recorded);
-            Native.Check(status, nameof(Record));
-            return new Tensor(recorded);
+            return RecordNode(outputs, inputHandles, inputs.Length, GCHandle.ToIntPtr(context));
         }
         finally
         {
-            output.Handle.DangerousRelease();
             HandleArray.Release(inputs);
+        }
+    }
+
+    private static Tensor[] RecordNode(ReadOnlySpan<Tensor> outputs, nint* inputHandles, int inputCount, nint context)
+    {
+        var handles = stackalloc nint[outputs.Length * 2];
+        HandleArray.AddReferences(outputs!, handles);
+        try
+        {
+            var recorded = handles + outputs.Length;
+            var status = Native.gx_autograd_record(
+                inputHandles, inputCount, handles, outputs.Length, &RunBackward, &ReleaseNode, context, recorded);
+            Native.Check(status, nameof(Record));
+            var tensors = new Tensor[outputs.Length];
+            for (var i = 0; i < tensors.Length; i++)
+            {
+                tensors[i] = new Tensor(recorded[i]);
+            }
+
+            return tensors;
+        }
+        finally
+        {
+            HandleArray.Release(outputs!);
         }
     }
 
@@ -120,13 +154,13 @@ public static unsafe class Autograd
             var node = (BackwardNode)GCHandle.FromIntPtr((nint)context).Target!;
             using var scope = TensorScope.Enter();
             using var mode = NoGrad();
-            var gradient = gradOutputs[0];
-            if (gradient == 0)
+            var gradients = new Tensor?[outputCount];
+            for (var i = 0; i < outputCount; i++)
             {
-                return 0;
+                gradients[i] = gradOutputs[i] == 0 ? null : new Tensor(gradOutputs[i]);
             }
 
-            var results = node.Run(new Tensor(gradient));
+            var results = node.Run(gradients);
             for (var i = 0; i < inputCount && i < results.Length; i++)
             {
                 if (results[i] is { } result)
@@ -161,9 +195,9 @@ public static unsafe class Autograd
     private sealed class BackwardNode
     {
         private readonly Tensor[] _saved;
-        private Func<Tensor, Tensor[], Tensor?[]>? _backward;
+        private Func<Tensor?[], Tensor[], Tensor?[]>? _backward;
 
-        public BackwardNode(ReadOnlySpan<Tensor?> saved, Func<Tensor, Tensor[], Tensor?[]> backward)
+        public BackwardNode(ReadOnlySpan<Tensor?> saved, Func<Tensor?[], Tensor[], Tensor?[]> backward)
         {
             _backward = backward;
             _saved = new Tensor[saved.Length];
@@ -176,8 +210,7 @@ public static unsafe class Autograd
             }
         }
 
-        public Tensor?[] Run(Tensor gradient) =>
-            _backward!(gradient, _saved);
+        public Tensor?[] Run(Tensor?[] gradients) => _backward!(gradients, _saved);
 
         public void Release()
         {

@@ -151,24 +151,22 @@ public sealed class Nf4Tensor : IDisposable
     private unsafe Tensor DequantizeByKernel(DType dtype)
     {
         var target = Tensor.Empty(_shape, dtype, Device.Cpu);
-        fixed (float* table = FourBitCode.Nf4.Values)
-        {
-            var weights = new FourBitWeights
-            {
-                Packed = (byte*)Packed.DataPointer(),
-                Table = table,
-                BlockSize = FourBitWeights.DefaultBlockSize,
-                Absmax = Nested is null ? (float*)Maxima.DataPointer() : null,
-                AbsmaxCodes = Nested is null ? null : (byte*)Maxima.DataPointer(),
-                NestedMap = Nested is null ? null : (float*)Nested.Map.DataPointer(),
-                NestedAbsmax = Nested is null ? null : (float*)Nested.Scales.DataPointer(),
-                NestedOffset = Nested?.Offset ?? 0,
-            };
-            FourBit.Dequantize(weights, 0, ElementCount, dtype, target.DataPointer());
-        }
-
+        FourBit.Dequantize(Weights(), 0, ElementCount, dtype, target.DataPointer());
         return target;
     }
+
+    /// <summary>Where the parts lie in the memory of the host.</summary>
+    internal unsafe FourBitWeights Weights() => new()
+    {
+        Packed = (byte*)Packed.DataPointer(),
+        Table = FourBitCode.Nf4.Pinned,
+        BlockSize = FourBitWeights.DefaultBlockSize,
+        Absmax = Nested is null ? (float*)Maxima.DataPointer() : null,
+        AbsmaxCodes = Nested is null ? null : (byte*)Maxima.DataPointer(),
+        NestedMap = Nested is null ? null : (float*)Nested.Map.DataPointer(),
+        NestedAbsmax = Nested is null ? null : (float*)Nested.Scales.DataPointer(),
+        NestedOffset = Nested?.Offset ?? 0,
+    };
 }
 
 /// <summary>The second level of a double quantisation: a block maximum is map[code] x scale of its group of 256 + offset.</summary>

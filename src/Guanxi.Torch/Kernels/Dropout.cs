@@ -18,8 +18,8 @@ internal readonly record struct DropoutMask(ulong Seed, long Step, int MicroBatc
 /// </remarks>
 internal static unsafe class Dropout
 {
-    // Sixteen counters of four words of two halves.
-    private const int Group = 8 * Lane.Width;
+    /// <summary>Elements of a group: sixteen counters of four words of two halves.</summary>
+    public const int Group = 8 * Lane.Width;
     private const long GrainElements = 128 * Group;
     private const int Steps = 1 << 16;
 
@@ -42,6 +42,29 @@ internal static unsafe class Dropout
         var threshold = (int)Math.Round(probability * Steps);
         var kernel = new Kernel(x, residual, y, count, threshold, (float)(1 / (1 - probability)), mask);
         KernelRunner.For(dtype, (count + Group - 1) / Group, GrainElements / Group, kernel);
+    }
+
+    /// <summary>Does whole groups of 128 elements of a larger array on the calling thread.</summary>
+    /// <typeparam name="TLane">Registers of one level.</typeparam>
+    /// <param name="x">The elements meant, not the array's first.</param>
+    /// <param name="residual">Added after the mask; null without.</param>
+    /// <param name="y">Result; may be x or residual.</param>
+    /// <param name="first">Index of the first element in the array; a multiple of 128.</param>
+    /// <param name="count">Elements; a multiple of 128.</param>
+    /// <param name="probability">Probability that an element is dropped, at least 0 and below 1.</param>
+    /// <param name="mask">Which mask.</param>
+    public static void Groups<TLane>(float* x, float* residual, float* y, long first, long count, double probability, DropoutMask mask)
+        where TLane : struct, ILane<TLane>
+    {
+        var kernel = new Kernel(
+            x - first,
+            residual is null ? null : residual - first,
+            y - first,
+            first + count,
+            (int)Math.Round(probability * Steps),
+            (float)(1 / (1 - probability)),
+            mask);
+        kernel.Run<TLane, float>(first / Group, (first + count) / Group);
     }
 
     private readonly struct Kernel(

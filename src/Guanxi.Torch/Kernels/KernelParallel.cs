@@ -19,7 +19,7 @@ internal interface IRangeWork
 internal static class KernelParallel
 {
     // Enough parts to even out threads of unequal speed, few enough that taking one costs nothing against doing it.
-    private const int MaximumParts = 64;
+    private const int MaximumParts = 256;
 
     private static int s_busy;
 

@@ -211,7 +211,8 @@ internal sealed class SelfAttention : Module
     {
         if (_inputs.Length > 1)
         {
-            return (_inputs[0].Forward(x, context), _inputs[1].Forward(x, context), _inputs[2].Forward(x, context));
+            var outputs = Linear.ForwardAll(x, _inputs, context);
+            return (outputs[0], outputs[1], outputs[2]);
         }
 
         var parts = _inputs[0].Forward(x, context).Split(-1, QueryWidth, KeyWidth, KeyWidth);
@@ -236,6 +237,7 @@ internal sealed class FeedForward : Module
     internal Tensor Forward(Tensor x, ForwardContext context)
     {
         using var scope = TensorScope.Enter();
-        return scope.Keep(_down.Forward(Functional.SwiGlu(_gate.Forward(x, context), _up.Forward(x, context)), context));
+        var inner = Linear.ForwardAll(x, [_gate, _up], context);
+        return scope.Keep(_down.Forward(Functional.SwiGlu(inner[0], inner[1]), context));
     }
 }

@@ -4,12 +4,17 @@ using Guanxi.Transformers.Peft;
 namespace Guanxi.Transformers.Nn;
 
 /// <summary>
-/// Product with a weight that does not train, and its adapter, with one hand-written gradient: the weight's own gradient is never
-/// formed, and a weight that is stored in another form is brought to the compute type once a pass and dropped.
+/// Products with weights that do not train, and their adapters, with one hand-written gradient: the weight's own gradient is never
+/// formed. On the CPU in Float32 stored weights are read piece by piece (<see cref="TiledLinear"/>); elsewhere a weight is brought to the
+/// compute type once a pass and dropped.
 /// </summary>
 internal static class FrozenLinear
 {
-    public static Tensor Apply(Tensor x, Linear layer, ForwardContext context)
+    /// <summary>Applies layers that share their input.</summary>
+    public static Tensor[] Apply(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context) =>
+        TiledPass.Prepare(x, layers, context) is { } pass ? pass.Apply(x) : [.. layers.Select(layer => Apply(x, layer, context))];
+
+    private static Tensor Apply(Tensor x, Linear layer, ForwardContext context)
     {
         using var scope = TensorScope.Enter();
         var adapter = layer.Adapter;

@@ -73,16 +73,27 @@ public sealed class Linear : Module
     /// <param name="x">[N, in], of the compute type.</param>
     /// <param name="context">Compute type and dropout.</param>
     /// <returns>[N, out] of the compute type, owned by the current scope.</returns>
-    public Tensor Forward(Tensor x, ForwardContext context)
-    {
-        ArgumentNullException.ThrowIfNull(context);
-        if (Weight.Parameter is { IsTrainable: true } trainable)
-        {
-            return Functional.Linear(x, trainable.Value.To(context.ComputeType), Bias?.Value.To(context.ComputeType));
-        }
+    public Tensor Forward(Tensor x, ForwardContext context) => ForwardAll(x, [this], context)[0];
 
-        return FrozenLinear.Apply(x, this, context);
+    /// <summary>Applies layers that share their input, which costs less than applying them one by one.</summary>
+    /// <param name="x">[N, in], of the compute type.</param>
+    /// <param name="layers">At least one.</param>
+    /// <param name="context">Compute type and dropout.</param>
+    /// <returns>For every layer [N, out] of the compute type, owned by the current scope.</returns>
+    public static Tensor[] ForwardAll(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(layers);
+        ArgumentNullException.ThrowIfNull(context);
+        return layers.Any(layer => layer.Trains)
+            ? [.. layers.Select(layer => layer.Trains ? layer.Trainable(x, context) : FrozenLinear.Apply(x, [layer], context)[0])]
+            : FrozenLinear.Apply(x, layers, context);
     }
+
+    private bool Trains => Weight.Parameter is { IsTrainable: true };
+
+    private Tensor Trainable(Tensor x, ForwardContext context) =>
+        Functional.Linear(x, Weight.Parameter!.Value.To(context.ComputeType), Bias?.Value.To(context.ComputeType));
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

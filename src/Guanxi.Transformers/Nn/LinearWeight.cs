@@ -28,6 +28,14 @@ public abstract class LinearWeight : IDisposable
     /// <remarks>bitsandbytes 0.50 rounds a 4-bit weight to the type it was quantised from before this product, not before the forward's.</remarks>
     public virtual Tensor MaterializeForBackward(DType computeType) => Materialize(computeType);
 
+    /// <summary>The matrix for a forward product that reads it piece by piece, in Float32.</summary>
+    /// <returns>The stored form, which must not outlive this weight; null when it cannot be read so.</returns>
+    internal abstract StoredMatrix? ForwardPieces();
+
+    /// <summary>The same for the product of the backward pass; see <see cref="MaterializeForBackward"/>.</summary>
+    /// <returns>As <see cref="ForwardPieces"/>.</returns>
+    internal virtual StoredMatrix? BackwardPieces() => ForwardPieces();
+
     /// <summary>Releases the stored form.</summary>
     public void Dispose()
     {
@@ -63,6 +71,9 @@ public sealed class DenseWeight : LinearWeight
 
     /// <inheritdoc/>
     public override Tensor Materialize(DType computeType) => _parameter.Value.To(computeType);
+
+    /// <inheritdoc/>
+    internal override StoredMatrix? ForwardPieces() => StoredMatrix.Of(_parameter.Value);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

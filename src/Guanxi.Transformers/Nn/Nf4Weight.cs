@@ -39,6 +39,13 @@ public sealed class Nf4Weight : LinearWeight
         ? Materialize(computeType)
         : Rounded(StorageType, computeType);
 
+    /// <inheritdoc/>
+    internal override StoredMatrix? ForwardPieces() => StoredMatrix.Of(_quantized, _authorType ?? DType.Float32);
+
+    /// <inheritdoc/>
+    internal override StoredMatrix? BackwardPieces() =>
+        StorageType == DType.Float32 ? ForwardPieces() : StoredMatrix.Of(_quantized, StorageType);
+
     // In float32 nothing is rounded; the kernel then gives the compute type at once.
     private Tensor Rounded(DType first, DType computeType)
     {

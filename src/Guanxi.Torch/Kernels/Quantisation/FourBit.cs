@@ -7,7 +7,7 @@ namespace Guanxi.Torch.Kernels.Quantisation;
 /// <summary>Quantises to and dequantises from NF4 and FP4, bit for bit as bitsandbytes on the CPU.</summary>
 internal static unsafe class FourBit
 {
-    private const int Group = 64;
+    private const int Group = GroupRuns.GroupSize;
     private const long GrainElements = 16 * 1024;
 
     /// <summary>Bytes that a number of elements takes.</summary>
@@ -69,6 +69,30 @@ internal static unsafe class FourBit
     public static void DequantizeRows(in FourBitWeights weights, long columns, long firstRow, long rows, DType dtype, void* target) =>
         Dequantize(weights, firstRow * columns, rows * columns, dtype, target);
 
+    /// <summary>Dequantises groups of 64 elements on the calling thread, for a caller that has divided the work itself.</summary>
+    /// <typeparam name="TLane">Registers of one level.</typeparam>
+    /// <typeparam name="T">Element type of the target.</typeparam>
+    /// <param name="weights">The tensor.</param>
+    /// <param name="runs">Which groups, and how far apart they go.</param>
+    /// <param name="target">Where the first group goes.</param>
+    public static void DequantizeRuns<TLane, T>(in FourBitWeights weights, in GroupRuns runs, T* target)
+        where TLane : struct, ILane<TLane>
+        where T : unmanaged
+    {
+        if (typeof(TLane) == typeof(Lane512))
+        {
+            FourBitWide.Dequantize512(weights, runs, target);
+        }
+        else if (typeof(TLane) == typeof(Lane256))
+        {
+            FourBitWide.Dequantize256(weights, runs, target);
+        }
+        else
+        {
+            FourBitScalar.Dequantize(weights, runs, target);
+        }
+    }
+
     private static void ThrowUnlessBlockSize(int blockSize)
     {
         if (blockSize < Group || !BitOperations.IsPow2(blockSize))
@@ -93,27 +117,38 @@ internal static unsafe class FourBit
             var alignedEnd = Math.Max(aligned, end / Group * Group);
             var to = (T*)target - firstElement;
             FourBitScalar.Dequantize(_weights, start, aligned, to);
-            if (typeof(TLane) == typeof(Lane512))
-            {
-                FourBitWide.Dequantize512(_weights, aligned / Group, alignedEnd / Group, to);
-            }
-            else if (typeof(TLane) == typeof(Lane256))
-            {
-                FourBitWide.Dequantize256(_weights, aligned / Group, alignedEnd / Group, to);
-            }
-            else
-            {
-                FourBitScalar.Dequantize(_weights, aligned, alignedEnd, to);
-            }
-
+            DequantizeRuns<TLane, T>(_weights, new GroupRuns(aligned / Group, (alignedEnd - aligned) / Group, 1, 0, 0), to + aligned);
             FourBitScalar.Dequantize(_weights, alignedEnd, end, to);
         }
     }
 }
 
+/// <summary>Runs of whole groups of 64 elements: parts of the rows of a matrix.</summary>
+/// <param name="First">First group of the first run.</param>
+/// <param name="Groups">Groups of a run.</param>
+/// <param name="Count">Number of runs.</param>
+/// <param name="Stride">Groups from the beginning of a run to that of the next.</param>
+/// <param name="TargetStride">Elements from the target of a run to that of the next.</param>
+internal readonly record struct GroupRuns(long First, long Groups, long Count, long Stride, long TargetStride)
+{
+    /// <summary>Elements of a group.</summary>
+    public const int GroupSize = 64;
+}
+
 /// <summary>Dequantises one element at a time.</summary>
 internal static unsafe class FourBitScalar
 {
+    /// <summary>Writes the groups of some runs.</summary>
+    public static void Dequantize<T>(in FourBitWeights weights, in GroupRuns runs, T* target)
+        where T : unmanaged
+    {
+        for (long run = 0; run < runs.Count; run++)
+        {
+            var first = (runs.First + (run * runs.Stride)) * GroupRuns.GroupSize;
+            Dequantize(weights, first, first + (runs.Groups * GroupRuns.GroupSize), target + (run * runs.TargetStride) - first);
+        }
+    }
+
     /// <summary>Writes elements first to last - 1 to the same places of the target.</summary>
     [MethodImpl(KernelRunner.Hot)]
     public static void Dequantize<T>(in FourBitWeights weights, long first, long last, T* target)

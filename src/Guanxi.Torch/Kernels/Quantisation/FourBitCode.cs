@@ -1,15 +1,18 @@
+using System.Runtime.InteropServices;
+
 namespace Guanxi.Torch.Kernels.Quantisation;
 
 /// <summary>A set of sixteen values that a 4-bit number stands for, times the largest magnitude of its block.</summary>
 /// <remarks>Dettmers et al. 2023 (QLoRA), with the values of bitsandbytes.</remarks>
-internal sealed class FourBitCode
+internal sealed unsafe class FourBitCode
 {
     /// <summary>Values of a code.</summary>
     public const int Count = 16;
 
     private FourBitCode(float[] values)
     {
-        Values = values;
+        Values = GC.AllocateUninitializedArray<float>(Count, pinned: true);
+        values.CopyTo(Values, 0);
         var order = Enumerable.Range(0, Count).ToArray();
         // Stable, so the first of the two zeros of fp4 comes first and is the one that zero is written as.
         Array.Sort(order.Select(i => (values[i], i)).ToArray(), order);
@@ -33,6 +36,9 @@ internal sealed class FourBitCode
 
     /// <summary>Value of each number.</summary>
     public float[] Values { get; }
+
+    /// <summary>The first of <see cref="Values"/>, which does not move.</summary>
+    public float* Pinned => (float*)Marshal.UnsafeAddrOfPinnedArrayElement(Values, 0);
 
     /// <summary>Between each value and the next greater one; on a bound the lower value is taken.</summary>
     public float[] Bounds { get; }

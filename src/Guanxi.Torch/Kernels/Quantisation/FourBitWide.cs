@@ -16,57 +16,61 @@ internal static unsafe class FourBitWide
     private const int Group = 64;
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 
-    /// <summary>Writes groups first to last - 1 to the same places of the target.</summary>
+    /// <summary>Writes the groups of some runs.</summary>
     [MethodImpl(KernelRunner.Hot)]
-    public static void Dequantize512<T>(in FourBitWeights weights, long first, long last, T* target)
+    public static void Dequantize512<T>(in FourBitWeights weights, in GroupRuns runs, T* target)
         where T : unmanaged
     {
         var table = Lane512.Load(weights.Table);
         var shift = weights.GroupShift;
-        for (var group = first; group < last; group++)
+        for (long run = 0; run < runs.Count; run++)
         {
-            var scaled = table * Lane512.Create(weights.AbsmaxOf(group >> shift));
-            var numbers = NumbersInOrder(weights.Packed + (group * (Group / 2)));
-            var to = target + (group * Group);
-            if (typeof(T) == typeof(float))
+            for (long i = 0; i < runs.Groups; i++)
             {
-                var (lower, upper) = Vector512.Widen(numbers);
-                StoreSixteen(scaled.Cells, Vector512.WidenLower(lower), (float*)to);
-                StoreSixteen(scaled.Cells, Vector512.WidenUpper(lower), (float*)to + 16);
-                StoreSixteen(scaled.Cells, Vector512.WidenLower(upper), (float*)to + 32);
-                StoreSixteen(scaled.Cells, Vector512.WidenUpper(upper), (float*)to + 48);
-            }
-            else
-            {
-                var half = Lane.Narrow<Lane512, T>(scaled);
-                var values = Vector512.Create(half, half);
-                Vector512.ShuffleNative(values, Vector512.WidenLower(numbers)).Store((ushort*)to);
-                Vector512.ShuffleNative(values, Vector512.WidenUpper(numbers)).Store((ushort*)to + 32);
+                var group = runs.First + (run * runs.Stride) + i;
+                var scaled = table * Lane512.Create(weights.AbsmaxOf(group >> shift));
+                var numbers = NumbersInOrder(weights.Packed + (group * (Group / 2)));
+                var to = target + (run * runs.TargetStride) + (i * Group);
+                if (typeof(T) == typeof(float))
+                {
+                    var (lower, upper) = Vector512.Widen(numbers);
+                    StoreSixteen(scaled.Cells, Vector512.WidenLower(lower), (float*)to);
+                    StoreSixteen(scaled.Cells, Vector512.WidenUpper(lower), (float*)to + 16);
+                    StoreSixteen(scaled.Cells, Vector512.WidenLower(upper), (float*)to + 32);
+                    StoreSixteen(scaled.Cells, Vector512.WidenUpper(upper), (float*)to + 48);
+                }
+                else
+                {
+                    var half = Lane.Narrow<Lane512, T>(scaled);
+                    var values = Vector512.Create(half, half);
+                    Vector512.ShuffleNative(values, Vector512.WidenLower(numbers)).Store((ushort*)to);
+                    Vector512.ShuffleNative(values, Vector512.WidenUpper(numbers)).Store((ushort*)to + 32);
+                }
             }
         }
     }
 
-    /// <summary>Writes groups first to last - 1 to the same places of the target.</summary>
+    /// <summary>Writes the groups of some runs.</summary>
     [MethodImpl(KernelRunner.Hot)]
-    public static void Dequantize256<T>(in FourBitWeights weights, long first, long last, T* target)
+    public static void Dequantize256<T>(in FourBitWeights weights, in GroupRuns runs, T* target)
         where T : unmanaged
     {
         if (!Avx2.IsSupported)
         {
-            FourBitScalar.Dequantize(weights, first * Group, last * Group, target);
+            FourBitScalar.Dequantize(weights, runs, target);
         }
         else if (typeof(T) == typeof(float))
         {
-            Dequantize256Single(weights, first, last, (float*)target);
+            Dequantize256Single(weights, runs, (float*)target);
         }
         else
         {
-            Dequantize256Half(weights, first, last, target);
+            Dequantize256Half(weights, runs, target);
         }
     }
 
     [MethodImpl(KernelRunner.Hot)]
-    private static void Dequantize256Half<T>(in FourBitWeights weights, long first, long last, T* target)
+    private static void Dequantize256Half<T>(in FourBitWeights weights, in GroupRuns runs, T* target)
         where T : unmanaged
     {
         var table = Lane256.Load(weights.Table);
@@ -74,38 +78,46 @@ internal static unsafe class FourBitWide
         // Lower bytes of eight values, then their upper bytes.
         var split = Vector256.Create(Split, Split);
         var gather = Vector256.Create(0, 2, 4, 6, 1, 3, 5, 7);
-        for (var group = first; group < last; group++)
+        for (long run = 0; run < runs.Count; run++)
         {
-            var scaled = table * Lane256.Create(weights.AbsmaxOf(group >> shift));
-            var planes = Avx2.Shuffle(Lane.Narrow<Lane256, T>(scaled).AsByte(), split).AsUInt64();
-            var lowerPlane = Avx2.Permute4x64(planes, 0b10_00_10_00).AsByte();
-            var upperPlane = Avx2.Permute4x64(planes, 0b11_01_11_01).AsByte();
+            for (long i = 0; i < runs.Groups; i++)
+            {
+                var group = runs.First + (run * runs.Stride) + i;
+                var scaled = table * Lane256.Create(weights.AbsmaxOf(group >> shift));
+                var planes = Avx2.Shuffle(Lane.Narrow<Lane256, T>(scaled).AsByte(), split).AsUInt64();
+                var lowerPlane = Avx2.Permute4x64(planes, 0b10_00_10_00).AsByte();
+                var upperPlane = Avx2.Permute4x64(planes, 0b11_01_11_01).AsByte();
 
-            // Interleaving works within 128 bits, so the eight dwords are dealt to the halves in turn first: the results then lie in order.
-            var packed = Avx2.PermuteVar8x32(Vector256.Load((int*)(weights.Packed + (group * (Group / 2)))), gather).AsByte();
-            var (numbers0, numbers1) = Numbers(packed);
-            var to = (ushort*)target + (group * Group);
-            StoreThirtyTwo(lowerPlane, upperPlane, numbers0, to);
-            StoreThirtyTwo(lowerPlane, upperPlane, numbers1, to + 32);
+                // Interleaving works within 128 bits, so the eight dwords are dealt to the halves in turn first: the results then lie in order.
+                var packed = Avx2.PermuteVar8x32(Vector256.Load((int*)(weights.Packed + (group * (Group / 2)))), gather).AsByte();
+                var (numbers0, numbers1) = Numbers(packed);
+                var to = (ushort*)target + (run * runs.TargetStride) + (i * Group);
+                StoreThirtyTwo(lowerPlane, upperPlane, numbers0, to);
+                StoreThirtyTwo(lowerPlane, upperPlane, numbers1, to + 32);
+            }
         }
     }
 
     [MethodImpl(KernelRunner.Hot)]
-    private static void Dequantize256Single(in FourBitWeights weights, long first, long last, float* target)
+    private static void Dequantize256Single(in FourBitWeights weights, in GroupRuns runs, float* target)
     {
         var (plane0, plane1) = (Plane(weights.Table, 0), Plane(weights.Table, 1));
         var (plane2, plane3) = (Plane(weights.Table, 2), Plane(weights.Table, 3));
         var shift = weights.GroupShift;
         // As above, with words dealt to the halves in turn.
         var deal = Vector256.Create(Deal, Deal);
-        for (var group = first; group < last; group++)
+        for (long run = 0; run < runs.Count; run++)
         {
-            var scale = Vector256.Create(weights.AbsmaxOf(group >> shift));
-            var words = Avx2.Shuffle(Vector256.Load(weights.Packed + (group * (Group / 2))), deal).AsUInt64();
-            var (numbers0, numbers1) = Numbers(Avx2.Permute4x64(words, 0b11_01_10_00).AsByte());
-            var to = target + (group * Group);
-            Store(plane0, plane1, plane2, plane3, numbers0, scale, to);
-            Store(plane0, plane1, plane2, plane3, numbers1, scale, to + 32);
+            for (long i = 0; i < runs.Groups; i++)
+            {
+                var group = runs.First + (run * runs.Stride) + i;
+                var scale = Vector256.Create(weights.AbsmaxOf(group >> shift));
+                var words = Avx2.Shuffle(Vector256.Load(weights.Packed + (group * (Group / 2))), deal).AsUInt64();
+                var (numbers0, numbers1) = Numbers(Avx2.Permute4x64(words, 0b11_01_10_00).AsByte());
+                var to = target + (run * runs.TargetStride) + (i * Group);
+                Store(plane0, plane1, plane2, plane3, numbers0, scale, to);
+                Store(plane0, plane1, plane2, plane3, numbers1, scale, to + 32);
+            }
         }
     }
 

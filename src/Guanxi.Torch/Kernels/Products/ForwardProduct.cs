@@ -1,0 +1,124 @@
+using Guanxi.Torch.Kernels.Lanes;
+
+namespace Guanxi.Torch.Kernels.Products;
+
+/// <summary>One product of a sum of products: a stored matrix [rows, depth] times packed columns [depth, tokens].</summary>
+/// <param name="Left">The stored matrix.</param>
+/// <param name="Right">The packed columns.</param>
+internal readonly record struct ForwardTerm(MatrixSource Left, Panels Right);
+
+/// <summary>What one matrix adds to the call: its terms, and where the result goes.</summary>
+/// <param name="Terms">Products that are added up; the left matrices have the same rows.</param>
+/// <param name="Bias">[rows], or null.</param>
+/// <param name="Output">[tokens, rows].</param>
+internal sealed unsafe record ForwardBranch(ForwardTerm[] Terms, nint Bias, nint Output)
+{
+    /// <summary>Width of the output.</summary>
+    public long Rows => Terms[0].Left.Rows;
+}
+
+/// <summary>
+/// y = x W^T + b for stored matrices W that share x. A task is a block of rows of one matrix: their sums for all tokens stay in the
+/// second-level cache while the block is read a run at a time, so that every weight is brought to float32 once and never reaches the memory.
+/// </summary>
+internal static unsafe class ForwardProduct
+{
+    // Rows of a task, a multiple of every tile's: so many sums as fit beside the rows in half a megabyte, for a thousand tokens.
+    private const long BlockRows = 96;
+
+    // Panels whose sums stay in the cache; longer inputs read the weights again for each part.
+    private const long MaximumPanels = 96;
+
+    /// <summary>Computes all branches.</summary>
+    /// <param name="branches">At least one; all have the same number of tokens.</param>
+    /// <param name="tokens">Rows of x and of the outputs.</param>
+    public static void Run(ForwardBranch[] branches, long tokens)
+    {
+        var ends = new long[branches.Length];
+        for (var i = 0; i < ends.Length; i++)
+        {
+            ends[i] = (i == 0 ? 0 : ends[i - 1]) + ((branches[i].Rows + BlockRows - 1) / BlockRows);
+        }
+
+        KernelRunner.For(ends[^1], 1, new Kernel(branches, ends, tokens));
+    }
+
+    private readonly struct Kernel(ForwardBranch[] branches, long[] ends, long tokens) : IKernel
+    {
+        public void Run<TLane, T>(long first, long last)
+            where TLane : struct, ILane<TLane>
+            where T : unmanaged
+        {
+            var panels = Panels.CountOf(tokens);
+            var parts = (panels + MaximumPanels - 1) / MaximumPanels;
+            var perPart = (panels + parts - 1) / parts;
+            var left = KernelScratch.Aligned(BlockRows * (Tile.Depth + (perPart * Tile.Columns)));
+            var sums = left + (BlockRows * Tile.Depth);
+            for (var task = first; task < last; task++)
+            {
+                var index = 0;
+                for (; task >= ends[index]; index++)
+                {
+                }
+
+                var branch = branches[index];
+                var row = (task - (index == 0 ? 0 : ends[index - 1])) * BlockRows;
+                var rows = Math.Min(BlockRows, branch.Rows - row);
+                for (long panel = 0; panel < panels; panel += perPart)
+                {
+                    var count = Math.Min(perPart, panels - panel);
+                    Sum<TLane>(branch, row, rows, panel, count, left, sums);
+                    Store<TLane>(branch, row, rows, panel, count, sums);
+                }
+            }
+        }
+
+        private static void Sum<TLane>(ForwardBranch branch, long row, long rows, long firstPanel, long panels, float* left, float* sums)
+            where TLane : struct, ILane<TLane>
+        {
+            var adds = false;
+            foreach (var term in branch.Terms)
+            {
+                for (long depth = 0; depth < term.Right.Depth; depth += Tile.Depth)
+                {
+                    var length = term.Right.RunLength(depth);
+                    term.Left.Read<TLane>(row, rows, depth, length, left, length);
+                    for (long panel = 0; panel < panels; panel++)
+                    {
+                        var right = term.Right.At(depth, firstPanel + panel);
+                        var target = sums + (panel * BlockRows * Tile.Columns);
+                        Tile.Rows<TLane>(left, length, right, length, target, Tile.Columns, rows, adds, right + (length * Tile.Columns));
+                    }
+
+                    adds = true;
+                }
+            }
+        }
+
+        private void Store<TLane>(ForwardBranch branch, long row, long rows, long firstPanel, long panels, float* sums)
+            where TLane : struct, ILane<TLane>
+        {
+            for (long panel = 0; panel < panels; panel++, sums += BlockRows * Tile.Columns)
+            {
+                if (branch.Bias != 0)
+                {
+                    AddBias<TLane>((float*)branch.Bias + row, rows, sums);
+                }
+
+                var token = (firstPanel + panel) * Tile.Columns;
+                var output = (float*)branch.Output + (token * branch.Rows) + row;
+                Transposition.Run(sums, Tile.Columns, rows, Math.Min(Tile.Columns, tokens - token), output, branch.Rows);
+            }
+        }
+
+        private static void AddBias<TLane>(float* bias, long rows, float* sums)
+            where TLane : struct, ILane<TLane>
+        {
+            for (long row = 0; row < rows; row++)
+            {
+                var at = sums + (row * Tile.Columns);
+                TLane.Store(TLane.Load(at) + TLane.Create(bias[row]), at);
+            }
+        }
+    }
+}

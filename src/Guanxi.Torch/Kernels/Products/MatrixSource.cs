@@ -1,0 +1,140 @@
+using System.Runtime.CompilerServices;
+using Guanxi.Torch.Kernels.Lanes;
+using Guanxi.Torch.Kernels.Quantisation;
+
+namespace Guanxi.Torch.Kernels.Products;
+
+/// <summary>A stored matrix that is read piece by piece as float32, whatever it is stored as.</summary>
+/// <param name="owner">Whose memory it is; kept from the garbage collector as long as there is something that reads it.</param>
+/// <param name="rows">Rows.</param>
+/// <param name="columns">Columns.</param>
+internal abstract unsafe class MatrixSource(object owner, long rows, long columns)
+{
+    // Rows that are read at once on their way into panels: with 128 columns they take a quarter of the first-level cache.
+    private const int RowsAtOnce = 16;
+
+    /// <summary>Whose memory it is.</summary>
+    public object Owner { get; } = owner;
+
+    /// <summary>Rows of the matrix.</summary>
+    public long Rows { get; } = rows;
+
+    /// <summary>Columns of the matrix.</summary>
+    public long Columns { get; } = columns;
+
+    /// <summary>Reads a block.</summary>
+    /// <typeparam name="TLane">Registers of one level.</typeparam>
+    /// <param name="row">First row.</param>
+    /// <param name="count">Rows.</param>
+    /// <param name="column">First column; a multiple of 64.</param>
+    /// <param name="width">Columns, at most <see cref="Tile.Depth"/>.</param>
+    /// <param name="target">[count, width].</param>
+    /// <param name="stride">Elements between rows of the target.</param>
+    public abstract void Read<TLane>(long row, long count, long column, long width, float* target, long stride)
+        where TLane : struct, ILane<TLane>;
+
+    /// <summary>Reads a block into panels of sixteen columns.</summary>
+    /// <typeparam name="TLane">Registers of one level.</typeparam>
+    /// <param name="row">First row.</param>
+    /// <param name="count">Rows.</param>
+    /// <param name="column">First column; a multiple of 64.</param>
+    /// <param name="width">Columns, at most <see cref="Tile.Depth"/>.</param>
+    /// <param name="target">[width / 16, count, 16]; columns that fill the last panel up become zero.</param>
+    public void ReadPanels<TLane>(long row, long count, long column, long width, float* target)
+        where TLane : struct, ILane<TLane>
+    {
+        var buffer = stackalloc float[RowsAtOnce * Tile.Depth];
+        for (long done = 0; done < count; done += RowsAtOnce)
+        {
+            var some = Math.Min(RowsAtOnce, count - done);
+            Read<TLane>(row + done, some, column, width, buffer, width);
+            PanelCopy.Rows<TLane>(buffer, width, some, width, target + (done * Tile.Columns), count * Tile.Columns);
+        }
+    }
+}
+
+/// <summary>A matrix of floating-point numbers in row-major order.</summary>
+/// <typeparam name="T">How they are stored: <see cref="float"/>, <see cref="BFloat16"/> or <see cref="Half"/>.</typeparam>
+internal sealed unsafe class DenseSource<T>(object owner, T* data, long rows, long columns) : MatrixSource(owner, rows, columns)
+    where T : unmanaged
+{
+    public override void Read<TLane>(long row, long count, long column, long width, float* target, long stride)
+    {
+        for (long i = 0; i < count; i++)
+        {
+            PanelCopy.Widen<TLane, T>(data + ((row + i) * Columns) + column, target + (i * stride), width);
+        }
+    }
+}
+
+/// <summary>A matrix in 4 bits whose rows are whole groups of 64 elements.</summary>
+/// <typeparam name="T">What its elements are rounded to on the way to float32; <see cref="float"/> for no rounding.</typeparam>
+internal sealed unsafe class FourBitSource<T>(object owner, FourBitWeights weights, long rows, long columns)
+    : MatrixSource(owner, rows, columns)
+    where T : unmanaged
+{
+    private readonly FourBitWeights _weights = weights;
+
+    public override void Read<TLane>(long row, long count, long column, long width, float* target, long stride)
+    {
+        const int Group = GroupRuns.GroupSize;
+        var runs = new GroupRuns(((row * Columns) + column) / Group, width / Group, count, Columns / Group, stride);
+        if (typeof(T) == typeof(float))
+        {
+            FourBit.DequantizeRuns<TLane, float>(_weights, runs, target);
+            return;
+        }
+
+        // Sixteen bits go into the upper half of the memory that thirty-two will fill: widening from the front never overtakes it.
+        var half = (T*)(target + ((count - 1) * stride) + width) - (((count - 1) * stride) + width);
+        FourBit.DequantizeRuns<TLane, T>(_weights, runs, half);
+        for (long i = 0; i < count; i++)
+        {
+            PanelCopy.Widen<TLane, T>(half + (i * stride), target + (i * stride), width);
+        }
+    }
+}
+
+/// <summary>Copies between the orders of memory.</summary>
+internal static unsafe class PanelCopy
+{
+    /// <summary>Copies rows to their places in panels that are <paramref name="panelStride"/> apart.</summary>
+    [MethodImpl(KernelRunner.Hot)]
+    public static void Rows<TLane>(float* from, long fromStride, long rows, long width, float* to, long panelStride)
+        where TLane : struct, ILane<TLane>
+    {
+        for (long row = 0; row < rows; row++)
+        {
+            var source = from + (row * fromStride);
+            var target = to + (row * Tile.Columns);
+            var rest = width;
+            for (; rest >= Tile.Columns; rest -= Tile.Columns, source += Tile.Columns, target += panelStride)
+            {
+                TLane.Store(TLane.Load(source), target);
+            }
+
+            if (rest > 0)
+            {
+                TLane.Store(Lane.LoadPart<TLane, float>(source, rest), target);
+            }
+        }
+    }
+
+    /// <summary>Copies elements as float32.</summary>
+    [MethodImpl(KernelRunner.Hot)]
+    public static void Widen<TLane, T>(T* from, float* to, long count)
+        where TLane : struct, ILane<TLane>
+        where T : unmanaged
+    {
+        long i = 0;
+        for (; i + Lane.Width <= count; i += Lane.Width)
+        {
+            TLane.Store(Lane.Load<TLane, T>(from + i), to + i);
+        }
+
+        if (i < count)
+        {
+            Lane.StorePart(Lane.LoadPart<TLane, T>(from + i, count - i), to + i, count - i);
+        }
+    }
+}
