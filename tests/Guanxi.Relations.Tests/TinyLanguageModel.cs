@@ -16,7 +16,7 @@ internal static class TinyLanguageModel
 
     public static RelationExample[] Rows { get; } =
     [
-        TestRows.Marked("1837年6月20日，<e1>威廉四世</e1>辞世，他的侄女<e2>维多利亚</e2>即位。", "亲戚", 1),
+        TestRows.Marked("腊月二十三那天，<e1>钱塘老爷</e1>出门，他的侄女<e2>苏州小姐</e2>掌灯。", "亲戚", 1),
         TestRows.Marked("<e1>贾宝玉</e1>与<e2>林黛玉</e2>自幼一处长大。", "情侣", 2),
         TestRows.Marked("鲁迅的弟弟<e1>周作人</e1>也是作家，与<e2>鲁迅</e2>失和。", "兄弟姐妹", 3),
         TestRows.Marked("<e1>Tom</e1> met <e2>Bob</e2>", "不知道", 4),
