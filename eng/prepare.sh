@@ -103,9 +103,12 @@ gx_apt_quietly() {
         >>"$gx_build/log/apt.log" 2>&1 </dev/null
 }
 
+# The compilers' complaints where there are any, else how the output ended.
 gx_show_failure() {
-    gx_say "$1; the last lines of ${2#"$gx_root"/}:"
-    tail -n 20 "$2" | cut -c 1-400 >&2
+    gx_say "$1; from ${2#"$gx_root"/}:"
+    {
+        grep -E '(: |^)(fatal )?error( [A-Z]+[0-9]+)?:|CMake Error|^E: ' "$2" | awk '!seen[$0]++' | head -n 15 | grep . || tail -n 20 "$2"
+    } | cut -c 1-400 >&2
     return 1
 }
 
@@ -147,7 +150,7 @@ gx_locked() {
             gx_say "another build runs in this folder; waiting for it"
             flock 9
         fi
-        gx_clean_after_interruption && : >"$gx_build/stamp/building" || exit
+        gx_clean_after_interruption && gx_mark_build managed || exit
         status=0
         "$@" || status=$?
         rm -f "$gx_build/stamp/building"
@@ -155,12 +158,19 @@ gx_locked() {
     ) 9>"$gx_build/lock"
 }
 
-# A killed compiler can leave half a file that looks newer than its source.
+# A killed compiler can leave half a file that looks newer than its source. The marker says which compiler it was.
 gx_clean_after_interruption() {
-    [[ -e $gx_build/stamp/building ]] || return 0
+    local marker=$gx_build/stamp/building
+    [[ -e $marker ]] || return 0
     gx_say "the last build was interrupted; building again from the start"
-    rm -rf "$gx_build/native" "$gx_build/stamp/native" "$gx_build/stamp/program" "$gx_root"/src/*/obj "$gx_root"/tests/*/obj
+    if [[ $(<"$marker") == native ]]; then
+        rm -rf "$gx_build/native" "$gx_build/stamp/native"
+    else
+        rm -rf "$gx_build/stamp/program" "$gx_root"/src/*/obj "$gx_root"/tests/*/obj
+    fi
 }
+
+gx_mark_build() { printf '%s' "$1" >"$gx_build/stamp/building"; }
 
 # A library that the user built himself (GUANXI_NATIVE) is taken as it is.
 gx_build_native() {
@@ -181,11 +191,13 @@ gx_build_native() {
     choice="$gx_root|${LIBTORCH:-}"
     gx_is_current native-choice "$choice" || rm -rf "$gx_build/native"
     printf '%s' "$choice" >"$gx_build/stamp/native-choice"
+    gx_mark_build native
     {
         cmake -S "$gx_root/native" -B "$gx_build/native" -DCMAKE_BUILD_TYPE=Release ${LIBTORCH:+-DLIBTORCH="$LIBTORCH"} &&
             cmake --build "$gx_build/native" --parallel "$(nproc)"
     } >"$log" 2>&1 </dev/null || { gx_show_failure "the native library could not be built" "$log"; return; }
     printf '%s' "$fingerprint" >"$gx_build/stamp/native"
+    gx_mark_build managed
 }
 
 # gx_dotnet_build LOG PROJECT: no server stays behind, since it would hold the lock and outlive the terminal.

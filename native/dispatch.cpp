@@ -7,6 +7,17 @@ using namespace gx;
 
 namespace {
 
+/* The optional of this libtorch: c10's own before 2.4, the standard's since. What the dispatcher answers with tells which. */
+template <class T>
+struct rebind;
+template <template <class> class Optional, class T>
+struct rebind<Optional<T>> {
+    template <class U>
+    using to = Optional<U>;
+};
+using optional_operator = decltype(c10::Dispatcher::singleton().findSchema(std::declval<const c10::OperatorName&>()));
+using optional_tensor = rebind<optional_operator>::to<at::Tensor>;
+
 c10::IValue list_of_tensors(const gx_value& value) {
     c10::List<at::Tensor> list;
     auto handles = static_cast<void* const*>(value.pointer);
@@ -16,11 +27,11 @@ c10::IValue list_of_tensors(const gx_value& value) {
 }
 
 c10::IValue list_of_optional_tensors(const gx_value& value) {
-    c10::List<c10::optional<at::Tensor>> list;
+    c10::List<optional_tensor> list;
     auto handles = static_cast<void* const*>(value.pointer);
     list.reserve(static_cast<size_t>(value.integer));
     for (int64_t i = 0; i < value.integer; i++) {
-        list.push_back(handles[i] == nullptr ? c10::optional<at::Tensor>() : c10::optional<at::Tensor>(tensor_of(handles[i])));
+        list.push_back(handles[i] == nullptr ? optional_tensor() : optional_tensor(tensor_of(handles[i])));
     }
     return list;
 }

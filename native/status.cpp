@@ -1,11 +1,12 @@
 /* Errors, versions, threads, devices, random state. */
 #include "internal.h"
 
+#include <cctype>
+
 #include <dlfcn.h>
 
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
-#include <ATen/native/DispatchStub.h>
 #include <torch/cuda.h>
 #include <torch/version.h>
 
@@ -59,9 +60,13 @@ int32_t gx_torch_config(char* text, int32_t capacity, int32_t* needed) {
 
 int32_t gx_cpu_capability(char* text, int32_t capacity, int32_t* needed) {
     return guarded([&] {
-        const char* names[] = {"default", "avx2", "avx512"};
-        const auto value = static_cast<int>(at::native::get_cpu_capability());
-        copy_text(value >= 0 && value < 3 ? names[value] : "other", text, capacity, needed);
+        /* The function that knows is not exported by every build of libtorch; its answer stands in the configuration. */
+        const std::string config = at::show_config(), key = "CPU capability usage: ";
+        const auto start = config.find(key);
+        const auto from = start == std::string::npos ? config.size() : start + key.size();
+        auto name = config.substr(from, config.find_first_of(", \n", from) - from);
+        for (auto& letter : name) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+        copy_text(name.empty() ? "unknown" : name, text, capacity, needed);
     });
 }
 

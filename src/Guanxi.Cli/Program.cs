@@ -1,8 +1,10 @@
-using Guanxi.Cli.Commands;
-
 namespace Guanxi.Cli;
 
 internal static class Program
 {
-    private static int Main(string[] arguments) => TrainCommand.Run(arguments[1..]);
+    private static int Main(string[] words)
+    {
+        using var streams = new StandardStreams();
+        return CommandLine.Run(words);
+    }
 }

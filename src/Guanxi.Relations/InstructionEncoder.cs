@@ -49,7 +49,8 @@ public sealed class InstructionEncoder
     /// <param name="assistant">The answer.</param>
     /// <param name="maxLength">Most tokens; what is beyond is cut off, be it the answer.</param>
     /// <returns>The row; only the answer and its stop token are learnt.</returns>
-    public TokenSequence EncodeRow(string human, string assistant, int maxLength) => Encode(null, [new InstructionTurn(human, assistant)], maxLength);
+    public TokenSequence EncodeRow(string human, string assistant, int maxLength) =>
+        Encode(null, [new InstructionTurn(human, assistant)], maxLength);
 
     /// <summary>Encodes a conversation for training.</summary>
     /// <param name="example">Its turns; a system message goes before the first question, without a token between.</param>

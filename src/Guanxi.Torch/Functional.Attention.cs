@@ -15,7 +15,18 @@ public static partial class Functional
         Tensor query, Tensor key, Tensor value, SequenceLayout layout, Tensor? prefixKey, Tensor? prefixValue)
     {
         ArgumentNullException.ThrowIfNull(query);
+        ArgumentNullException.ThrowIfNull(key);
+        ArgumentNullException.ThrowIfNull(value);
         ArgumentNullException.ThrowIfNull(layout);
+        using var scope = TensorScope.Enter();
+        return scope.Keep(query.Device.IsCpu && query.DType is DType.Float32 or DType.BFloat16 or DType.Float16
+            ? AttentionFused(query, key, value, layout, prefixKey, prefixValue)
+            : AttentionComposed(query, key, value, layout, prefixKey, prefixValue));
+    }
+
+    internal static Tensor AttentionComposed(
+        Tensor query, Tensor key, Tensor value, SequenceLayout layout, Tensor? prefixKey, Tensor? prefixValue)
+    {
         using var scope = TensorScope.Enter();
         var rows = new List<Tensor>(layout.RowCount);
         for (var row = 0; row < layout.RowCount; row++)

@@ -43,6 +43,7 @@ internal static partial class NativeLoader
             if (NativeLibrary.TryLoad(path, out var library))
             {
                 CheckAbi(library, path);
+                UseAllProcessors(library);
                 return library;
             }
 
@@ -101,6 +102,15 @@ internal static partial class NativeLoader
         if (version != ExpectedAbi)
         {
             throw new TorchException($"{path} speaks version {version} of the interface, this program version {ExpectedAbi}: build it again");
+        }
+    }
+
+    /// <summary>libtorch counts cores by a list that some virtual machines fill wrongly, and then computes on one of two.</summary>
+    private static unsafe void UseAllProcessors(nint library)
+    {
+        if (Environment.GetEnvironmentVariable("OMP_NUM_THREADS") is null && NativeLibrary.TryGetExport(library, "gx_threads_set", out var function))
+        {
+            _ = ((delegate* unmanaged[Cdecl]<int, int>)function)(Environment.ProcessorCount);
         }
     }
 

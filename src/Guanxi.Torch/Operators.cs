@@ -21,6 +21,8 @@ internal static class Operators
 
     internal static readonly Operator ArgMax = new("aten::argmax", "");
 
+    internal static readonly Operator AsStrided = new("aten::as_strided", "");
+
     internal static readonly Operator BatchMatrixProduct = new("aten::bmm", "");
 
     internal static readonly Operator Cat = new("aten::cat", "");

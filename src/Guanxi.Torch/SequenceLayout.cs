@@ -8,14 +8,16 @@ public sealed class SequenceLayout
 {
     private SequenceLayout(int[] rowStarts, int[] positions, int tailLength, int[]? tailParents)
     {
-        RowStarts = rowStarts;
+        RowStartArray = rowStarts;
         PositionArray = positions;
         TailLength = tailLength;
         TailParents = tailParents;
     }
 
     /// <summary>Where every row begins, and the number of all tokens at the end: B + 1 entries.</summary>
-    public IReadOnlyList<int> RowStarts { get; }
+    public IReadOnlyList<int> RowStarts => RowStartArray;
+
+    internal int[] RowStartArray { get; }
 
     /// <summary>Position of every token for the rotary embedding, the shared prefix counted.</summary>
     public IReadOnlyList<int> Positions => PositionArray;

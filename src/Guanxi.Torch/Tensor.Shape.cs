@@ -33,6 +33,15 @@ public sealed partial class Tensor
     /// <remarks><c>aten::contiguous</c></remarks>
     public Tensor Contiguous() => IsContiguous ? this : Operators.Contiguous.Invoke(this);
 
+    /// <summary>The same memory with any strides; the elements begin with the first of this tensor.</summary>
+    /// <param name="shape">The shape.</param>
+    /// <param name="strides">For every dimension, elements from one index to the next; not negative.</param>
+    /// <returns>A view.</returns>
+    /// <exception cref="TorchException">The view would reach past the memory.</exception>
+    /// <remarks><c>aten::as_strided</c></remarks>
+    public Tensor AsStrided(ReadOnlySpan<long> shape, ReadOnlySpan<long> strides) =>
+        Operators.AsStrided.Invoke(this, shape.ToArray(), strides.ToArray());
+
     /// <summary>Inserts a dimension of size 1.</summary>
     /// <param name="dimension">Where.</param>
     /// <returns>A view.</returns>

@@ -1,6 +1,8 @@
+using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Xunit;
+using Xunit.Sdk;
 
 namespace Guanxi.TestKit;
 
@@ -88,6 +90,24 @@ public sealed class GoldenTheoryAttribute : TheoryAttribute
     /// <summary>Skips when <paramref name="relative"/> is absent.</summary>
     /// <param name="relative">Path below the shared folder.</param>
     public GoldenTheoryAttribute(string relative) => Skip = GoldenNeed.Reason(relative);
+}
+
+/// <summary>One row of a theory that needs a golden or shared file of its own; the row alone counts as skipped where that is absent.</summary>
+public sealed class GoldenInlineDataAttribute : DataAttribute
+{
+    private readonly object[] _data;
+
+    /// <summary>Skips the row when <paramref name="relative"/> is absent.</summary>
+    /// <param name="relative">Path below the shared folder.</param>
+    /// <param name="data">Arguments of the test.</param>
+    public GoldenInlineDataAttribute(string relative, params object[] data)
+    {
+        _data = data;
+        Skip = GoldenNeed.Reason(relative);
+    }
+
+    /// <inheritdoc/>
+    public override IEnumerable<object[]> GetData(MethodInfo testMethod) => [_data];
 }
 
 internal static class GoldenNeed

@@ -6,6 +6,18 @@ namespace Guanxi.Torch.Tests;
 public sealed class TensorTests
 {
     [Fact]
+    public void Strides_of_any_kind_give_a_view_that_stays_inside_its_memory()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        var x = Tensor.From<float>([0, 1, 2, 3, 4, 5], 6);
+
+        Assert.Equal([0f, 2f, 4f, 1f, 3f, 5f], x.AsStrided([2, 3], [1, 2]).ToArray<float>());
+        Assert.Equal([2f, 2f, 5f, 5f], x.Narrow(0, 2, 4).AsStrided([2, 2], [3, 0]).ToArray<float>());
+        Assert.Throws<TorchException>(() => x.AsStrided([2, 3], [2, 2]));
+    }
+
+    [Fact]
     public void An_operator_is_called_by_its_name()
     {
         using var leaks = new LeakCheck();
@@ -139,6 +151,19 @@ public sealed class TensorTests
         finally
         {
             File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void The_runtime_tells_what_it_is()
+    {
+        Assert.Matches(@"^\d+\.\d+", TorchRuntime.Version);
+        Assert.Contains("BLAS", TorchRuntime.Configuration, StringComparison.OrdinalIgnoreCase);
+        Assert.Matches("^[a-z0-9]+$", TorchRuntime.CpuCapability);
+        Assert.InRange(TorchRuntime.CudaDeviceCount, 0, 64);
+        if (Environment.GetEnvironmentVariable("OMP_NUM_THREADS") is null)
+        {
+            Assert.Equal(Environment.ProcessorCount, TorchRuntime.Threads);
         }
     }
 }

@@ -75,6 +75,11 @@ public sealed class JsonLineWriter
     public JsonLineWriter Value(double? value) =>
         Raw(value is { } number && double.IsFinite(number) ? number.ToString("R", CultureInfo.InvariantCulture) : "null");
 
+    /// <summary>Writes true or false.</summary>
+    /// <param name="value">The truth value.</param>
+    /// <returns>This writer.</returns>
+    public JsonLineWriter Value(bool value) => Raw(value ? "true" : "false");
+
     /// <summary>The line so far.</summary>
     /// <returns>JSON without a line end.</returns>
     public override string ToString() => _line.ToString();

@@ -38,7 +38,7 @@ public sealed record TrainArguments
     /// <summary>Prompt with placeholders, or a file that holds it.</summary>
     public string? PromptTemplate { get; init; }
 
-    /// <summary>Labels, one a line, aliases after tabs.</summary>
+    /// <summary>Labels, one a line, aliases after =.</summary>
     public string? LabelsFile { get; init; }
 
     /// <summary>Longest row in tokens.</summary>

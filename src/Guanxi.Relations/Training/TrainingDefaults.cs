@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Guanxi.Relations.Artifacts;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Training;
 
@@ -7,9 +8,6 @@ namespace Guanxi.Relations.Training;
 /// <summary>Values of keys that were not given: those that a base model's <c>guanxi.json</c> names, else those of the published recipe.</summary>
 public sealed record TrainingDefaults
 {
-    /// <summary>File of a base or artefact that holds what belongs to this program.</summary>
-    public const string BaseFile = "guanxi.json";
-
     private const int MaxFileBytes = 1 << 20;
 
     /// <summary>Prompt that the base was made for; null for the article's.</summary>
@@ -25,7 +23,7 @@ public sealed record TrainingDefaults
     {
         ArgumentNullException.ThrowIfNull(arguments);
         var published = arguments.TaskType == TaskType.Pretrain ? Pretraining : Article;
-        var file = Path.Combine(arguments.ModelNameOrPath ?? string.Empty, BaseFile);
+        var file = Path.Combine(arguments.ModelNameOrPath ?? string.Empty, ArtifactInfo.FileName);
         if (arguments.TaskType == TaskType.Pretrain || !File.Exists(file))
         {
             return new TrainingDefaults { Values = published };

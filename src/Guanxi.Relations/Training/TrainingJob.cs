@@ -32,7 +32,8 @@ public sealed class TrainingJob : IDisposable
         _model = LoadModel(_arguments, _computeType, progress);
         try
         {
-            _rows = TrainingRows.Read(_arguments, defaults, _model.RequireTokenizer(), progress);
+            _rows = TrainingRows.Read(_arguments, defaults, _model.RequireTokenizer, progress);
+            _rows.Require(_model.Config);
             IReadOnlyList<TrainableParameter> trainable;
             (_adapter, trainable) = StartTraining();
             progress.Note($"{trainable.Sum(item => item.Parameter.Value.ElementCount):N0} of {_model.Config.ParameterCount:N0} parameters train, on {_rows.Train.Count:N0} rows");
@@ -135,7 +136,7 @@ public sealed class TrainingJob : IDisposable
         UseRsLora = _arguments.UseRslora,
         TargetModules = _arguments.LoraTargetModules is { Count: > 0 } names ? ModuleSelector.Named(names) : ModuleSelector.AllLinear,
         TaskType = "CAUSAL_LM",
-        BaseModel = _arguments.ModelNameOrPath,
+        BaseModel = Path.GetFullPath(_arguments.ModelNameOrPath!),
     };
 
     private bool RunToEnd(CancellationToken stop)

@@ -4,6 +4,7 @@ using Guanxi.Relations.DataChecks;
 using Guanxi.Relations.Formats;
 using Guanxi.Relations.Prompts;
 using Guanxi.Transformers;
+using Guanxi.Transformers.Models;
 using Guanxi.Transformers.Tokenization;
 using Guanxi.Transformers.Training;
 
@@ -12,6 +13,8 @@ namespace Guanxi.Relations.Training;
 /// <summary>The rows of a run as tokens, and what the artefact must remember of how they were made.</summary>
 internal sealed class TrainingRows
 {
+    private const int MaxProblemsShown = 20;
+
     /// <summary>Rows to learn from.</summary>
     public required IReadOnlyList<TokenSequence> Train { get; init; }
 
@@ -28,11 +31,15 @@ internal sealed class TrainingRows
     public string Fingerprint { get; private set; } = string.Empty;
 
     /// <summary>Reads and encodes.</summary>
+    /// <param name="arguments">Arguments without gaps.</param>
+    /// <param name="defaults">Where the prompt comes from when none was given.</param>
+    /// <param name="tokenizer">Gives the tokenizer; rows that are ids already need none.</param>
+    /// <param name="progress">Told of what is odd.</param>
     /// <exception cref="OptionsException">Rows, labels or prompt are wrong.</exception>
-    public static TrainingRows Read(TrainArguments arguments, TrainingDefaults defaults, ITokenizer tokenizer, ITrainingProgress progress)
+    public static TrainingRows Read(TrainArguments arguments, TrainingDefaults defaults, Func<ITokenizer> tokenizer, ITrainingProgress progress)
     {
         var rows = arguments.TaskType == TaskType.Pretrain
-            ? Pretraining(arguments, tokenizer)
+            ? Pretraining(arguments, tokenizer())
             : FineTuning(arguments, defaults, tokenizer, progress);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var row in rows.Train)
@@ -45,13 +52,41 @@ internal sealed class TrainingRows
         return rows;
     }
 
+    /// <summary>Refuses rows that the model cannot read: only those that came as ids can be so.</summary>
+    /// <exception cref="OptionsException">Ids are outside the vocabulary, or rows are too long; the first of them are listed.</exception>
+    public void Require(DecoderConfig config)
+    {
+        var problems = Unfit(Train, "training", config).Concat(Unfit(Evaluation, "evaluation", config)).Take(MaxProblemsShown).ToArray();
+        if (problems.Length > 0)
+        {
+            throw new OptionsException(problems);
+        }
+    }
+
+    private static IEnumerable<Problem> Unfit(IReadOnlyList<TokenSequence> rows, string set, DecoderConfig config)
+    {
+        foreach (var (index, row) in rows.Index())
+        {
+            if (row.Tokens.Length > config.MaxPositions)
+            {
+                yield return new Problem($"{set} row {index + 1}", "it is longer than the model's positions", $"at most {config.MaxPositions} tokens", $"{row.Tokens.Length}");
+            }
+
+            if (row.Tokens.Concat(row.Labels).FirstOrDefault(id => id >= config.VocabularySize, -1) is var id and >= 0)
+            {
+                yield return new Problem($"{set} row {index + 1}", "an id is outside the model's vocabulary", $"0 to {config.VocabularySize - 1}", $"{id}");
+            }
+        }
+    }
+
     private static TrainingRows Pretraining(TrainArguments arguments, ITokenizer tokenizer) => new()
     {
         Train = PackedText.Read(arguments.TrainFile!, tokenizer, arguments.MaxSeqLength!.Value),
         Evaluation = arguments.EvalFile is null ? [] : PackedText.Read(arguments.EvalFile, tokenizer, arguments.MaxSeqLength.Value),
     };
 
-    private static TrainingRows FineTuning(TrainArguments arguments, TrainingDefaults defaults, ITokenizer tokenizer, ITrainingProgress progress)
+    private static TrainingRows FineTuning(
+        TrainArguments arguments, TrainingDefaults defaults, Func<ITokenizer> tokenizer, ITrainingProgress progress)
     {
         var schema = arguments.LabelsFile is null ? null : LabelsFile.Read(arguments.LabelsFile);
         var train = DatasetReader.Read(arguments.TrainFile!, new DatasetReadOptions { Schema = schema });
@@ -59,9 +94,9 @@ internal sealed class TrainingRows
         switch (train.Kind)
         {
             case DatasetKind.Relations:
-                return Relations(arguments, defaults, tokenizer, schema, train, eval, progress);
+                return Relations(arguments, defaults, tokenizer(), schema, train, eval, progress);
             case DatasetKind.Instructions:
-                var encoder = new InstructionEncoder(tokenizer);
+                var encoder = new InstructionEncoder(tokenizer());
                 return new TrainingRows
                 {
                     Train = Warned([.. train.Instructions.Select(row => encoder.EncodeRow(row, arguments.MaxSeqLength!.Value))], progress),

@@ -1,9 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Text.Json;
 
 namespace Guanxi.Transformers.Checkpoints;
 
-/// <summary>The weights of a Hugging Face model folder: one safetensors file, or shards with an index.</summary>
+/// <summary>The weights of a Hugging Face model folder: one file, or shards with an index; safetensors, or files of torch.save.</summary>
 /// <remarks>Safe for several threads. Shards are opened when a tensor of theirs is first asked for.</remarks>
 public sealed class CheckpointReader : IDisposable
 {
@@ -13,10 +12,22 @@ public sealed class CheckpointReader : IDisposable
     /// <summary>File name of the index of weights in several pieces.</summary>
     public const string IndexName = "model.safetensors.index.json";
 
-    private const int MaxIndexBytes = 100_000_000;
+    /// <summary>File name of weights in one piece, as torch.save writes them; read where there are none in safetensors.</summary>
+    public const string TorchSingleName = "pytorch_model.bin";
+
+    /// <summary>File name of the index of such weights in several pieces.</summary>
+    public const string TorchIndexName = "pytorch_model.bin.index.json";
+
+    private const string SafetensorsSuffix = ".safetensors";
+
+    private static readonly string[] s_torchSuffixes = [".bin", ".pt", ".pth"];
+
+    // In the order of preference.
+    private static readonly (string Single, string Index, string Suffix)[] s_forms =
+        [(SingleName, IndexName, SafetensorsSuffix), (TorchSingleName, TorchIndexName, ".bin")];
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, SafetensorsFile> _open = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TensorFile> _open = new(StringComparer.Ordinal);
     private readonly OrderedDictionary<string, string> _fileOfName;
     private bool _disposed;
 
@@ -33,7 +44,10 @@ public sealed class CheckpointReader : IDisposable
     public IReadOnlyList<string> Names => _fileOfName.Keys;
 
     /// <summary>Opens a model folder or a single weights file.</summary>
-    /// <param name="path">A folder with <see cref="SingleName"/> or <see cref="IndexName"/>, or a .safetensors file.</param>
+    /// <param name="path">
+    /// A folder with <see cref="SingleName"/>, <see cref="IndexName"/>, <see cref="TorchSingleName"/> or
+    /// <see cref="TorchIndexName"/>, taken in this order; or a .safetensors, .bin, .pt or .pth file.
+    /// </param>
     /// <returns>The reader, owned by the caller.</returns>
     /// <exception cref="CheckpointException">There are no weights, their form is not supported, or they are damaged.</exception>
     public static CheckpointReader Open(string path)
@@ -43,14 +57,22 @@ public sealed class CheckpointReader : IDisposable
             return OpenSingle(path);
         }
 
-        var single = Path.Combine(path, SingleName);
-        if (File.Exists(single))
+        foreach (var (singleName, indexName, suffix) in s_forms)
         {
-            return OpenSingle(single);
+            var single = Path.Combine(path, singleName);
+            if (File.Exists(single))
+            {
+                return OpenSingle(single);
+            }
+
+            var index = Path.Combine(path, indexName);
+            if (File.Exists(index))
+            {
+                return new CheckpointReader(index, ShardIndex.Read(path, index, suffix));
+            }
         }
 
-        var index = Path.Combine(path, IndexName);
-        return File.Exists(index) ? OpenIndex(path, index) : throw NoWeights(path);
+        throw NoWeights(path);
     }
 
     /// <summary>Finds a tensor.</summary>
@@ -59,7 +81,7 @@ public sealed class CheckpointReader : IDisposable
     /// <param name="entry">Its place in that file.</param>
     /// <returns>False when the checkpoint has no tensor of that name.</returns>
     /// <exception cref="CheckpointException">The shard that should hold it is damaged or does not.</exception>
-    public bool TryGet(string name, [NotNullWhen(true)] out SafetensorsFile? file, [NotNullWhen(true)] out TensorEntry? entry)
+    public bool TryGet(string name, [NotNullWhen(true)] out TensorFile? file, [NotNullWhen(true)] out TensorEntry? entry)
     {
         file = null;
         entry = null;
@@ -97,79 +119,26 @@ public sealed class CheckpointReader : IDisposable
 
     private static CheckpointReader OpenSingle(string path)
     {
-        if (!path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase) && File.Exists(path))
-        {
-            throw new CheckpointException(
-                new Problem(path, "this kind of weights file is not read", "a .safetensors file or a model folder"));
-        }
-
-        var file = SafetensorsFile.Open(path);
+        var file = OpenAny(path);
         var reader = new CheckpointReader(
             path, new OrderedDictionary<string, string>(file.Entries.Keys.Select(name => KeyValuePair.Create(name, path))));
         reader._open.Add(path, file);
         return reader;
     }
 
-    private static CheckpointReader OpenIndex(string folder, string index)
+    private static TensorFile OpenAny(string path)
     {
-        var problems = new List<Problem>();
-        var fileOfName = new OrderedDictionary<string, string>();
-        var root = JsonFile.ReadObject(index, MaxIndexBytes);
-        if (!root.TryGetProperty("weight_map", out var map) || map.ValueKind != JsonValueKind.Object)
+        if (s_torchSuffixes.Any(suffix => path.EndsWith(suffix, StringComparison.OrdinalIgnoreCase)))
         {
-            throw new CheckpointException(
-                new Problem($"{index}, weight_map", "the key is missing or no object", "tensor names with their files"));
+            return TorchFile.Open(path);
         }
 
-        var pathOfShard = new Dictionary<string, string?>(StringComparer.Ordinal);
-        foreach (var item in map.EnumerateObject())
-        {
-            if (item.Value.ValueKind != JsonValueKind.String)
-            {
-                var where = $"{index}, weight_map, {FileErrors.Quote(item.Name)}";
-                problems.Add(new Problem(where, "not a file name", "a string", JsonKeys.Show(item.Value)));
-                continue;
-            }
-
-            var shard = item.Value.GetString()!;
-            if (!pathOfShard.TryGetValue(shard, out var path))
-            {
-                path = ShardPath(folder, shard, index, problems);
-                pathOfShard.Add(shard, path);
-            }
-
-            fileOfName.Add(item.Name, path ?? string.Empty);
-        }
-
-        return problems.Count == 0 ? new CheckpointReader(index, fileOfName) : throw new CheckpointException(problems);
-    }
-
-    private static string? ShardPath(string folder, string shard, string index, List<Problem> problems)
-    {
-        if (!FolderPaths.TryResolve(folder, shard, out var path))
-        {
-            problems.Add(new Problem(
-                index,
-                "a shard lies outside the folder",
-                "a file beside the index",
-                FileErrors.Quote(shard),
-                "Do not use this checkpoint."));
-            return null;
-        }
-
-        if (!shard.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
-        {
-            problems.Add(new Problem(index, "a shard is of a kind that is not read", "a .safetensors file", FileErrors.Quote(shard)));
-            return null;
-        }
-
-        if (!File.Exists(path))
-        {
-            problems.Add(new Problem(path, "the shard is missing", Hint: $"{IndexName} names it: finish the download."));
-            return null;
-        }
-
-        return path;
+        return path.EndsWith(SafetensorsSuffix, StringComparison.OrdinalIgnoreCase) || !File.Exists(path)
+            ? SafetensorsFile.Open(path)
+            : throw new CheckpointException(new Problem(
+                path,
+                "this kind of weights file is not read",
+                $"a model folder, or a file {SafetensorsSuffix} or {string.Join(", ", s_torchSuffixes)}"));
     }
 
     private static CheckpointException NoWeights(string folder)
@@ -184,7 +153,7 @@ public sealed class CheckpointReader : IDisposable
         return new CheckpointException(new Problem(
             folder,
             "the folder holds no weights that can be read",
-            $"{SingleName} or {IndexName} with its shards",
+            $"{SingleName} or {TorchSingleName}, or the index of either with its shards",
             others.Length == 0 ? "no weights file" : string.Join(", ", others)));
     }
 
@@ -192,14 +161,14 @@ public sealed class CheckpointReader : IDisposable
         Path.GetExtension(name) is ".bin" or ".pt" or ".pth" or ".gguf" or ".safetensors"
         || name.EndsWith(".bin.index.json", StringComparison.Ordinal);
 
-    private SafetensorsFile OpenFile(string path)
+    private TensorFile OpenFile(string path)
     {
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (!_open.TryGetValue(path, out var file))
             {
-                file = SafetensorsFile.Open(path);
+                file = OpenAny(path);
                 _open.Add(path, file);
             }
 

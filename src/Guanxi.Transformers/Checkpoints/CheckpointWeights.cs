@@ -3,7 +3,7 @@ using Guanxi.Transformers.Nn;
 
 namespace Guanxi.Transformers.Checkpoints;
 
-/// <summary>Weights of a model folder, taken tensor by tensor as the model is built; what is wrong with them is collected and told at once.</summary>
+/// <summary>Weights of a model folder, taken tensor by tensor as the model is built; what is wrong is collected and told at once.</summary>
 public sealed class CheckpointWeights : WeightSource
 {
     private readonly CheckpointReader _reader;
@@ -69,7 +69,9 @@ public sealed class CheckpointWeights : WeightSource
         }
     }
 
-    /// <summary>Stands where a tensor is wrong: building goes on so that every problem is found, and <see cref="Finish"/> throws them all.</summary>
+    private static string Show(ReadOnlySpan<long> shape) => $"[{string.Join(", ", shape.ToArray())}]";
+
+    /// <summary>Stands where a tensor is wrong: building goes on, so that <see cref="Finish"/> can tell every problem.</summary>
     private static Parameter StandIn(ReadOnlySpan<long> shape)
     {
         using var scope = TensorScope.Enter();
@@ -100,14 +102,14 @@ public sealed class CheckpointWeights : WeightSource
         _taken.Add(name);
         if (!_reader.TryGet(name, out var file, out var entry))
         {
-            _problems.Add(new Problem(_reader.Source, $"tensor '{name}' is missing", $"[{string.Join(", ", shape.ToArray())}]"));
+            _problems.Add(new Problem(_reader.Source, $"tensor '{name}' is missing", Show(shape)));
             return null;
         }
 
         if (!shape.SequenceEqual(entry.Shape))
         {
             _problems.Add(new Problem(
-                file.FilePath, $"tensor '{name}' has another shape", $"[{string.Join(", ", shape.ToArray())}]", $"[{string.Join(", ", entry.Shape)}]"));
+                file.FilePath, $"tensor '{name}' has another shape", Show(shape), Show(entry.Shape)));
             return null;
         }
 
@@ -117,7 +119,7 @@ public sealed class CheckpointWeights : WeightSource
             return null;
         }
 
-        return Tensor.FromMemory(file.Buffer, entry.Offset, entry.DType, entry.Shape);
+        return file.ToTensor(entry);
     }
 }
 

@@ -13,7 +13,7 @@ public static class ModelWriter
     /// <summary>Largest weights file, as transformers of version 4 splits them.</summary>
     public const long DefaultShardBytes = 5_000_000_000;
 
-    /// <summary>Writes dense weights: 4-bit ones are dequantised, adapters are merged on the way; the model itself is not changed.</summary>
+    /// <summary>Writes dense weights: 4-bit ones dequantised, adapters merged on the way. The model itself is not changed.</summary>
     /// <param name="model">The model.</param>
     /// <param name="folder">An existing folder.</param>
     /// <param name="storage">Element type of all weights; null: each as it is stored, a 4-bit one as it was before.</param>
@@ -26,7 +26,7 @@ public static class ModelWriter
         foreach (var (name, layer, parameter) in Weights(model))
         {
             tensors.Add(layer is null
-                ? TensorSource.FromTensor(name, storage ?? parameter!.Value.DType, parameter!.Value)
+                ? Plain(name, parameter!, storage)
                 : Dense(name, layer, storage ?? layer.Weight.StorageType));
         }
 
@@ -55,7 +55,7 @@ public static class ModelWriter
             any = (layer?.Weight as Nf4Weight)?.Quantized ?? any;
             tensors.AddRange(layer?.Weight is Nf4Weight quantized
                 ? Nf4CheckpointTensors.Sources(name, quantized.Quantized)
-                : [TensorSource.FromTensor(name, (parameter ?? layer!.Weight.Parameter!).Value.DType, (parameter ?? layer!.Weight.Parameter!).Value)]);
+                : [Plain(name, parameter ?? layer!.Weight.Parameter!, null)]);
         }
 
         if (any is null)
@@ -92,6 +92,9 @@ public static class ModelWriter
 
     private static TensorSource Dense(string name, Linear layer, DType dtype) => TensorSource.Computed(
         name, dtype, [layer.Weight.OutputSize, layer.Weight.InputSize], () => AdapterMerge.Weight(layer, dtype));
+
+    private static TensorSource Plain(string name, Parameter parameter, DType? storage) =>
+        TensorSource.FromTensor(name, storage ?? parameter.Value.DType, parameter.Value);
 
     private static DType EmbeddingType(Decoder model) => model.NamedParameters().First().Parameter.Value.DType;
 

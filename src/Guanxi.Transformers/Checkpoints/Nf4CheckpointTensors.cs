@@ -51,7 +51,8 @@ internal static class Nf4CheckpointTensors
         }
 
         var nested = isNested ? new NestedMaxima(scales!.Clone(), map!.Clone(), state.NestedOffset!.Value) : null;
-        return new Nf4Weight(new Nf4Tensor(shape, state.OriginalType, packed.Clone(), maxima.Clone(), nested).MoveTo(loading.Device), loading.AuthorComputeType);
+        var layer = new Nf4Tensor(shape, state.OriginalType, packed.Clone(), maxima.Clone(), nested);
+        return new Nf4Weight(layer.MoveTo(loading.Device), loading.AuthorComputeType);
     }
 
     /// <summary>The tensors that store a layer; they read from it when they are written.</summary>
@@ -76,12 +77,13 @@ internal static class Nf4CheckpointTensors
     {
         var dtype = DecoderConfigWriter.NameOf(layer.OriginalType);
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{{\"quant_type\": \"nf4\", \"blocksize\": {BlockSize}, \"dtype\": \"{dtype}\", \"shape\": [");
-        text.AppendJoin(", ", layer.Shape.ToArray()).Append(']');
+        text.Append(CultureInfo.InvariantCulture, $"{{\"quant_type\": \"nf4\", \"blocksize\": {BlockSize}, \"dtype\": \"{dtype}\"");
+        text.Append(", \"shape\": [").AppendJoin(", ", layer.Shape.ToArray()).Append(']');
         if (layer.Nested is { } nested)
         {
             var offset = PythonJson.Float(nested.Offset).ToJsonString();
-            text.Append(CultureInfo.InvariantCulture, $", \"nested_blocksize\": {NestedBlockSize}, \"nested_dtype\": \"float32\", \"nested_offset\": {offset}");
+            text.Append(CultureInfo.InvariantCulture, $", \"nested_blocksize\": {NestedBlockSize}, \"nested_dtype\": \"float32\"");
+            text.Append(CultureInfo.InvariantCulture, $", \"nested_offset\": {offset}");
         }
 
         return text.Append('}').ToString();
@@ -104,7 +106,8 @@ internal static class Nf4CheckpointTensors
         }
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            problems.Add(new Problem(file!.FilePath, $"'{name}' is not the JSON that describes a 4-bit layer", Found: error.Message.TrimEnd('.')));
+            problems.Add(new Problem(
+                file!.FilePath, $"'{name}' is not the JSON that describes a 4-bit layer", Found: error.Message.TrimEnd('.')));
             return null;
         }
     }
@@ -161,7 +164,7 @@ internal static class Nf4CheckpointTensors
             string.Empty, entry => entry.ByteLength == bytes, $"{bytes} bytes", entry => (DType.UInt8, [bytes, 1]));
 
         public Tensor? Find(string suffix, DType dtype, long count) => Find(
-            suffix, entry => entry.DType == dtype && entry.ElementCount == count, $"{count} x {dtype}", entry => (entry.DType, entry.Shape));
+            suffix, entry => entry.DType == dtype && entry.ElementCount == count, $"{count} x {dtype}", entry => (dtype, entry.Shape));
 
         /// <summary>Counts all parts as read, so that one damaged layer is not told again as tensors too many.</summary>
         public void TakeAll()
@@ -172,7 +175,8 @@ internal static class Nf4CheckpointTensors
             }
         }
 
-        private Tensor? Find(string suffix, Func<TensorEntry, bool> fits, string expected, Func<TensorEntry, (DType DType, long[] Shape)> form)
+        private Tensor? Find(
+            string suffix, Func<TensorEntry, bool> fits, string expected, Func<TensorEntry, (DType DType, long[] Shape)> form)
         {
             take(weight + suffix);
             if (!reader.TryGet(weight + suffix, out var file, out var entry))
@@ -181,15 +185,16 @@ internal static class Nf4CheckpointTensors
                 return null;
             }
 
-            if (!fits(entry))
+            if (entry.Strides is not null || !fits(entry))
             {
                 problems.Add(new Problem(
-                    file.FilePath, $"tensor '{weight}{suffix}' of a 4-bit layer does not fit", expected, $"{entry.ElementCount} x {entry.DType}"));
+                    file.FilePath, $"tensor '{weight}{suffix}' of a 4-bit layer does not fit", expected,
+                    $"{entry.ElementCount} x {entry.DType}"));
                 return null;
             }
 
             var (dtype, shape) = form(entry);
-            return Tensor.FromMemory(file.Buffer, entry.Offset, dtype, shape);
+            return file.ToTensor(entry with { DType = dtype, Shape = shape });
         }
     }
 }

@@ -17,11 +17,12 @@ internal static class TensorBytes
         {
             using var scope = TensorScope.Enter();
             var part = flat.Narrow(0, start, Math.Min(ElementsAtOnce, flat.ElementCount - start));
-            stream.Write(Bytes(part.To(dtype).ToDevice(Device.Cpu)));
+            stream.Write(Of(part.To(dtype).ToDevice(Device.Cpu)));
         }
     }
 
-    private static ReadOnlySpan<byte> Bytes(Tensor tensor) => tensor.DType.SizeInBytes() switch
+    /// <summary>The memory of a contiguous tensor on the CPU.</summary>
+    public static ReadOnlySpan<byte> Of(Tensor tensor) => tensor.DType.SizeInBytes() switch
     {
         1 => tensor.AsSpan<byte>(),
         2 => MemoryMarshal.AsBytes(tensor.AsSpan<ushort>()),

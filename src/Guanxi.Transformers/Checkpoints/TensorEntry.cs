@@ -7,9 +7,13 @@ namespace Guanxi.Transformers.Checkpoints;
 /// <param name="DType">Element type as stored.</param>
 /// <param name="Shape">Size of each dimension, row-major; empty for a scalar.</param>
 /// <param name="Offset">Bytes from the beginning of the file to the first element.</param>
-/// <param name="ByteLength">Bytes of all elements.</param>
+/// <param name="ByteLength">Bytes of all elements, each counted once.</param>
 public sealed record TensorEntry(string Name, DType DType, long[] Shape, long Offset, long ByteLength)
 {
+    /// <summary>Elements from one index of a dimension to the next, for a view that does not lie in order; else null.</summary>
+    /// <value>Null: row-major without gaps.</value>
+    public long[]? Strides { get; init; }
+
     /// <summary>Number of elements.</summary>
     public long ElementCount => ByteLength / DType.SizeInBytes();
 

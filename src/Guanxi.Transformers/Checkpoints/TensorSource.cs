@@ -66,7 +66,7 @@ public sealed record TensorSource
     /// <param name="file">The file; it must stay open until the tensor is written.</param>
     /// <param name="entry">One of its entries.</param>
     /// <returns>The source.</returns>
-    public static TensorSource FromFile(SafetensorsFile file, TensorEntry entry)
+    public static TensorSource FromFile(TensorFile file, TensorEntry entry)
     {
         ArgumentNullException.ThrowIfNull(file);
         ArgumentNullException.ThrowIfNull(entry);

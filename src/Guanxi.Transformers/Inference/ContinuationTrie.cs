@@ -59,7 +59,8 @@ internal sealed class ContinuationTrie
             throw new ArgumentException("two continuations have the same tokens", nameof(continuations));
         }
 
-        return new ContinuationTrie([.. nodes.Keys.Select(node => node.Token)], [.. nodes.Keys.Select(node => node.Parent)], ordered, paths);
+        return new ContinuationTrie([.. nodes.Keys.Select(node => node.Token)], [.. nodes.Keys.Select(node => node.Parent)],
+            ordered, paths);
     }
 
     private static int[] PathOf(int[] continuation, Dictionary<(int Parent, int Token), int> nodes, Dictionary<TokenQuery, int> places)

@@ -50,7 +50,9 @@ public sealed class Generator
 
             var scores = NextLogits(ids, cache);
             LogitProcessing.Apply(scores, seen, options);
-            var id = options.IsGreedy ? LogitProcessing.Best(scores) : LogitProcessing.Draw(scores, CounterRandom.Uniform(options.Seed, step));
+            var id = options.IsGreedy
+                ? LogitProcessing.Best(scores)
+                : LogitProcessing.Draw(scores, CounterRandom.Uniform(options.Seed, step));
             ids.Add(id);
             seen.Add(id);
             onToken?.Invoke(id);
@@ -70,7 +72,8 @@ public sealed class Generator
         var config = _model.Config;
         if (prompt.Count == 0 || prompt.Count > config.MaxPositions)
         {
-            problems.Add(new Problem("prompt", "its length does not fit the model", $"1 to {config.MaxPositions} tokens", $"{prompt.Count}"));
+            problems.Add(new Problem("prompt", "its length does not fit the model", $"1 to {config.MaxPositions} tokens",
+                $"{prompt.Count}"));
         }
 
         problems.AddRange(prompt.Where(id => id < 0 || id >= config.VocabularySize).Distinct().Select(id => new Problem(

@@ -69,7 +69,8 @@ public sealed class LabelScorer : IDisposable
         {
             if (prompts[i].Length == 0 || prompts[i].Length > MaxPromptLength)
             {
-                throw new ArgumentException($"prompt {i} has {prompts[i].Length} tokens; 1 to {MaxPromptLength} can be scored", nameof(prompts));
+                throw new ArgumentException($"prompt {i} has {prompts[i].Length} tokens; 1 to {MaxPromptLength} can be scored",
+                    nameof(prompts));
             }
         }
 

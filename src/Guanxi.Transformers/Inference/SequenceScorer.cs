@@ -30,7 +30,8 @@ public sealed record ScoringRow(int[] Context, int[] Continuation)
         var length = Context.Length + Continuation.Length - 1;
         return length <= config.MaxPositions
             ? null
-            : new Problem(where, "the row is longer than the model's positions", $"at most {config.MaxPositions + 1} tokens", $"{length + 1}");
+            : new Problem(where, "the row is longer than the model's positions", $"at most {config.MaxPositions + 1} tokens",
+                $"{length + 1}");
     }
 }
 
@@ -43,7 +44,7 @@ public sealed record SequenceScore(IReadOnlyList<double> TokenLogProbabilities, 
     public double LogProbability => TokenLogProbabilities.Sum();
 }
 
-/// <summary>Gives the probability of each token of given continuations. The head is applied where a token is asked for, nowhere else.</summary>
+/// <summary>Gives the probability of each token of given continuations; the head is applied only where a token is asked for.</summary>
 /// <remarks>The model stays the caller's. Calls may not overlap.</remarks>
 public sealed class SequenceScorer
 {

@@ -3,7 +3,7 @@ namespace Guanxi.Transformers.Inference;
 /// <summary>Cuts rows into batches of about so many tokens.</summary>
 internal static class TokenBudget
 {
-    /// <summary>Tokens of a batch where nobody says otherwise: enough for large matrix products, little enough for their activations.</summary>
+    /// <summary>Tokens of a batch where nobody says otherwise: large matrix products, small activations.</summary>
     public const int Default = 2048;
 
     /// <summary>Makes batches of rows of similar length, the longest first, so that what does not fit in memory fails at once.</summary>

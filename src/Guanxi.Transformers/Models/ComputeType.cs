@@ -1,3 +1,4 @@
+using System.Globalization;
 using Guanxi.Torch;
 
 namespace Guanxi.Transformers.Models;
@@ -8,7 +9,9 @@ public static class ComputeType
     // The processor's flags for products of bf16; without them libtorch computes bf16 one number at a time.
     private static readonly string[] s_flags = ["avx512_bf16", "amx_bf16"];
 
-    /// <summary>Chooses by what the caller asks for and, for <c>auto</c>, by the processor's flags and a measured product of a few milliseconds.</summary>
+    /// <summary>
+    /// Chooses by what the caller asks for and, for <c>auto</c>, by the processor's flags and a measured product of a few milliseconds.
+    /// </summary>
     /// <param name="requested"><c>auto</c>, <c>fp32</c> or <c>bf16</c>.</param>
     /// <param name="device">Where the model computes.</param>
     /// <param name="why">One line for the log.</param>
@@ -26,7 +29,7 @@ public static class ComputeType
                 why = "computing in fp32, as asked";
                 return DType.Float32;
             case "bf16":
-                why = hasProducts ? "computing in bf16, as asked" : $"computing in bf16, as asked, though {Missing}: fp32 would be much faster";
+                why = "computing in bf16, as asked" + (hasProducts ? string.Empty : $", though {Missing}: fp32 would be much faster");
                 return DType.BFloat16;
             case "auto" when !hasProducts:
                 why = $"computing in fp32: {Missing}";
@@ -35,7 +38,8 @@ public static class ComputeType
                 var (single, half) = (measure(DType.Float32), measure(DType.BFloat16));
                 var name = half < single ? "bf16" : "fp32";
                 why = string.Create(
-                    null, $"computing in {name}: a measured product took {half.TotalMilliseconds:0.00} ms in bf16 and {single.TotalMilliseconds:0.00} ms in fp32");
+                    CultureInfo.InvariantCulture,
+                    $"computing in {name}: a measured product took {half.TotalMilliseconds:0.00} ms in bf16, {single.TotalMilliseconds:0.00} ms in fp32");
                 return half < single ? DType.BFloat16 : DType.Float32;
             default:
                 throw new OptionsException(new Problem("dtype", "unknown compute type", "auto, fp32 or bf16", $"'{requested}'"));

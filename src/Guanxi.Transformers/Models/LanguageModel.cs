@@ -55,7 +55,9 @@ public sealed class LanguageModel : IDisposable
     /// <param name="path">A Hugging Face model folder, or a PEFT adapter folder.</param>
     /// <param name="options">Form in memory, compute type and device.</param>
     /// <returns>The model, owned by the caller.</returns>
-    /// <exception cref="CheckpointException">A file is missing, damaged or of a kind that is not supported; all problems are listed.</exception>
+    /// <exception cref="CheckpointException">
+    /// A file is missing, damaged or of a kind that is not supported; all problems are listed.
+    /// </exception>
     public static LanguageModel Load(string path, LanguageModelOptions options)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);

@@ -5,7 +5,7 @@ namespace Guanxi.Transformers.Models;
 /// <summary>How <see cref="LanguageModel.Load"/> brings a model into memory.</summary>
 public sealed record LanguageModelOptions
 {
-    /// <summary>Type of activations and products; <see cref="Models.ComputeType.Choose(string, Device, out string)"/> finds the fast one.</summary>
+    /// <summary>Type of activations and products; <see cref="Models.ComputeType"/> finds the fast one.</summary>
     /// <value>Float32.</value>
     public DType ComputeType { get; init; } = DType.Float32;
 

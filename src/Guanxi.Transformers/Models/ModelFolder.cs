@@ -7,13 +7,14 @@ namespace Guanxi.Transformers.Models;
 /// <summary>What a path to a model stands for: the folder of the full model, and of an adapter beside it.</summary>
 /// <param name="Base">Folder with <c>config.json</c> and weights.</param>
 /// <param name="Adapter">PEFT adapter folder, or null.</param>
-internal sealed record ModelFolder(string Base, string? Adapter)
+public sealed record ModelFolder(string Base, string? Adapter)
 {
     private static readonly string[] s_tokenizerFiles = ["tokenizer*", "vocab*", "merges*", "spiece*"];
 
     /// <summary>Finds the folders.</summary>
     /// <param name="path">What the caller named.</param>
     /// <param name="baseModel">The base that the caller named for an adapter, or null.</param>
+    /// <returns>The folders.</returns>
     /// <exception cref="CheckpointException">The path is no model, or the base of the adapter is not found.</exception>
     public static ModelFolder Find(string path, string? baseModel)
     {
@@ -32,7 +33,16 @@ internal sealed record ModelFolder(string Base, string? Adapter)
             path, "this is no model", $"a folder with {DecoderConfig.FileName} and weights, or with {LoraConfig.FileName}", found));
     }
 
+    /// <summary>Loads the tokenizer of a path and looks at nothing else: the folder may have no model, an adapter no base.</summary>
+    /// <param name="path">What the caller named.</param>
+    /// <param name="baseModel">The base that the caller named for an adapter, or null.</param>
+    /// <returns>The adapter's own tokenizer when its folder has one, else the base's.</returns>
+    /// <exception cref="CheckpointException">There is none, or it is damaged or not supported.</exception>
+    public static ITokenizer LoadTokenizer(string path, string? baseModel) =>
+        TokenizerLoader.Load(IsAdapter(path) && !HasTokenizer(path) ? BaseOf(path, baseModel) : path);
+
     /// <summary>Loads the tokenizer: the adapter's own when its folder has one, else the base's.</summary>
+    /// <returns>The tokenizer.</returns>
     /// <exception cref="CheckpointException">There is none, or it is damaged or not supported.</exception>
     public ITokenizer LoadTokenizer() =>
         TokenizerLoader.Load(Adapter is not null && HasTokenizer(Adapter) ? Adapter : Base);

@@ -65,11 +65,13 @@ internal static class AdapterFolder
             else if (!entry.Shape.AsSpan().SequenceEqual(shape))
             {
                 problems.Add(new Problem(
-                    file.FilePath, $"tensor '{name}' has another shape", Show(shape), Show(entry.Shape), "The adapter may belong to another base."));
+                    file.FilePath, $"tensor '{name}' has another shape", Show(shape), Show(entry.Shape),
+                    "The adapter may belong to another base."));
             }
             else if (!entry.DType.IsFloatingPoint())
             {
-                problems.Add(new Problem(file.FilePath, $"tensor '{name}' holds no real numbers", "a floating-point type", $"{entry.DType}"));
+                problems.Add(new Problem(
+                    file.FilePath, $"tensor '{name}' holds no real numbers", "a floating-point type", $"{entry.DType}"));
             }
         }
     }
@@ -80,7 +82,7 @@ internal static class AdapterFolder
     {
         _ = reader.TryGet(name, out var file, out var entry);
         using var scope = TensorScope.Enter();
-        var stored = Tensor.FromMemory(file!.Buffer, entry!.Offset, entry.DType, entry.Shape);
+        var stored = file!.ToTensor(entry!);
         var copy = stored.To(DType.Float32).ToDevice(device);
         return scope.Keep(copy == stored ? stored.Clone() : copy);
     }

@@ -54,7 +54,8 @@ public sealed class AdapterModel
         for (var site = 0; site < plan.Places.Count; site++)
         {
             var place = plan.Places[site];
-            Attach(place, AdapterStart.Down(seed, site, place.DownShape, device), AdapterStart.Up(place.UpShape, device), config.Dropout, site);
+            var down = AdapterStart.Down(seed, site, place.DownShape, device);
+            Attach(place, down, AdapterStart.Up(place.UpShape, device), config.Dropout, site);
         }
 
         foreach (var saved in plan.Saved)
@@ -127,7 +128,8 @@ public sealed class AdapterModel
         catch (OptionsException error)
         {
             // What is wrong with the caller's options there is wrong with a file here, which must be named.
-            throw new CheckpointException([.. error.Problems.Select(problem => problem with { Where = $"{path}, {problem.Where}" })], error);
+            var problems = error.Problems.Select(problem => problem with { Where = $"{path}, {problem.Where}" });
+            throw new CheckpointException([.. problems], error);
         }
     }
 

@@ -71,7 +71,9 @@ public sealed class Trainer : IDisposable
     /// <exception cref="TrainingDivergedException">Loss or gradient is infinite or not a number; nothing was updated by that step.</exception>
     public bool Run(CancellationToken stop)
     {
-        while (Step < Plan.TotalSteps && !stop.IsCancellationRequested)
+        // Read once a step: a stop that came between the decision to save and the next turn would end the run unsaved.
+        var isStopping = stop.IsCancellationRequested;
+        while (Step < Plan.TotalSteps && !isStopping)
         {
             var done = RunStep();
             _observer.OnStep(done);
@@ -81,7 +83,8 @@ public sealed class Trainer : IDisposable
                 _observer.OnEvaluate(this);
             }
 
-            if (isLast || (_options.SaveSteps > 0 && Step % _options.SaveSteps == 0) || stop.IsCancellationRequested)
+            isStopping = stop.IsCancellationRequested;
+            if ((_options.SaveSteps > 0 && (isLast || Step % _options.SaveSteps == 0)) || isStopping)
             {
                 _observer.OnSave(this);
             }

@@ -71,7 +71,7 @@ public sealed record TrainingOptions
     /// <value>False.</value>
     public bool GradientCheckpointing { get; init; }
 
-    /// <summary>Steps between checkpoints; 0 for none but at the end of the run.</summary>
+    /// <summary>Steps between checkpoints, the last step always being one; 0 for none but when the run is stopped.</summary>
     /// <value>0.</value>
     public int SaveSteps { get; init; }
 

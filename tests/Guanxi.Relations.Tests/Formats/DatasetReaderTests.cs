@@ -73,9 +73,9 @@ public sealed class DatasetReaderTests
     }
 
     [Theory]
-    [InlineData("亲戚 威廉四世$维多利亚$####辞世，侄女####即位。", "威廉四世辞世，侄女维多利亚即位。", 0, 9)]
+    [InlineData("亲戚 钱塘老爷$苏州小姐$####出门，侄女####掌灯。", "钱塘老爷出门，侄女苏州小姐掌灯。", 0, 9)]
     [InlineData("亲戚 王安$李德全$###与##来", "李德全与王安来", 4, 0)]
-    [InlineData("亲戚 威廉四世$李德$###辞世，###即位。", "威廉四世辞世，李德即位。", 0, 7)]
+    [InlineData("亲戚 钱塘老爷$李德$###出门，###掌灯。", "钱塘老爷出门，李德掌灯。", 0, 7)]
     public void Masked_names_of_the_older_form_are_put_back(string line, string text, int start1, int start2)
     {
         var row = TestRows.Read(line).Relations[0];

@@ -7,7 +7,7 @@ namespace Guanxi.Relations.Tests.Formats;
 
 public sealed class EncodingTests
 {
-    private const string Text = "label\tcontent\n夫妻\t<e1>威廉四世</e1>辞世，他的侄女<e2>维多利亚</e2>即位。\n好友\t<e1>甲</e1>和<e2>乙</e2>\n";
+    private const string Text = "label\tcontent\n夫妻\t<e1>钱塘老爷</e1>出门，他的侄女<e2>苏州小姐</e2>掌灯。\n好友\t<e1>甲</e1>和<e2>乙</e2>\n";
 
     private static readonly string[] s_insertions = ["<e1>", "</e1>", "<e2>", "\t", "\n", "\r\n", "\"", ",", "\\ud800", "$", "{", "["];
 
@@ -47,7 +47,7 @@ public sealed class EncodingTests
     public void A_damaged_line_of_a_utf8_file_is_one_bad_row(int cut)
     {
         var bytes = Encoding.UTF8.GetBytes(Text);
-        var at = bytes.AsSpan().IndexOf("世"u8) + cut;
+        var at = bytes.AsSpan().IndexOf("爷"u8) + cut;
         byte[] damaged = [.. bytes[..at], 0xFF, .. bytes[(at + 1)..]];
         var data = DatasetReader.Read(new MemoryStream(damaged), "rows", new DatasetReadOptions { Lenient = true });
 

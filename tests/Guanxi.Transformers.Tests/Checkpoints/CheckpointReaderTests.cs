@@ -1,4 +1,5 @@
 using Guanxi.TestKit;
+using Guanxi.Torch;
 using Guanxi.Transformers.Checkpoints;
 using Xunit;
 
@@ -100,14 +101,57 @@ public sealed class CheckpointReaderTests
     public void A_folder_without_weights_that_are_read_says_what_is_there()
     {
         using var folder = new TemporaryFolder();
-        folder.Add("pytorch_model.bin", "x");
+        folder.Add("model.gguf", "x");
         folder.Add("config.json", "{}");
 
         var problem = Assert.Single(Assert.Throws<CheckpointException>(() => CheckpointReader.Open(folder.FullPath)).Problems);
-        Assert.Equal((folder.FullPath, "pytorch_model.bin"), (problem.Where, problem.Found));
+        Assert.Equal((folder.FullPath, "model.gguf"), (problem.Where, problem.Found));
         Assert.Contains("model.safetensors", problem.Expected, StringComparison.Ordinal);
-        Assert.Throws<CheckpointException>(() => CheckpointReader.Open(folder["pytorch_model.bin"]));
+        Assert.Throws<CheckpointException>(() => CheckpointReader.Open(folder["model.gguf"]));
         Assert.Throws<CheckpointException>(() => CheckpointReader.Open(folder["absent"]));
+        Assert.Throws<CheckpointException>(() => CheckpointReader.Open(folder["absent.bin"]));
+    }
+
+    [GoldenFact("golden/models/malicious")]
+    public void Safetensors_are_preferred_and_a_file_of_torch_is_read_where_there_are_none()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Add("pytorch_model.bin", File.ReadAllBytes(Golden.Locate("models/malicious/good.bin")));
+        using (var torch = CheckpointReader.Open(folder.FullPath))
+        {
+            Assert.Equal(folder["pytorch_model.bin"], torch.Source);
+            Assert.True(torch.TryGet("a.weight", out var file, out _));
+            Assert.IsType<TorchFile>(file);
+        }
+
+        SafetensorsWriter.Write(folder["model.safetensors"], [TensorSource.FromBytes("b", DType.UInt8, [1], new byte[1])], SafetensorsWriter.PyTorchMetadata);
+        using var preferred = CheckpointReader.Open(folder.FullPath);
+        Assert.Equal(["b"], preferred.Names);
+    }
+
+    [GoldenFact("golden/models/baichuan-13b")]
+    public void Shards_of_torch_give_the_tensors_that_their_index_promises()
+    {
+        using var reader = CheckpointReader.Open(Golden.Locate("models/baichuan-13b/hf"));
+        var promised = Golden.Json("models/baichuan-13b/hf/pytorch_model.bin.index.json").GetProperty("weight_map").EnumerateObject().ToArray();
+
+        Assert.Equal(promised.Select(item => item.Name), reader.Names);
+        Assert.All(promised, item =>
+        {
+            Assert.True(reader.TryGet(item.Name, out var file, out _));
+            Assert.Equal(item.Value.GetString(), Path.GetFileName(file.FilePath));
+        });
+    }
+
+    [GoldenFact("golden/models/malicious")]
+    public void The_index_of_torch_files_is_held_to_the_same_rules()
+    {
+        foreach (var index in new[] { "index-path-escape.json", "index-absolute-path.json" })
+        {
+            Refuse(File.ReadAllText(Golden.Locate($"models/malicious/{index}")), "a shard lies outside the folder", CheckpointReader.TorchIndexName);
+        }
+
+        Refuse("""{"weight_map": {"a": "model.safetensors"}}""", "a shard is of a kind that is not read", CheckpointReader.TorchIndexName);
     }
 
     [GoldenFact("golden/models/llama")]
@@ -118,13 +162,13 @@ public sealed class CheckpointReaderTests
         Assert.Throws<ObjectDisposedException>(() => reader.TryGet("lm_head.weight", out _, out _));
     }
 
-    private static void Refuse(string index, string what)
+    private static void Refuse(string index, string what, string name = CheckpointReader.IndexName)
     {
         using var folder = new TemporaryFolder();
-        folder.Add("model.safetensors.index.json", index);
+        folder.Add(name, index);
         var error = Assert.Throws<CheckpointException>(() => CheckpointReader.Open(folder.FullPath));
         Assert.Contains(error.Problems, problem => problem.What == what);
-        Assert.StartsWith(folder["model.safetensors.index.json"], error.Message, StringComparison.Ordinal);
+        Assert.StartsWith(folder[name], error.Message, StringComparison.Ordinal);
     }
 
     private static TemporaryFolder CopyShards()

@@ -43,7 +43,8 @@ public sealed class ModelWriterTests
         var index = JsonNode.Parse(File.ReadAllText(folder["model.safetensors.index.json"]))!;
         var shards = index["weight_map"]!.AsObject().GroupBy(item => item.Value!.GetValue<string>(), item => item.Key).ToList();
         Assert.Equal(4 * model.Config.ParameterCount, index["metadata"]!["total_size"]!.GetValue<long>());
-        Assert.Equal(folder.Files(), shards.Select(shard => shard.Key).Append("config.json").Append("model.safetensors.index.json").Order(StringComparer.Ordinal));
+        string[] expected = [.. shards.Select(shard => shard.Key), "config.json", "model.safetensors.index.json"];
+        Assert.Equal(expected.Order(StringComparer.Ordinal), folder.Files());
         Assert.EndsWith($"-of-{shards.Count:00000}.safetensors", shards[0].Key, StringComparison.Ordinal);
         foreach (var shard in shards)
         {
@@ -125,7 +126,8 @@ public sealed class ModelWriterTests
 
         // fp32 sums in another order on logits of size 10.
         Close.Assert(before, TinyModel.Logits(again.Decoder), 1e-4, "the merged one");
-        Assert.All(again.Decoder.NamedModules(string.Empty).Select(item => item.Part).OfType<Linear>(), layer => Assert.IsType<DenseWeight>(layer.Weight));
+        var layers = again.Decoder.NamedModules(string.Empty).Select(item => item.Part).OfType<Linear>();
+        Assert.All(layers, layer => Assert.IsType<DenseWeight>(layer.Weight));
     }
 
     [Fact]

@@ -21,7 +21,8 @@ public sealed class GeneratorTests
         foreach (var row in Golden.Json("models/llama/case.json").GetProperty("greedy").EnumerateArray())
         {
             var expected = row.GetProperty("ids").Deserialize<int[]>()!;
-            var result = Generate(model, row.GetProperty("prompt").Deserialize<int[]>()!, new() { MaxNewTokens = expected.Length, UseCache = useCache });
+            var result = Generate(model, row.GetProperty("prompt").Deserialize<int[]>()!,
+                new() { MaxNewTokens = expected.Length, UseCache = useCache });
 
             Assert.Equal(expected, result.Ids);
             Assert.Equal(GenerationEnd.MaxNewTokens, result.End);

@@ -28,14 +28,18 @@ public sealed class LabelScorerTests
         using var golden = new GoldenFile("sampling/label_scoring/tensors.safetensors");
         var (prompts, continuations) = GoldenRows();
         using var model = TinyModel.Load(TinyModel.Sampling);
-        using var scorer = new LabelScorer(model, ForwardContext.Evaluate32, prompts[1][..prefixLength], continuations) { BatchTokens = batchTokens };
+        using var scorer = new LabelScorer(model, ForwardContext.Evaluate32, prompts[1][..prefixLength], continuations)
+        {
+            BatchTokens = batchTokens,
+        };
 
         var scores = scorer.Score(prompts);
 
         using var scope = TensorScope.Enter();
         AssertRows(golden["scores"].ToArray<float>(), scores, score => score.LogProbabilities, "scores");
         AssertRows(golden["softmax"].ToArray<float>(), scores, score => score.Probabilities, "softmax");
-        Assert.Equal(golden["best"].ToArray<long>(), scores.Select(score => (long)Array.IndexOf(score.Probabilities, score.Probabilities.Max())));
+        Assert.Equal(golden["best"].ToArray<long>(),
+            scores.Select(score => (long)Array.IndexOf(score.Probabilities, score.Probabilities.Max())));
     }
 
     [GoldenFact("golden/models/llama")]
@@ -54,7 +58,8 @@ public sealed class LabelScorerTests
         for (var row = 0; row < prompts.Length; row++)
         {
             var expected = alone.Score([.. continuations.Select(continuation => new ScoringRow(prompts[row], continuation))]);
-            Close.Assert([.. expected.Select(score => (float)score.LogProbability)], Floats(together[row].LogProbabilities), Tolerance, $"row {row}");
+            Close.Assert([.. expected.Select(score => (float)score.LogProbability)], Floats(together[row].LogProbabilities),
+                Tolerance, $"row {row}");
         }
     }
 
@@ -74,7 +79,8 @@ public sealed class LabelScorerTests
         for (var row = 0; row < prompts.Length; row++)
         {
             Close.Assert(Floats(all[row].LogProbabilities), Floats(reversed[^(row + 1)].LogProbabilities), Tolerance, $"row {row}");
-            Close.Assert(Floats(all[row].LogProbabilities), Floats(scorer.Score([prompts[row]])[0].LogProbabilities), Tolerance, $"row {row} alone");
+            Close.Assert(Floats(all[row].LogProbabilities), Floats(scorer.Score([prompts[row]])[0].LogProbabilities), Tolerance,
+                $"row {row} alone");
         }
     }
 
@@ -125,6 +131,7 @@ public sealed class LabelScorerTests
             [.. golden.GetProperty("labels").Deserialize<int[][]>()!.Select(label => (int[])[.. label, eos])]);
     }
 
-    private static void AssertRows(float[] expected, IReadOnlyList<ContinuationScores> scores, Func<ContinuationScores, double[]> values, string what) =>
+    private static void AssertRows(
+        float[] expected, IReadOnlyList<ContinuationScores> scores, Func<ContinuationScores, double[]> values, string what) =>
         Close.Assert(expected, Floats(scores.SelectMany(values)), GoldenTolerance, what);
 }

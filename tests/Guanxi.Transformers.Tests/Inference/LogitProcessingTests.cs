@@ -37,7 +37,9 @@ public sealed class LogitProcessingTests
         using var scope = TensorScope.Enter();
         var description = Golden.Json("sampling/processing/case.json");
         var options = Options(description.GetProperty("configs").GetProperty(name));
-        var margins = description.GetProperty("top_p_margin_per_row").TryGetProperty(name, out var listed) ? listed.Deserialize<double[]>() : null;
+        var margins = description.GetProperty("top_p_margin_per_row").TryGetProperty(name, out var listed)
+            ? listed.Deserialize<double[]>()
+            : null;
         var ties = description.GetProperty("rows_with_ties").Deserialize<int[]>()!;
         var rows = (int)golden["logits"].Size(0);
         for (var row = 0; row < rows; row++)

@@ -31,7 +31,8 @@ public sealed class SequenceScorerTests
 
         foreach (var (index, tokens) in expected.SelectMany(row => row).Index())
         {
-            Close.Assert(LabelScorerTests.Floats(tokens), LabelScorerTests.Floats(scores[index].TokenLogProbabilities), Tolerance, $"row {index}");
+            Close.Assert(LabelScorerTests.Floats(tokens), LabelScorerTests.Floats(scores[index].TokenLogProbabilities), Tolerance,
+                $"row {index}");
             Assert.Equal(tokens.Sum(), scores[index].LogProbability, 5e-4);
         }
     }

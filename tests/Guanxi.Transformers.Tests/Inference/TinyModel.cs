@@ -23,6 +23,7 @@ internal static class TinyModel
     public static int[][] Rows(int count, int vocabulary, int start)
     {
         var random = new Random(20240 + start);
-        return [.. Enumerable.Range(0, count).Select(row => Enumerable.Range(0, 3 + (row * 7 % 23)).Select(_ => random.Next(3, vocabulary)).ToArray())];
+        var lengths = Enumerable.Range(0, count).Select(row => 3 + (row * 7 % 23));
+        return [.. lengths.Select(length => Enumerable.Range(0, length).Select(_ => random.Next(3, vocabulary)).ToArray())];
     }
 }

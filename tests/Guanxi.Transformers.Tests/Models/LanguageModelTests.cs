@@ -24,7 +24,8 @@ public sealed class LanguageModelTests
 
         Assert.Equal(50, TinyModel.Logits(model.Decoder).Size(1));
         Assert.Null(model.Tokenizer);
-        Assert.Contains("no tokenizer", Assert.Throws<CheckpointException>(() => model.RequireTokenizer()).Message, StringComparison.Ordinal);
+        var error = Assert.Throws<CheckpointException>(() => model.RequireTokenizer());
+        Assert.Contains("no tokenizer", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -75,7 +76,11 @@ public sealed class LanguageModelTests
         using var folder = new TemporaryFolder();
         var file = folder.Add("model.xyz", "text");
 
-        foreach (var (path, found) in new[] { (folder["absent"], "nothing"), (file, "a file"), (folder.FullPath, "a folder without either") })
+        (string Path, string Found)[] cases =
+        [
+            (folder["absent"], "nothing"), (file, "a file"), (folder.FullPath, "a folder without either"),
+        ];
+        foreach (var (path, found) in cases)
         {
             var error = Assert.Throws<CheckpointException>(() => LanguageModel.Load(path, new LanguageModelOptions()));
             Assert.Equal((path, found), (Assert.Single(error.Problems).Where, error.Problems[0].Found));
@@ -96,7 +101,7 @@ public sealed class LanguageModelTests
     }
 
     [Fact]
-    public void A_second_copy_of_a_tied_head_and_old_rotary_tables_are_passed_over()
+    public void A_second_copy_of_a_tied_head_is_passed_over()
     {
         using var leaks = new LeakCheck();
         using var folder = Tiny(DType.Float32);

@@ -1,3 +1,4 @@
+using System.Text;
 using Guanxi.TestKit;
 using Guanxi.Torch;
 using Guanxi.Transformers.Checkpoints;
@@ -61,7 +62,7 @@ public sealed class QuantizedCheckpointTests
         using var folder = new TemporaryFolder();
         WriteTiny(folder);
         const string Name = "model.layers.0.self_attn.q_proj.weight.quant_state.bitsandbytes__nf4";
-        Change(folder, Name, bytes => System.Text.Encoding.UTF8.GetBytes(System.Text.Encoding.UTF8.GetString(bytes).Replace(old, with, StringComparison.Ordinal)));
+        Change(folder, Name, bytes => Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(bytes).Replace(old, with, StringComparison.Ordinal)));
 
         var error = Assert.Throws<CheckpointException>(() => LanguageModel.Load(folder.FullPath, new LanguageModelOptions()));
 
@@ -124,7 +125,7 @@ public sealed class QuantizedCheckpointTests
         var error = Assert.Throws<CheckpointException>(
             () => LanguageModel.Load(folder.FullPath, new LanguageModelOptions { Storage = WeightStorage.Nf4 }));
 
-        Assert.Contains("'model.layers.0.mlp.up_proj.weight' cannot be quantised", Assert.Single(error.Problems).ToString(), StringComparison.Ordinal);
+        Assert.Contains("layers.0.mlp.up_proj.weight' cannot be quantised", $"{Assert.Single(error.Problems)}", StringComparison.Ordinal);
     }
 
     [Fact]

@@ -72,7 +72,8 @@ public sealed class FrozenLinearTests
         (plain[0], plain[1], plain[2]) = (Leaf(x), Leaf(down.Value), Leaf(up.Value));
         var dropped = dropout > 0 ? Functional.Dropout(plain[0], dropout, context.Dropout!.Value, 4) : plain[0];
         var low = dropped.MatMul(plain[1].Transpose(0, 1));
-        var written = Functional.Linear(plain[0], layer.Weight.Parameter!.Value, layer.Bias!.Value) + (low.MatMul(plain[2].Transpose(0, 1)) * 1.7);
+        var delta = low.MatMul(plain[2].Transpose(0, 1)) * 1.7;
+        var written = Functional.Linear(plain[0], layer.Weight.Parameter!.Value, layer.Bias!.Value) + delta;
         Autograd.Backward([written], [cotangent]);
 
         Close.Assert(written, y, 1e-5, "output");

@@ -36,7 +36,7 @@ public sealed class AdapterModelTests
             Close.Assert(mine.Value, theirs.Value, 0, name);
         }
 
-        Assert.False(first.Trainable[0].Parameter.Value.ToArray<float>().SequenceEqual(third.Trainable[0].Parameter.Value.ToArray<float>()));
+        Assert.False(Values(first, 0).SequenceEqual(Values(third, 0)));
     }
 
     [Fact]
@@ -47,7 +47,7 @@ public sealed class AdapterModelTests
 
         var adapter = AdapterModel.Start(model, new LoraConfig { Rank = 64, TargetModules = ModuleSelector.Named(["down_proj"]) }, Seed);
 
-        var (first, second) = (adapter.Trainable[0].Parameter.Value.ToArray<float>(), adapter.Trainable[2].Parameter.Value.ToArray<float>());
+        var (first, second) = (Values(adapter, 0), Values(adapter, 2));
         var bound = 1 / Math.Sqrt(TinyModel.Intermediate);
         Assert.All(first, value => Assert.InRange(Math.Abs(value), 0, bound));
         Assert.False(first.SequenceEqual(second));
@@ -55,7 +55,7 @@ public sealed class AdapterModelTests
         // 64 x 40 draws: the standard errors of mean and variance are 0.011 and 0.018 of these units; five of them.
         Assert.InRange(first.Average() / bound, -0.06, 0.06);
         Assert.InRange(first.Average(value => value * (double)value) / (bound * bound / 3), 0.9, 1.1);
-        Assert.All(adapter.Trainable[1].Parameter.Value.ToArray<float>(), value => Assert.Equal(0, value));
+        Assert.All(Values(adapter, 1), value => Assert.Equal(0, value));
     }
 
     [Fact]
@@ -158,7 +158,7 @@ public sealed class AdapterModelTests
         var error = Assert.Throws<CheckpointException>(() => AdapterModel.Load(model, folder.FullPath, isTrainable: false));
 
         Assert.Equal(3, error.Problems.Count);
-        Assert.Contains("lora_A.weight' has another shape; expected [2, 24]; found [2, 3]", error.Problems[0].ToString(), StringComparison.Ordinal);
+        Assert.Contains("lora_A.weight' has another shape; expected [2, 24]; found [2, 3]", $"{error.Problems[0]}", StringComparison.Ordinal);
         Assert.Contains($"'{Path}.lora_B.weight' is missing; expected [24, 2]", error.Problems[1].ToString(), StringComparison.Ordinal);
         Assert.Contains("other.lora_A.weight' is not expected", error.Problems[2].ToString(), StringComparison.Ordinal);
     }
@@ -186,7 +186,9 @@ public sealed class AdapterModelTests
         using var folder = new TemporaryFolder();
         var fresh = AdapterModel.Start(source, new LoraConfig { TargetModules = ModuleSelector.Named(["q_proj"]) }, Seed);
         SafetensorsWriter.Write(
-            folder["adapter_model.safetensors"], fresh.Trainable.Select(item => TensorSource.FromTensor(item.Name, DType.BFloat16, item.Parameter.Value)), null);
+            folder["adapter_model.safetensors"],
+            fresh.Trainable.Select(item => TensorSource.FromTensor(item.Name, DType.BFloat16, item.Parameter.Value)),
+            null);
         fresh.Config.Write(folder.FullPath);
 
         var read = AdapterModel.Load(target, folder.FullPath, isTrainable: false);
@@ -196,11 +198,14 @@ public sealed class AdapterModelTests
         Assert.All(read.Trainable, item => Assert.False(item.Parameter.IsTrainable));
     }
 
+    private static float[] Values(AdapterModel adapter, int index) => adapter.Trainable[index].Parameter.Value.ToArray<float>();
+
     private static void WriteTensors(TemporaryFolder folder, params (string Name, long[] Shape)[] tensors)
     {
         SafetensorsWriter.Write(
             folder["adapter_model.safetensors"],
-            tensors.Select(item => TensorSource.FromBytes(item.Name, DType.Float32, item.Shape, new byte[item.Shape[0] * item.Shape[1] * sizeof(float)])),
+            tensors.Select(item => new TensorSource(
+                item.Name, DType.Float32, item.Shape, stream => stream.Write(new byte[item.Shape[0] * item.Shape[1] * sizeof(float)]))),
             null);
     }
 }

@@ -114,7 +114,8 @@ public sealed class QloraParityTests
 
     private sealed class QuantizedOver(CheckpointReader reader, WeightSource quantised, WeightSource dense) : WeightSource
     {
-        public override Parameter Parameter(string name, WeightStart start, params ReadOnlySpan<long> shape) => dense.Parameter(name, start, shape);
+        public override Parameter Parameter(string name, WeightStart start, params ReadOnlySpan<long> shape) =>
+            dense.Parameter(name, start, shape);
 
         public override LinearWeight LinearWeight(string name, long outputSize, long inputSize) =>
             (reader.Names.Contains(name) ? quantised : dense).LinearWeight(name, outputSize, inputSize);

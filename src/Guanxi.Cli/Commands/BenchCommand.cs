@@ -1,0 +1,85 @@
+using System.CommandLine;
+using System.Globalization;
+using Guanxi.Torch;
+using Guanxi.Transformers;
+using Guanxi.Transformers.Benchmarks;
+using Guanxi.Transformers.Models;
+
+namespace Guanxi.Cli.Commands;
+
+/// <summary><c>bench</c>: speed as a share of what this machine can do at this minute.</summary>
+internal static class BenchCommand
+{
+    private const string Summary = "Measures speed as a share of the processor's peak.";
+    private const string TrainCase = "train";
+
+    /// <summary>The verb.</summary>
+    public static Verb Verb { get; } = new("bench", Summary, Build);
+
+    private static VerbCommand Build()
+    {
+        var command = new VerbCommand("bench", Summary)
+        {
+            Examples = ["./guanxi bench train --shape 7b --layers 1", "./guanxi bench train --shape 0.44b --json -"],
+        };
+        var what = new Argument<string>("case") { Description = $"What to measure: {TrainCase} (a QLoRA step).", Arity = ArgumentArity.ExactlyOne };
+        var shape = OptionKinds.Text("--shape", "NAME", $"Shape of the model: {string.Join(", ", BenchmarkShape.All.Select(known => known.Name))}. Default: 0.44b.");
+        var layers = OptionKinds.Whole("--layers", "Only N blocks, without head and without checkpointing (default: the whole model, with both).", 1);
+        var dtype = OptionKinds.OneOf("--dtype", "Type to compute in; auto takes the faster one.", ["auto", "fp32", "bf16"]);
+        var json = JsonOutput.Option();
+        command.Add(what);
+        foreach (var option in (Option[])[shape, layers, dtype, json])
+        {
+            command.Add(option);
+        }
+
+        command.SetAction(parsed =>
+        {
+            using var status = new StatusLine();
+            var output = JsonOutput.Of(parsed.GetValue(json));
+            Check(parsed.GetValue(what)!);
+            var options = new TrainBenchmarkOptions
+            {
+                Shape = BenchmarkShape.Find(parsed.GetValue(shape) ?? "0.44b"),
+                Layers = parsed.GetValue(layers),
+                ComputeType = ComputeType.Choose(parsed.GetValue(dtype)!, Device.Cpu, out var why),
+            };
+            status.Say(why);
+            using var benchmark = new TrainBenchmark(options, TimeProvider.System);
+            Show(benchmark.Run(status.Say), output);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static void Check(string what)
+    {
+        if (what != TrainCase)
+        {
+            throw new OptionsException(new Problem("bench", "this case is not measured", TrainCase, what));
+        }
+    }
+
+    private static void Show(TrainBenchmarkResult result, JsonOutput output)
+    {
+        Console.Out.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"""
+            QLoRA step, shape {result.Shape}{(result.Layers is { } layers ? $", {layers} of its layers" : string.Empty)}: median of {result.Samples} samples, {result.DroppedSamples} dropped
+              forward   {result.ForwardPeakShare,7:P1} of the peak
+              backward  {result.BackwardPeakShare,7:P1}
+              together  {result.PeakShare,7:P1}: {result.OperationsPerSecond / 1e9:F1} of {result.PeakOperationsPerSecond / 1e9:F1} GFLOP/s
+              {result.TokensPerSecond:F1} tokens/s, {result.ExamplesPerSecond:F2} rows/s, {result.Seconds:F2} s a step, {Bytes.Show(result.PeakResidentBytes)} at most
+            """));
+        if (result.IsDisturbed)
+        {
+            Console.Out.WriteLine("  the peak wandered during every sample: other work was running, and the figures are rough");
+        }
+
+        output.Write(result.ToJson().ToJsonString());
+        if (!output.IsWanted)
+        {
+            Console.Out.WriteLine(result.ToJson().ToJsonString());
+        }
+    }
+}

@@ -1,0 +1,176 @@
+using System.CommandLine;
+using Guanxi.Relations;
+using Guanxi.Relations.Artifacts;
+using Guanxi.Relations.Formats;
+using Guanxi.Transformers;
+
+namespace Guanxi.Cli.Commands;
+
+/// <summary><c>evaluate</c>: how well a model, a server or a file of predictions agrees with the truth.</summary>
+internal static class EvaluateCommand
+{
+    private const string Summary = "Measures how well a model, a server or a file of predictions agrees with labelled rows.";
+    private const string Constrained = "constrained";
+    private const string Generate = "generate";
+
+    /// <summary>The verb.</summary>
+    public static Verb Verb { get; } = new("evaluate", Summary, Build);
+
+    private static VerbCommand Build()
+    {
+        var command = new VerbCommand("evaluate", Summary)
+        {
+            Examples =
+            [
+                SampleCalls.Evaluate,
+                $"{SampleCalls.Evaluate} --decoding generate --max_rows 50 --json -",
+                "./guanxi evaluate --url http://127.0.0.1:5000 --data examples/people/test.tsv",
+                "./guanxi evaluate --predictions predictions.jsonl",
+            ],
+        };
+        var options = new Options(command);
+        command.SetAction(parsed => Run(parsed, options));
+        return command;
+    }
+
+    private static int Run(ParseResult parsed, Options options)
+    {
+        using var status = new StatusLine();
+        using var stop = new StopSignals(() => status.Say("stopping"));
+        var json = JsonOutput.Of(parsed.GetValue(options.Json));
+        var report = EvaluationFiles.Of(parsed.GetValue(options.Report));
+        var (evaluation, labels) = Evaluate(parsed, options, status, stop.Token);
+        Tell(evaluation, status);
+        if (report is not null)
+        {
+            ErrorBoundary.DuringJob(() => report.Write(evaluation, labels));
+        }
+
+        Console.Out.Write(evaluation.Result.Report.ToString());
+        json.Write(evaluation.Result.ToJson());
+        return ExitCode.Done;
+    }
+
+    private static (Evaluation Evaluation, IReadOnlyList<string> Labels) Evaluate(ParseResult parsed, Options options, StatusLine status, CancellationToken stop)
+    {
+        var (model, url, predictions) = (parsed.GetValue(options.Model.Model), parsed.GetValue(options.Url), parsed.GetValue(options.Predictions));
+        string[] given = [.. ((string?[])[model, url, predictions]).OfType<string>()];
+        if (given.Length != 1)
+        {
+            throw new OptionsException(new Problem("evaluate", "what to evaluate is not clear",
+                "one of --model, --url and --predictions", given.Length == 0 ? "none of them" : $"{given.Length} of them"));
+        }
+
+        var labels = options.Task.Labels(parsed);
+        if (predictions is not null)
+        {
+            return (PredictionEvaluation.Of(predictions, parsed.GetValue(options.Data), labels), []);
+        }
+
+        var rows = ReadRows(parsed.GetValue(options.Data), parsed.GetValue(options.MaxRows));
+        var progress = new Progress(status, rows.Count);
+        if (url is not null)
+        {
+            using var server = new RelationServer(url, TimeProvider.System);
+            return (server.Evaluate(rows, labels ?? LabelsOf(rows, parsed), progress, stop), []);
+        }
+
+        return EvaluateModel(model!, rows, parsed, options, labels, status, progress, stop);
+    }
+
+    private static (Evaluation Evaluation, IReadOnlyList<string> Labels) EvaluateModel(
+        string path, IReadOnlyList<RelationExample> rows, ParseResult parsed, Options options, RelationSchema? labels, StatusLine status, Progress progress,
+        CancellationToken stop)
+    {
+        var overrides = new TaskOverrides
+        {
+            Schema = labels,
+            SchemaIfNone = () =>
+            {
+                status.Say($"{path} names no labels: those of the data are taken");
+                return LabelsOf(rows, parsed);
+            },
+            PromptTemplate = options.Task.Prompt(parsed),
+        };
+        using var loaded = TrainedModel.Load(path, options.Model.Read(parsed, status.Say), overrides);
+        var evaluator = new Evaluator(TimeProvider.System);
+        if (parsed.GetValue(options.Decoding) == Generate)
+        {
+            return (evaluator.Evaluate(loaded.Answers(AnswerGenerator.Greedy), rows, progress, stop), []);
+        }
+
+        return (evaluator.Evaluate(loaded.Classifier, rows, progress, stop), loaded.Schema.Labels);
+    }
+
+    private static IReadOnlyList<RelationExample> ReadRows(string? source, int? most)
+    {
+        if (source is null)
+        {
+            throw new OptionsException(new Problem("--data", "the option is missing", "a file of labelled rows"));
+        }
+
+        var (stream, name) = JsonRows.Open(source);
+        using (stream)
+        {
+            var data = DatasetReader.Read(stream, name, new DatasetReadOptions { MaxRows = most });
+            return data.Kind == DatasetKind.Relations ? data.Relations : throw new OptionsException(new Problem(
+                name, "these rows are not about two people", "text, people1, people2 and label", $"{data.Kind}".ToLowerInvariant()));
+        }
+    }
+
+    private static RelationSchema LabelsOf(IReadOnlyList<RelationExample> rows, ParseResult parsed) =>
+        RelationSchema.FromData(rows.Select(row => row.Label!), $"{parsed.CommandResult.Command.Name} --data");
+
+    private static void Tell(Evaluation evaluation, StatusLine status)
+    {
+        var failed = evaluation.Rows.Where(row => row.Problem is not null).ToArray();
+        if (failed.Length > 0)
+        {
+            status.Say($"{failed.Length} rows have no answer and count as wrong; the first: {failed[0].Problem}");
+        }
+
+        if (evaluation.Result.InvalidAnswers > failed.Length)
+        {
+            status.Say($"{evaluation.Result.InvalidAnswers - failed.Length} answers are none of the labels");
+        }
+    }
+
+    private sealed class Options
+    {
+        public Options(Command command)
+        {
+            Model = new ModelOptions(command);
+            Task = new TaskOptions(command);
+            foreach (var option in (Option[])[Data, Decoding, MaxRows, Url, Predictions, Report, Json])
+            {
+                command.Add(option);
+            }
+        }
+
+        public ModelOptions Model { get; }
+
+        public TaskOptions Task { get; }
+
+        public Option<string?> Data { get; } = OptionKinds.Text("--data", "FILE|-", "Labelled rows in any form that train reads.");
+
+        public Option<string> Decoding { get; } =
+            OptionKinds.OneOf("--decoding", "How the model answers: from the closed list of labels, or freely.", [Constrained, Generate]);
+
+        public Option<int?> MaxRows { get; } = OptionKinds.Whole("--max_rows", "Only so many rows (default: all).", 1);
+
+        public Option<string?> Url { get; } =
+            OptionKinds.Text("--url", "URL", "Ask a server instead of a model: POST /people_rel_cls with text, people1 and people2.");
+
+        public Option<string?> Predictions { get; } = OptionKinds.Text(
+            "--predictions", "FILE", "Predictions that any system made: JSONL with gold or label and prediction, or one label a line with the truth from --data.");
+
+        public Option<string?> Report { get; } = OptionKinds.Text("--report", "DIR", "Write report.json and predictions.jsonl into a folder.");
+
+        public Option<string?> Json { get; } = JsonOutput.Option();
+    }
+
+    private sealed class Progress(StatusLine status, int all) : IProgress<int>
+    {
+        public void Report(int value) => status.ShowRows(value, all);
+    }
+}

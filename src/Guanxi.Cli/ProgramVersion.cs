@@ -1,0 +1,40 @@
+using System.Reflection;
+using Guanxi.Torch;
+
+namespace Guanxi.Cli;
+
+/// <summary>Version of program, source and library.</summary>
+internal static class ProgramVersion
+{
+    private const char CommitMark = '+';
+
+    private static readonly string s_informational =
+        typeof(ProgramVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
+    /// <summary>Version without the commit.</summary>
+    public static string Number => s_informational.Split(CommitMark)[0];
+
+    /// <summary>Commit of the source; <c>unknown</c> when it was built outside a repository.</summary>
+    public static string Commit => s_informational.Split(CommitMark) is [_, var commit] ? commit : "unknown";
+
+    /// <summary>Writes all three.</summary>
+    public static void Show(TextWriter output)
+    {
+        output.WriteLine($"guanxi {Number}");
+        output.WriteLine($"commit {Commit}");
+        output.WriteLine($"libtorch {Libtorch()}");
+    }
+
+    private static string Libtorch()
+    {
+        try
+        {
+            return TorchRuntime.Version;
+        }
+        catch (TorchException error)
+        {
+            // Who asks for the version may well do so because the library does not load.
+            return $"cannot be loaded: {error.Message}";
+        }
+    }
+}

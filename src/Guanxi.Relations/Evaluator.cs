@@ -1,0 +1,115 @@
+using Guanxi.Relations.Metrics;
+using Guanxi.Transformers;
+
+namespace Guanxi.Relations;
+
+/// <summary>A row with the truth and what was said of it.</summary>
+/// <param name="Example">The row.</param>
+/// <param name="Gold">The true label, in the schema's spelling where it knows it.</param>
+/// <param name="Predicted">The predicted label; where the answer was none, the answer itself.</param>
+/// <param name="Prediction">The prediction with its probabilities; null when there are none.</param>
+/// <param name="Problem">Why there is no answer; null when there is one.</param>
+public sealed record EvaluatedRow(RelationExample Example, string Gold, string Predicted, RelationPrediction? Prediction, Problem? Problem);
+
+/// <summary>An evaluation: its rows and what they come to.</summary>
+/// <param name="Rows">The rows in the order of the data.</param>
+/// <param name="Result">Scores, interval, calibration, time.</param>
+public sealed record Evaluation(IReadOnlyList<EvaluatedRow> Rows, EvaluationResult Result);
+
+/// <summary>Runs a classifier over rows whose relation is known.</summary>
+/// <param name="time">The clock.</param>
+public sealed class Evaluator(TimeProvider time)
+{
+    /// <summary>What stands for the answer where there was none, or an empty one.</summary>
+    public const string NoAnswer = "(no answer)";
+
+    private const double IntervalLevel = 0.95;
+    private const int Resamples = 1000;
+    private const long ResampleSeed = 42;
+
+    // Enough rows for full batches, few enough that progress shows and a stop is obeyed soon.
+    private const int RowsAtOnce = 64;
+
+    /// <summary>Evaluates a classifier.</summary>
+    /// <param name="classifier">The classifier.</param>
+    /// <param name="examples">Rows with labels.</param>
+    /// <param name="progress">Told how many rows are done; null for nobody.</param>
+    /// <param name="stop">Ends the work between batches.</param>
+    /// <returns>Rows and result.</returns>
+    /// <exception cref="OptionsException">There is no row, or a row has no label.</exception>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public Evaluation Evaluate(
+        IRelationClassifier classifier, IReadOnlyList<RelationExample> examples, IProgress<int>? progress, CancellationToken stop)
+    {
+        Check(examples);
+        var start = time.GetTimestamp();
+        var rows = new List<EvaluatedRow>(examples.Count);
+        foreach (var chunk in examples.Chunk(RowsAtOnce))
+        {
+            stop.ThrowIfCancellationRequested();
+            rows.AddRange(chunk.Zip(classifier.Classify(chunk), (example, outcome) => new EvaluatedRow(
+                example, Gold(example, classifier.Schema), outcome.Prediction?.Label ?? NoAnswer, outcome.Prediction, outcome.Problem)));
+            progress?.Report(rows.Count);
+        }
+
+        return new Evaluation(rows, Summarise(rows, classifier.Schema, time.GetElapsedTime(start)));
+    }
+
+    /// <summary>Evaluates free generation.</summary>
+    /// <param name="answers">The model that writes answers.</param>
+    /// <param name="examples">Rows with labels.</param>
+    /// <param name="progress">Told how many rows are done; null for nobody.</param>
+    /// <param name="stop">Ends the work between tokens.</param>
+    /// <returns>Rows and result; there are no probabilities, so no calibration.</returns>
+    /// <exception cref="OptionsException">There is no row, or a row has no label.</exception>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public Evaluation Evaluate(
+        AnswerGenerator answers, IReadOnlyList<RelationExample> examples, IProgress<int>? progress, CancellationToken stop)
+    {
+        Check(examples);
+        var start = time.GetTimestamp();
+        var rows = new List<EvaluatedRow>(examples.Count);
+        foreach (var example in examples)
+        {
+            var answer = answers.Answer(example, stop);
+            var predicted = answer.Label ?? (answer.Text.Length > 0 ? answer.Text : NoAnswer);
+            rows.Add(new EvaluatedRow(example, Gold(example, answers.Schema), predicted, null, answer.Problem));
+            progress?.Report(rows.Count);
+        }
+
+        return new Evaluation(rows, Summarise(rows, answers.Schema, time.GetElapsedTime(start)));
+    }
+
+    /// <summary>Computes what evaluated rows come to.</summary>
+    /// <param name="rows">The rows, at least one.</param>
+    /// <param name="schema">The labels; a prediction that is none of them is an invalid answer.</param>
+    /// <param name="elapsed">Time the predictions took; null when they were made elsewhere.</param>
+    /// <returns>The result. Calibration is over the rows that have probabilities and a label the schema knows; null without any.</returns>
+    /// <exception cref="OptionsException">There is no row.</exception>
+    public static EvaluationResult Summarise(IReadOnlyList<EvaluatedRow> rows, RelationSchema schema, TimeSpan? elapsed)
+    {
+        string[] truth = [.. rows.Select(row => row.Gold)];
+        string[] predicted = [.. rows.Select(row => row.Predicted)];
+        var report = ClassificationReport.Of(truth, predicted);
+        var interval = Bootstrap.WeightedF1(truth, predicted, IntervalLevel, Resamples, ResampleSeed);
+        EvaluatedRow[] weighed = [.. rows.Where(row => row.Prediction is not null && schema.IndexOf(row.Gold) >= 0)];
+        var calibration = weighed.Length == 0
+            ? null
+            : Calibration.Of(
+                [.. weighed.Select(row => row.Prediction!.Probabilities.ToArray())], [.. weighed.Select(row => schema.IndexOf(row.Gold))]);
+        var invalid = predicted.Count(label => !schema.Labels.Contains(label));
+        return new EvaluationResult(report, interval, invalid, calibration?.ExpectedError, calibration?.LogLoss, elapsed);
+    }
+
+    private static string Gold(RelationExample example, RelationSchema schema) => schema.Canonical(example.Label!) ?? example.Label!.Trim();
+
+    private static void Check(IReadOnlyList<RelationExample> examples)
+    {
+        RelationExample[] bare = [.. examples.Where(example => string.IsNullOrWhiteSpace(example.Label))];
+        if (bare.Length > 0)
+        {
+            throw new OptionsException(new Problem($"{bare[0].Place}", "rows without label cannot be evaluated",
+                "a label in every row", $"{bare.Length} without one"));
+        }
+    }
+}

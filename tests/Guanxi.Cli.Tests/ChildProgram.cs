@@ -1,0 +1,159 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using Guanxi.TestKit;
+using Xunit;
+
+namespace Guanxi.Cli.Tests;
+
+/// <summary>The built program as a user starts it: a process of its own.</summary>
+internal sealed partial class ChildProgram : IDisposable
+{
+    private const int Interrupt = 2;
+    private const int Terminate = 15;
+
+    // Only a program that hangs takes so long, however slow the machine.
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
+
+    private static readonly UTF8Encoding s_utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    private readonly Process _process;
+    private readonly StringBuilder _error = new();
+    private readonly Task<byte[]> _output;
+    private readonly SemaphoreSlim _errorLine = new(0);
+
+    private ChildProgram(Process process, string input)
+    {
+        _process = process;
+        _output = ReadOutput();
+        process.ErrorDataReceived += (_, line) => AddErrorLine(line.Data);
+        process.BeginErrorReadLine();
+        process.StandardInput.Write(input);
+        process.StandardInput.Close();
+    }
+
+    /// <summary>Runs the program to its end.</summary>
+    public static ChildResult Run(params string[] words) => RunWith("", [], words);
+
+    /// <summary>Runs the program to its end with something on standard input and in its environment.</summary>
+    public static ChildResult RunWith(string input, Dictionary<string, string> environment, params string[] words)
+    {
+        using var child = Start(input, environment, words);
+        return child.WaitForEnd();
+    }
+
+    /// <summary>Starts the program.</summary>
+    public static ChildProgram Start(string input, Dictionary<string, string> environment, params string[] words)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "guanxi.dll"), .. words])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardInputEncoding = s_utf8,
+            StandardErrorEncoding = s_utf8,
+            WorkingDirectory = Golden.RepositoryRoot,
+        };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        return new ChildProgram(Process.Start(start)!, input);
+    }
+
+    /// <summary>Waits until standard error has had a line that begins so.</summary>
+    public void WaitForErrorLine(string beginning)
+    {
+        var deadline = Stopwatch.StartNew();
+        while (!HasErrorLine(beginning))
+        {
+            Assert.True(!_process.HasExited && _errorLine.Wait(s_patience - deadline.Elapsed), $"no line begins with '{beginning}':\n{_error}");
+        }
+    }
+
+    /// <summary>Sends SIGTERM.</summary>
+    public void SendTerminate() => Assert.Equal(0, Kill(_process.Id, Terminate));
+
+    /// <summary>Sends what Ctrl-C sends.</summary>
+    public void SendInterrupt() => Assert.Equal(0, Kill(_process.Id, Interrupt));
+
+    public ChildResult WaitForEnd()
+    {
+        Assert.True(_process.WaitForExit(s_patience), $"the program does not end:\n{_error}");
+        _process.WaitForExit();
+        return new ChildResult(_process.ExitCode, _output.Result, _error.ToString());
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+        }
+
+        _process.Dispose();
+        _errorLine.Dispose();
+    }
+
+    private async Task<byte[]> ReadOutput()
+    {
+        using var buffer = new MemoryStream();
+        await _process.StandardOutput.BaseStream.CopyToAsync(buffer);
+        return buffer.ToArray();
+    }
+
+    private void AddErrorLine(string? line)
+    {
+        if (line is not null)
+        {
+            lock (_error)
+            {
+                _error.Append(line).Append('\n');
+            }
+
+            _errorLine.Release();
+        }
+    }
+
+    private bool HasErrorLine(string beginning)
+    {
+        lock (_error)
+        {
+            return _error.ToString().Split('\n').Any(line => line.StartsWith(beginning, StringComparison.Ordinal));
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int process, int signal);
+}
+
+/// <summary>What a run of the program came to.</summary>
+/// <param name="ExitCode">Its exit code.</param>
+/// <param name="Bytes">Standard output.</param>
+/// <param name="Error">Standard error.</param>
+internal sealed record ChildResult(int ExitCode, byte[] Bytes, string Error)
+{
+    /// <summary>Standard output; anything but UTF-8 fails.</summary>
+    public string Output { get; } = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(Bytes);
+
+    /// <summary>Lines of standard output.</summary>
+    public string[] Lines => Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>Lines of standard output as JSON.</summary>
+    public JsonElement[] Rows => [.. Lines.Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
+
+    /// <summary>The last line of standard output as JSON.</summary>
+    public JsonElement LastRow => JsonSerializer.Deserialize<JsonElement>(Lines[^1]);
+
+    /// <summary>Asserts the exit code, and that nobody is shown a stack trace or a colour.</summary>
+    public ChildResult Expect(int exitCode)
+    {
+        Assert.True(ExitCode == exitCode, $"exit code {ExitCode}, expected {exitCode}\n{Output}\n{Error}");
+        Assert.DoesNotContain("   at ", Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Exception", Error, StringComparison.Ordinal);
+        Assert.DoesNotContain('\u001b', Error + Output);
+        return this;
+    }
+}

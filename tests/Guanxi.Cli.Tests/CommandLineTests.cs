@@ -1,0 +1,115 @@
+using Xunit;
+
+namespace Guanxi.Cli.Tests;
+
+/// <summary>What holds for all verbs: help, version, errors in the call, streams.</summary>
+public sealed class CommandLineTests
+{
+    [Fact]
+    public void Alone_it_shows_what_to_do_next_and_every_verb()
+    {
+        var shown = ChildProgram.Run().Expect(ExitCode.Done);
+
+        Assert.Contains("./guanxi train --model_name_or_path assets/base-zh --train_file examples/people/train.tsv", shown.Output, StringComparison.Ordinal);
+        Assert.All(CommandLine.Verbs, verb => Assert.Contains($"\n  {verb.Name} ", shown.Output, StringComparison.Ordinal));
+        Assert.Equal("", shown.Error);
+        Assert.NotEqual([0xEF, 0xBB, 0xBF], shown.Bytes[..3]);
+    }
+
+    [Fact]
+    public void The_version_names_program_commit_and_libtorch()
+    {
+        var shown = ChildProgram.Run("--version").Expect(ExitCode.Done);
+
+        Assert.Matches(@"^guanxi \d+\.\d+\.\d+\ncommit \w+\nlibtorch \d+\.\d+[^\n]*\n$", shown.Output);
+    }
+
+    [Fact]
+    public void A_missing_library_is_told_by_the_version_and_fails_a_job()
+    {
+        var elsewhere = new Dictionary<string, string> { ["GUANXI_NATIVE"] = "/nowhere/libguanxi_torch.so" };
+
+        Assert.Contains("libtorch cannot be loaded", ChildProgram.RunWith("", elsewhere, "--version").Expect(ExitCode.Done).Output, StringComparison.Ordinal);
+        Assert.Contains("/nowhere/libguanxi_torch.so", ChildProgram.RunWith("", elsewhere, "selfcheck").Expect(ExitCode.Failed).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_installation_checks_itself() => Assert.Contains("gradients are right", ChildProgram.Run("selfcheck").Expect(ExitCode.Done).Output, StringComparison.Ordinal);
+
+    [Fact]
+    public void Every_verb_has_help_with_an_example()
+    {
+        foreach (var verb in CommandLine.Verbs)
+        {
+            var (code, output, _) = InProcess([verb.Name, "--help"]);
+
+            Assert.Equal(ExitCode.Done, code);
+            Assert.Contains(verb.Summary, output, StringComparison.Ordinal);
+            Assert.Contains($"./guanxi {verb.Name}", output[output.IndexOf("Examples:", StringComparison.Ordinal)..], StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("unknown verb. Did you mean train?", "trian")]
+    [InlineData("--modle: unknown option. Did you mean --model?", "tokenize", "--modle", "x")]
+    [InlineData("--bogus: unknown option. guanxi score --help", "score", "--bogus")]
+    [InlineData("more: unexpected word", "info", ".", "more")]
+    [InlineData("--model: the option is missing", "tokenize")]
+    [InlineData("--temperature: the value does not fit; expected a number; found 'hot'", "generate", "--temperature", "hot")]
+    [InlineData("--max_rows: the value does not fit; expected a whole number from 1; found '0'", "evaluate", "--max_rows", "0")]
+    [InlineData("--dtype: the value does not fit; expected auto | fp32 | bf16; found 'fp8'", "predict", "--dtype", "fp8")]
+    [InlineData("Required argument missing for option: '--data'", "score", "--data")]
+    [InlineData("either --prompt or --prompt_ids; found both", "generate", "--model", ".", "--prompt", "a", "--prompt_ids", "1")]
+    [InlineData("--prompt_ids: not a token id", "generate", "--model", ".", "--prompt_ids", "1 x")]
+    [InlineData("one of --model, --url and --predictions; found none", "evaluate")]
+    [InlineData("--data: the option is missing", "evaluate", "--model", ".")]
+    [InlineData("what to predict is not clear", "predict", "--model", ".")]
+    [InlineData("--people2: people2 does not occur in the text; found 丙", "predict", "--model", ".", "--text", "甲和乙", "--people1", "甲", "--people2", "丙")]
+    [InlineData("--json: the file cannot be written", "info", ".", "--json", "/nowhere/result.json")]
+    [InlineData("there is nothing to tell about", "info", "/nowhere")]
+    public void A_wrong_call_says_what_is_wrong_and_what_to_do(string expected, params string[] words)
+    {
+        var (code, output, error) = InProcess(words);
+
+        Assert.Equal(ExitCode.WrongCall, code);
+        Assert.Contains(expected, error, StringComparison.Ordinal);
+        Assert.Equal("", output);
+    }
+
+    [Fact]
+    public void All_that_is_wrong_with_a_call_is_told_at_once()
+    {
+        var told = ChildProgram.Run("generate", "--model", "x", "--top_k", "-1", "--seed", "one", "--tempratur", "1").Expect(ExitCode.WrongCall);
+
+        Assert.StartsWith("guanxi generate: 3 problems\n", told.Error, StringComparison.Ordinal);
+        Assert.All(["--top_k", "--seed", "Did you mean --temperature?"], part => Assert.Contains(part, told.Error, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_file_of_arguments_is_no_syntax_of_ours()
+    {
+        // The parsing library would read @name as a file of arguments.
+        var (code, _, error) = InProcess(["info", "@examples"]);
+
+        Assert.Equal(ExitCode.WrongCall, code);
+        Assert.Contains("@examples: there is nothing to tell about", error, StringComparison.Ordinal);
+    }
+
+    private static (int Code, string Output, string Error) InProcess(string[] words)
+    {
+        var (before, beforeError) = (Console.Out, Console.Error);
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        Console.SetOut(output);
+        Console.SetError(error);
+        try
+        {
+            return (CommandLine.Run(words), output.ToString(), error.ToString());
+        }
+        finally
+        {
+            Console.SetOut(before);
+            Console.SetError(beforeError);
+        }
+    }
+}
