@@ -1,4 +1,5 @@
 using System.Text;
+using Guanxi.Torch.Kernels;
 
 namespace Guanxi.Torch;
 
@@ -16,7 +17,7 @@ public static unsafe class TorchRuntime
     /// <summary>Instruction set of libtorch's own CPU kernels: default, avx2 or avx512.</summary>
     public static string CpuCapability => Read(Native.gx_cpu_capability);
 
-    /// <summary>Threads of one operator on the CPU.</summary>
+    /// <summary>Threads of one operator on the CPU, libtorch's or one of the kernels here.</summary>
     public static int Threads
     {
         get
@@ -25,7 +26,11 @@ public static unsafe class TorchRuntime
             return count;
         }
 
-        set => Native.Check(Native.gx_threads_set(value), nameof(Threads));
+        set
+        {
+            Native.Check(Native.gx_threads_set(value), nameof(Threads));
+            KernelThreads.Count = value;
+        }
     }
 
     /// <summary>NVIDIA GPUs that libtorch can use.</summary>

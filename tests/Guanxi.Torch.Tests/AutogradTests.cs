@@ -93,6 +93,26 @@ public sealed class AutogradTests
         Assert.Equal([3f, 12f, 27f], x.Grad!.ToArray<float>());
     }
 
+    [Fact]
+    public void A_recorded_function_of_several_outputs_gets_the_gradients_that_flowed_and_null_for_the_rest()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        var x = Tensor.From<float>([1, 2], 2);
+        x.RequiresGrad = true;
+        var seen = new List<bool>();
+        var outputs = Autograd.Record([x.Detach() * 2.0, x.Detach() * 3.0, x.Detach() * 5.0], [x], [], (gradients, _) =>
+        {
+            seen.AddRange(gradients.Select(gradient => gradient is not null));
+            return [(gradients[0]! * 2.0) + (gradients[2]! * 5.0)];
+        });
+
+        (outputs[0] + outputs[2]).Sum().Backward();
+
+        Assert.Equal([true, false, true], seen);
+        Assert.Equal([7f, 7f], x.Grad!.ToArray<float>());
+    }
+
     private static Tensor Leaf(params float[] values)
     {
         var tensor = Tensor.From<float>(values, values.Length);

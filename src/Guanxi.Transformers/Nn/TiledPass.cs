@@ -6,38 +6,22 @@ namespace Guanxi.Transformers.Nn;
 internal sealed class TiledPass
 {
     private readonly IReadOnlyList<Linear> _layers;
-    private readonly TiledLayer[] _forward;
     private readonly ForwardContext _context;
 
-    private TiledPass(IReadOnlyList<Linear> layers, TiledLayer[] forward, ForwardContext context)
+    private TiledPass(IReadOnlyList<Linear> layers, ForwardContext context)
     {
         _layers = layers;
-        _forward = forward;
         _context = context;
     }
 
-    /// <summary>Looks at the stored forms of the weights.</summary>
+    /// <summary>Looks at the input and at the stored forms of the weights.</summary>
     /// <returns>The pass, or null when tiles cannot compute it.</returns>
-    public static TiledPass? Prepare(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context)
-    {
-        if (context.ComputeType != DType.Float32 || !TiledLinear.CanApply(x))
-        {
-            return null;
-        }
-
-        var forward = new TiledLayer[layers.Count];
-        for (var i = 0; i < forward.Length; i++)
-        {
-            if (layers[i].Weight.ForwardPieces() is not { } weight || layers[i].Weight.BackwardPieces() is null)
-            {
-                return null;
-            }
-
-            forward[i] = new TiledLayer(weight, layers[i].Bias?.Value.To(DType.Float32), AdapterOf(layers[i], context));
-        }
-
-        return new TiledPass(layers, forward, context);
-    }
+    public static TiledPass? Prepare(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context) =>
+        context.ComputeType == DType.Float32
+        && TiledLinear.CanApply(x)
+        && layers.All(layer => layer.Weight.ForwardPieces() is not null && layer.Weight.BackwardPieces() is not null)
+            ? new TiledPass(layers, context)
+            : null;
 
     /// <summary>Runs the pass and records it.</summary>
     public Tensor[] Apply(Tensor x)
@@ -49,7 +33,7 @@ internal sealed class TiledPass
         inputs[0] = saved[0] = x;
         using (Autograd.NoGrad())
         {
-            var results = TiledLinear.Forward(x, _forward);
+            var results = TiledLinear.Forward(x, [.. _layers.Select(layer => LayerOf(layer, layer.Weight.ForwardPieces()!))]);
             for (var i = 0; i < results.Length; i++)
             {
                 (outputs[i], saved[i + 1]) = results[i];
@@ -67,6 +51,9 @@ internal sealed class TiledPass
         return recorded;
     }
 
+    private TiledLayer LayerOf(Linear layer, StoredMatrix weight) =>
+        new(weight, layer.Bias?.Value.Detach().To(DType.Float32), AdapterOf(layer, _context));
+
     private static TiledAdapter? AdapterOf(Linear layer, ForwardContext context) => layer.Adapter is { } adapter
         ? new TiledAdapter(
             adapter.Down.Value.Detach(),
@@ -79,12 +66,7 @@ internal sealed class TiledPass
 
     private Tensor?[] Backward(Tensor?[] gradients, Tensor[] saved)
     {
-        var layers = new TiledLayer[_layers.Count];
-        for (var i = 0; i < layers.Length; i++)
-        {
-            layers[i] = new TiledLayer(_layers[i].Weight.BackwardPieces()!, null, AdapterOf(_layers[i], _context));
-        }
-
+        var layers = _layers.Select(layer => LayerOf(layer, layer.Weight.BackwardPieces()!)).ToArray();
         var (input, adapters) = TiledLinear.Backward(saved[0], layers, saved[1..], gradients, saved[0].RequiresGrad);
         var results = new Tensor?[(2 * layers.Length) + 1];
         results[0] = input;
