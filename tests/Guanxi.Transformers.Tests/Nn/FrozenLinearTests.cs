@@ -52,17 +52,20 @@ public sealed class FrozenLinearTests
     }
 
     [Theory]
-    [InlineData(0)]
-    [InlineData(0.5)]
-    public void The_gradient_of_an_adapted_layer_is_that_of_the_formula_written_out(double dropout)
+    [InlineData(5, 0)]
+    [InlineData(5, 0.5)]
+    [InlineData(128, 0)]
+    [InlineData(128, 0.5)]
+    public void The_gradient_of_an_adapted_layer_is_that_of_the_formula_written_out(int depth, double dropout)
     {
+        // Whole inputs of 128 go the way of tiles, others through libtorch's products.
         using var leaks = new LeakCheck();
         using var scope = TensorScope.Enter();
-        using var layer = new Linear(Dense(7, 5), new Parameter(Random(7)));
-        layer.Attach(new LoraAdapter(new Parameter(Random(3, 5)), new Parameter(Random(7, 3)), 1.7, dropout, site: 4));
+        using var layer = new Linear(Dense(7, depth), new Parameter(Random(7)));
+        layer.Attach(new LoraAdapter(new Parameter(Random(3, depth)), new Parameter(Random(7, 3)), 1.7, dropout, site: 4));
         var (down, up) = (layer.Adapter!.Down, layer.Adapter.Up);
         (down.IsTrainable, up.IsTrainable) = (true, true);
-        var (x, plain) = (Random(6, 5), new Tensor[3]);
+        var (x, plain) = (Random(6, depth), new Tensor[3]);
         x.RequiresGrad = true;
         var context = new ForwardContext(DType.Float32, new DropoutKey(9, 2, 1));
         var cotangent = Random(6, 7);
@@ -76,10 +79,54 @@ public sealed class FrozenLinearTests
         var written = Functional.Linear(plain[0], layer.Weight.Parameter!.Value, layer.Bias!.Value) + delta;
         Autograd.Backward([written], [cotangent]);
 
-        Close.Assert(written, y, 1e-5, "output");
-        Close.Assert(plain[0].Grad!, x.Grad!, 1e-5, "x");
-        Close.Assert(plain[1].Grad!, down.Value.Grad!, 1e-5, "A");
-        Close.Assert(plain[2].Grad!, up.Value.Grad!, 1e-5, "B");
+        // Sums of products of size one, in another order; those of B are ten times as large.
+        Close.Assert(written, y, 5e-5, "output");
+        Close.Assert(plain[0].Grad!, x.Grad!, 5e-5, "x");
+        Close.Assert(plain[1].Grad!, down.Value.Grad!, 5e-5, "A");
+        Close.Assert(plain[2].Grad!, up.Value.Grad!, 2e-4, "B");
+    }
+
+    [Theory]
+    [InlineData(DType.Float32)]
+    [InlineData(DType.BFloat16)]
+    public void Layers_that_share_their_input_give_together_what_each_gives_alone(DType computeType)
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        Linear[] layers = [Quantised(70, site: 0), Quantised(33, site: 1), Quantised(48, site: 2)];
+        var context = new ForwardContext(computeType, new DropoutKey(9, 2, 1));
+        var x = Random(9, 128).To(computeType);
+        var alone = x.Clone();
+        (x.RequiresGrad, alone.RequiresGrad) = (true, true);
+        Tensor[] cotangents = [Random(9, 70).To(computeType), Random(9, 48).To(computeType)];
+
+        var together = Linear.ForwardAll(x, layers, context);
+        Autograd.Backward([together[0], together[2]], cotangents);
+        var gradients = layers.Select(layer => layer.Adapter!.Down.Value.Grad?.Clone()).ToArray();
+        foreach (var layer in layers)
+        {
+            layer.Adapter!.Down.Value.Grad = null;
+        }
+
+        var single = layers.Select(layer => layer.Forward(alone, context)).ToArray();
+        Autograd.Backward([single[0], single[2]], cotangents);
+
+        Assert.All(together.Zip(single), pair => Close.Assert(pair.Second, pair.First, 0, "output"));
+        Assert.Null(gradients[1]);
+        Close.Assert(layers[0].Adapter!.Down.Value.Grad!, gradients[0]!, 0, "A of the first");
+        Close.Assert(layers[2].Adapter!.Down.Value.Grad!, gradients[2]!, 0, "A of the third");
+
+        // One sum over all layers against a sum of sums; in bf16 each of these is rounded.
+        Close.Assert(alone.Grad!, x.Grad!, computeType == DType.Float32 ? 2e-5 : 0.1, "x");
+        Array.ForEach(layers, layer => layer.Dispose());
+    }
+
+    private static Linear Quantised(long width, int site)
+    {
+        var layer = new Linear(new Nf4Weight(Nf4Tensor.Quantize(Random(width, 128), isDouble: true), null), null);
+        layer.Attach(new LoraAdapter(new Parameter(Random(4, 128)), new Parameter(Random(width, 4)), 0.5, 0.1, site));
+        (layer.Adapter!.Down.IsTrainable, layer.Adapter.Up.IsTrainable) = (true, true);
+        return layer;
     }
 
     private static DenseWeight Dense(long outputSize, long inputSize) => new(new Parameter(Random(outputSize, inputSize)));
