@@ -127,8 +127,9 @@ public sealed class Nf4Tensor : IDisposable
             ? Maxima
             : (Nested.Map.IndexSelect(0, Maxima.To(DType.Int32)) * Repeated(Nested.Scales, FourBitWeights.NestedBlockSize, Maxima.ElementCount)) + Nested.Offset;
         var bytes = Packed.View(-1).To(DType.Int32);
-        var upper = Operators.DivideFloor.Invoke(bytes, 16.0, "floor").Single;
-        var codes = Tensor.Stack([upper, bytes.AddInPlace(upper, -16)], 1).View(-1).Narrow(0, 0, ElementCount);
+        var upper = Operators.DivideFloor.Invoke(bytes, 16L, "floor").Single;
+        var lower = Operators.AddInPlace.Invoke(bytes, upper, -16L).Single;
+        var codes = Tensor.Stack([upper, lower], 1).View(-1).Narrow(0, 0, ElementCount);
         var table = Tensor.From<float>(FourBitCode.Nf4.Values, FourBitCode.Count).ToDevice(device);
         var values = table.IndexSelect(0, codes.To(DType.Int32)) * Repeated(maxima, FourBitWeights.DefaultBlockSize, ElementCount);
         return values.To(dtype).View(_shape);

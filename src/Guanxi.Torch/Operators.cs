@@ -43,6 +43,8 @@ internal static class Operators
 
     internal static readonly Operator DivideFloor = new("aten::div", "Scalar_mode");
 
+    internal static readonly Operator Dropout = new("aten::dropout", "");
+
     internal static readonly Operator Embedding = new("aten::embedding", "");
 
     internal static readonly Operator Empty = new("aten::empty", "memory_format");

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Guanxi.Torch;
+using Guanxi.Torch.Benchmarks;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Benchmarks;
 using Guanxi.Transformers.Models;
@@ -12,6 +14,8 @@ internal static class BenchCommand
 {
     private const string Summary = "Measures speed as a share of the processor's peak.";
     private const string TrainCase = "train";
+    private const string KernelsCase = "kernels";
+    private const int KernelSamples = 7;
 
     /// <summary>The verb.</summary>
     public static Verb Verb { get; } = new("bench", Summary, Build);
@@ -20,9 +24,9 @@ internal static class BenchCommand
     {
         var command = new VerbCommand("bench", Summary)
         {
-            Examples = ["./guanxi bench train --shape 7b --layers 1", "./guanxi bench train --shape 0.44b --json -"],
+            Examples = ["./guanxi bench train --shape 7b --layers 1", "./guanxi bench kernels --json -"],
         };
-        var what = new Argument<string>("case") { Description = $"What to measure: {TrainCase} (a QLoRA step).", Arity = ArgumentArity.ExactlyOne };
+        var what = new Argument<string>("case") { Description = $"What to measure: {TrainCase} (a QLoRA step) or {KernelsCase} (the fused kernels).", Arity = ArgumentArity.ExactlyOne };
         var shape = OptionKinds.Text("--shape", "NAME", $"Shape of the model: {string.Join(", ", BenchmarkShape.All.Select(known => known.Name))}. Default: 0.44b.");
         var layers = OptionKinds.Whole("--layers", "Only N blocks, without head and without checkpointing (default: the whole model, with both).", 1);
         var dtype = OptionKinds.OneOf("--dtype", "Type to compute in; auto takes the faster one.", ["auto", "fp32", "bf16"]);
@@ -37,27 +41,45 @@ internal static class BenchCommand
         {
             using var status = new StatusLine();
             var output = JsonOutput.Of(parsed.GetValue(json));
-            Check(parsed.GetValue(what)!);
-            var options = new TrainBenchmarkOptions
+            var cases = new Dictionary<string, Action>
             {
-                Shape = BenchmarkShape.Find(parsed.GetValue(shape) ?? "0.44b"),
-                Layers = parsed.GetValue(layers),
-                ComputeType = ComputeType.Choose(parsed.GetValue(dtype)!, Device.Cpu, out var why),
+                [TrainCase] = () => Train(parsed.GetValue(shape), parsed.GetValue(layers), parsed.GetValue(dtype)!, status, output),
+                [KernelsCase] = () => Kernels(output),
             };
-            status.Say(why);
-            using var benchmark = new TrainBenchmark(options, TimeProvider.System);
-            Show(benchmark.Run(status.Say), output);
+            Chosen(cases, parsed.GetValue(what)!)();
             return ExitCode.Done;
         });
         return command;
     }
 
-    private static void Check(string what)
+    private static Action Chosen(Dictionary<string, Action> cases, string what) => cases.TryGetValue(what, out var chosen)
+        ? chosen
+        : throw new OptionsException(new Problem("bench", "this case is not measured", string.Join(" or ", cases.Keys), what));
+
+    private static void Train(string? shape, int? layers, string dtype, StatusLine status, JsonOutput output)
     {
-        if (what != TrainCase)
+        var options = new TrainBenchmarkOptions
         {
-            throw new OptionsException(new Problem("bench", "this case is not measured", TrainCase, what));
-        }
+            Shape = BenchmarkShape.Find(shape ?? "0.44b"),
+            Layers = layers,
+            ComputeType = ComputeType.Choose(dtype, Device.Cpu, out var why),
+        };
+        status.Say(why);
+        using var benchmark = new TrainBenchmark(options, TimeProvider.System);
+        Show(benchmark.Run(status.Say), output);
+    }
+
+    private static void Kernels(JsonOutput output)
+    {
+        Console.Out.WriteLine($"{"kernel",-15} {"pass",-10} type {"fused",9}    {"composed",9}      gain   throughput (medians of {KernelSamples}, in turn)");
+        var timings = new KernelBenchmark(KernelSizes.SevenBillion, KernelSamples, TimeProvider.System).Run(timing => Console.Out.WriteLine(timing));
+        var result = new JsonObject
+        {
+            ["case"] = KernelsCase,
+            ["threads"] = TorchRuntime.Threads,
+            ["kernels"] = new JsonArray([.. timings.Select(timing => timing.ToJson())]),
+        };
+        WriteJson(result, output);
     }
 
     private static void Show(TrainBenchmarkResult result, JsonOutput output)
@@ -76,10 +98,16 @@ internal static class BenchCommand
             Console.Out.WriteLine("  the peak wandered during every sample: other work was running, and the figures are rough");
         }
 
-        output.Write(result.ToJson().ToJsonString());
+        WriteJson(result.ToJson(), output);
+    }
+
+    // The machine form is the last line in any case.
+    private static void WriteJson(JsonObject result, JsonOutput output)
+    {
+        output.Write(result.ToJsonString());
         if (!output.IsWanted)
         {
-            Console.Out.WriteLine(result.ToJson().ToJsonString());
+            Console.Out.WriteLine(result.ToJsonString());
         }
     }
 }
