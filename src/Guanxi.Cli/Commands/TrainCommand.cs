@@ -122,8 +122,12 @@ internal static class TrainCommand
         return json.EndObject().ToString();
     }
 
-    private static string Resuming(IReadOnlyList<string> words) =>
-        "./guanxi train " + ShellWords.Join([.. words.Where(word => !word.StartsWith($"--{ResumeKey}=", StringComparison.Ordinal)), $"--{ResumeKey}", "true"]);
+    private static string Resuming(IReadOnlyList<string> words)
+    {
+        const string Option = $"--{ResumeKey}";
+        var others = words.Where((word, i) => word != Option && !word.StartsWith($"{Option}=", StringComparison.Ordinal) && (i == 0 || words[i - 1] != Option));
+        return "./guanxi train " + ShellWords.Join([.. others, Option, "true"]);
+    }
 
     private static void WriteKeys(TextWriter output)
     {

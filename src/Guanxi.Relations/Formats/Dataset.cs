@@ -9,6 +9,9 @@ public enum DatasetFormat
     /// <summary>Comma- or semicolon-separated columns with quoting and a header.</summary>
     RelationCsv,
 
+    /// <summary>The first sheet with rows of an XLSX file, with a header.</summary>
+    RelationXlsx,
+
     /// <summary>One object a line: <c>text</c>, <c>people1</c>, <c>people2</c>, <c>label</c>.</summary>
     RelationJsonLines,
 

@@ -14,7 +14,7 @@ internal static class EncodingGuess
         ([0x00, 0x00, 0xFE, 0xFF], "UTF-32, big-endian", Convert),
         ([0xFF, 0xFE], "UTF-16, little-endian", Convert),
         ([0xFE, 0xFF], "UTF-16, big-endian", Convert),
-        ([(byte)'P', (byte)'K', 3, 4], "a ZIP or XLSX file", "Save the sheet as CSV in UTF-8."),
+        ([(byte)'P', (byte)'K', 3, 4], "a ZIP or XLSX file", "An XLSX sheet is read from a file, not from a pipe; anything else: unpack it, or save it as CSV in UTF-8."),
         ([0x1F, 0x8B], "a gzip file", "Unpack it first."),
     ];
 

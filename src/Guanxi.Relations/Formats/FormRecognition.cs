@@ -51,7 +51,7 @@ internal static class FormRecognition
             if (ColumnMap.FromHeader(cells) is { } map)
             {
                 var format = quoted ? DatasetFormat.RelationCsv : DatasetFormat.RelationTsv;
-                return new RecognisedForm(format, new TabularRows(map, delimiter, quoted, hasHeader: true).Read, seen);
+                return new RecognisedForm(format, TabularRows.Delimited(map, delimiter, quoted, hasHeader: true), seen);
             }
         }
 
@@ -69,7 +69,7 @@ internal static class FormRecognition
         if (cells.Length <= 2 && EntityMarkers.HasAny(cells[^1]))
         {
             var map = cells.Length == 2 ? ColumnMap.LabelAndText : ColumnMap.TextOnly;
-            return new RecognisedForm(DatasetFormat.RelationTsv, new TabularRows(map, '\t', quoted: false, hasHeader: false).Read, seen);
+            return new RecognisedForm(DatasetFormat.RelationTsv, TabularRows.Delimited(map, '\t', quoted: false, hasHeader: false), seen);
         }
 
         return OlderTextRows.IsRow(line) ? new RecognisedForm(DatasetFormat.OlderText, OlderTextRows.Read, seen) : null;

@@ -15,7 +15,7 @@ public sealed class OpenDataset : IDisposable
     {
         (_stream, Name, _options, _ownsStream) = (stream, name, options, ownsStream);
         _lines = new TextLines(stream, name).Read().GetEnumerator();
-        _form = FormRecognition.Recognise(name, _lines);
+        _form = Spreadsheet.TryRecognise(stream, name) ?? FormRecognition.Recognise(name, _lines);
     }
 
     /// <summary>What the data are called in messages.</summary>

@@ -1,13 +1,25 @@
 namespace Guanxi.Relations.Formats;
 
 /// <summary>Reads relation rows from a table.</summary>
-internal sealed class TabularRows(ColumnMap map, char delimiter, bool quoted, bool hasHeader)
+/// <param name="map">Its columns.</param>
+/// <param name="hasHeader">Whether its first row names them.</param>
+/// <param name="widthHint">What to do about a row of another width.</param>
+internal sealed class TabularRows(ColumnMap map, bool hasHeader, string? widthHint)
 {
-    public IEnumerable<ReadRow> Read(IEnumerable<TextLine> lines, RowContext context)
+    /// <summary>Rows of text in which a delimiter stands between the cells.</summary>
+    public static Func<IEnumerable<TextLine>, RowContext, IEnumerable<ReadRow>> Delimited(ColumnMap map, char delimiter, bool quoted, bool hasHeader)
+    {
+        var hint = quoted ? "Text that holds the separator stands in quotation marks." : "A tab in the text would be a separator.";
+        var table = new TabularRows(map, hasHeader, hint);
+        return (lines, context) => table.Read(DelimitedText.Rows(lines, delimiter, quoted), context);
+    }
+
+    /// <summary>Reads rows that are cut into cells.</summary>
+    public IEnumerable<ReadRow> Read(IEnumerable<DelimitedRow> rows, RowContext context)
     {
         var row = 0;
         var headerToSkip = hasHeader;
-        foreach (var cut in DelimitedText.Rows(lines, delimiter, quoted))
+        foreach (var cut in rows)
         {
             if (headerToSkip && cut.Problem is null)
             {
@@ -30,10 +42,9 @@ internal sealed class TabularRows(ColumnMap map, char delimiter, bool quoted, bo
         if (cut.Cells.Count != map.Width)
         {
             var column = cut.Cells.Count > map.Width ? cut.Cells[map.Width].Column : cut.Cells[^1].Column + cut.Cells[^1].Text.Length;
-            var hint = quoted ? "Text that holds the separator stands in quotation marks." : "A tab in the text would be a separator.";
             return new ReadRow(place, null,
                 [new RowProblem(DataRules.Columns, place, column, "the row has another number of columns than the header", $"{map.Width}",
-                    $"{cut.Cells.Count}", hint)]);
+                    $"{cut.Cells.Count}", widthHint)]);
         }
 
         return context.Relation(map.Input(cut.Cells), place, fault => map.ColumnOf(cut.Cells, fault));

@@ -4,6 +4,7 @@ using Guanxi.Torch;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Checkpoints;
 using Guanxi.Transformers.Models;
+using Guanxi.Transformers.Nn;
 using Guanxi.Transformers.Peft;
 using Guanxi.Transformers.Training;
 
@@ -208,8 +209,19 @@ public sealed class TrainingJob : IDisposable
         }
     }
 
-    private IReadOnlyList<KeyValuePair<string, double>> Evaluate(Trainer trainer) =>
-        [KeyValuePair.Create("loss", trainer.Evaluate(_rows.Evaluation))];
+    private IReadOnlyList<KeyValuePair<string, double>> Evaluate(Trainer trainer)
+    {
+        var loss = KeyValuePair.Create("loss", trainer.Evaluate(_rows.Evaluation));
+        if (_rows.EvaluationExamples.Count == 0)
+        {
+            return [loss];
+        }
+
+        using var classifier = new RelationClassifier(
+            _model.Decoder, _model.RequireTokenizer(), _rows.Template!, _rows.Schema!, new ForwardContext(_computeType, null));
+        var report = new Evaluator(_time).Evaluate(classifier, _rows.EvaluationExamples, null, CancellationToken.None).Result.Report;
+        return [loss, KeyValuePair.Create("weighted_f1", report.Weighted.F1), KeyValuePair.Create("accuracy", report.Accuracy)];
+    }
 
     /// <summary>The recorder begins when it is known where the run goes on; the trainer is made before.</summary>
     private sealed class Forward(TrainingJob job) : ITrainingObserver

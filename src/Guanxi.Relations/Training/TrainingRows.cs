@@ -21,6 +21,9 @@ internal sealed class TrainingRows
     /// <summary>Rows to evaluate on during the run; may be empty.</summary>
     public IReadOnlyList<TokenSequence> Evaluation { get; private init; } = [];
 
+    /// <summary>The same rows before they became tokens; empty when they are no relations.</summary>
+    public IReadOnlyList<RelationExample> EvaluationExamples { get; private init; } = [];
+
     /// <summary>Labels; null when the rows are no relations.</summary>
     public RelationSchema? Schema { get; private init; }
 
@@ -135,6 +138,7 @@ internal sealed class TrainingRows
         {
             Train = Warned([.. kept.Select(Encode)], progress),
             Evaluation = [.. cut.Select(Encode)],
+            EvaluationExamples = cut,
             Schema = schema,
             Template = template,
         };

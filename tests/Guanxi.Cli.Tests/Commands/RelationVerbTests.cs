@@ -59,6 +59,20 @@ public sealed class RelationVerbTests(TrainedModelFixture trained) : IClassFixtu
     }
 
     [GoldenFact("golden/tokenizers/nano-spm")]
+    public void What_a_run_logs_of_its_last_step_is_what_evaluate_finds_afterwards()
+    {
+        using var folder = new TemporaryFolder();
+        ChildProgram.Run("train", "--model_name_or_path", trained.Base, "--train_file", trained.Rows, "--eval_file", trained.Rows,
+            "--eval_strategy", "steps", "--eval_steps", "4", "--max_steps", "4", "--learning_rate", "0.02", "--output_dir", folder["run"]).Expect(ExitCode.Done);
+
+        var logged = JsonSerializer.Deserialize<JsonElement>(File.ReadLines(folder["run/train_log.jsonl"]).Last());
+        var found = ChildProgram.Run("evaluate", "--model", folder["run"], "--data", trained.Rows, "--json", "-").Expect(ExitCode.Done).LastRow;
+
+        Assert.Equal(found.GetProperty("accuracy").GetDouble(), logged.GetProperty("eval_accuracy").GetDouble(), 1e-12);
+        Assert.Equal(found.GetProperty("weighted").GetProperty("f1").GetDouble(), logged.GetProperty("eval_weighted_f1").GetDouble(), 1e-12);
+    }
+
+    [GoldenFact("golden/tokenizers/nano-spm")]
     public void Evaluation_of_a_model_equals_that_of_the_predictions_it_wrote()
     {
         using var folder = new TemporaryFolder();
