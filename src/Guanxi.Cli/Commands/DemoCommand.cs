@@ -7,6 +7,7 @@ using Guanxi.Relations.Training;
 using Guanxi.Torch;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Models;
+using Guanxi.Transformers.Training;
 
 namespace Guanxi.Cli.Commands;
 
@@ -35,9 +36,9 @@ internal static class DemoCommand
     {
         var root = FindRoot();
         var output = Path.Combine(root, "runs", "demo");
-        if (Directory.Exists(output))
+        if (File.Exists(Path.Combine(output, ArtifactInfo.FileName)))
         {
-            // The demo's own folder: a second call shows the whole job again.
+            // The demo's own folder, and finished: a second call shows the whole job again.
             Directory.Delete(output, recursive: true);
         }
 
@@ -46,7 +47,7 @@ internal static class DemoCommand
         using var stop = new StopSignals(() => status.Say("stopping after this step"));
         if (!TrainingJob.Run(arguments, new TrainProgress(status, arguments.LoggingSteps), TimeProvider.System, stop.Token))
         {
-            status.Say("stopped; ./guanxi demo begins again");
+            status.Say("stopped and saved; ./guanxi demo goes on from here");
             return ExitCode.Stopped;
         }
 
@@ -62,6 +63,7 @@ internal static class DemoCommand
             new("output_dir", output),
             new("save_strategy", "no"),
             new("logging_steps", "50"),
+            .. TrainingCheckpoint.List(output).Count > 0 ? [new KeyValuePair<string, string>("resume_from_checkpoint", "true")] : Array.Empty<KeyValuePair<string, string>>(),
         ],
         _ => { });
 
@@ -81,7 +83,7 @@ internal static class DemoCommand
             $"""
 
             The embedded base is small ({model.Model.Config.ParameterCount / 1e6:F1} million parameters, pretrained on old novels): its score shows that the job works,
-            not what the method is worth. With a downloaded model the same command reaches the figures of the literature.
+            not what the method is worth. Downloaded models and the published recipe take the same commands.
 
             The run:        {output}
             Classify:       ./guanxi predict --model {output} --text 张三是李四的父亲。 --people1 张三 --people2 李四
