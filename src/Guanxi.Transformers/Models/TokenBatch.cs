@@ -61,22 +61,19 @@ public sealed record TokenBatch
         return new TokenBatch(tokens, SequenceLayout.Rows(lengths, 0));
     }
 
-    internal void Check(DecoderConfig config)
+    internal void Check(int vocabularySize, int maxPositions)
     {
         foreach (var id in Tokens)
         {
-            if (id < 0 || id >= config.VocabularySize)
+            if (id < 0 || id >= vocabularySize)
             {
-                throw new ArgumentException($"token id {id} is outside the model's vocabulary of {config.VocabularySize}");
+                throw new ArgumentException($"token id {id} is outside the model's vocabulary of {vocabularySize}");
             }
         }
 
-        foreach (var position in Layout.Positions)
+        if (Layout.PositionCount > maxPositions)
         {
-            if (position >= config.MaxPositions)
-            {
-                throw new ArgumentException($"a row reaches position {position}; the model was made for {config.MaxPositions}");
-            }
+            throw new ArgumentException($"a row reaches position {Layout.PositionCount - 1}; the model was made for {maxPositions}");
         }
     }
 }

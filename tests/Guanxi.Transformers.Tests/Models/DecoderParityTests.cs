@@ -18,7 +18,16 @@ public sealed class DecoderParityTests
 
     [Theory]
     [GoldenInlineData("golden/models/llama", "llama")]
+    [GoldenInlineData("golden/models/llama3-rope", "llama3-rope")]
+    [GoldenInlineData("golden/models/llama-linear-rope", "llama-linear-rope")]
+    [GoldenInlineData("golden/models/mistral", "mistral")]
+    [GoldenInlineData("golden/models/qwen2", "qwen2")]
+    [GoldenInlineData("golden/models/qwen3", "qwen3")]
     [GoldenInlineData("golden/models/baichuan-7b", "baichuan-7b")]
+    [GoldenInlineData("golden/models/baichuan-13b", "baichuan-13b")]
+    [GoldenInlineData("golden/models/baichuan-13b-odd-heads", "baichuan-13b-odd-heads")]
+    [GoldenInlineData("golden/models/baichuan2-7b", "baichuan2-7b")]
+    [GoldenInlineData("golden/models/baichuan2-13b", "baichuan2-13b")]
     public void Hidden_states_and_logits_equal_the_reference(string family)
     {
         using var leaks = new LeakCheck();
@@ -47,8 +56,14 @@ public sealed class DecoderParityTests
 
     [Theory]
     [GoldenInlineData("golden/models/llama", "llama", false)]
-    [GoldenInlineData("golden/models/llama", "llama", true)]
+    [GoldenInlineData("golden/models/qwen2", "qwen2", false)]
+    [GoldenInlineData("golden/models/qwen3", "qwen3", false)]
     [GoldenInlineData("golden/models/baichuan-7b", "baichuan-7b", false)]
+    [GoldenInlineData("golden/models/baichuan-13b", "baichuan-13b", false)]
+    [GoldenInlineData("golden/models/baichuan2-7b", "baichuan2-7b", false)]
+    [GoldenInlineData("golden/models/llama", "llama", true)]
+    [GoldenInlineData("golden/models/qwen3", "qwen3", true)]
+    [GoldenInlineData("golden/models/baichuan-13b", "baichuan-13b", true)]
     public void Loss_and_all_gradients_equal_the_reference(string family, bool checkpointing)
     {
         using var leaks = new LeakCheck();
@@ -82,7 +97,16 @@ public sealed class DecoderParityTests
 
     [Theory]
     [GoldenInlineData("golden/models/llama", "llama")]
+    [GoldenInlineData("golden/models/llama3-rope", "llama3-rope")]
+    [GoldenInlineData("golden/models/llama-linear-rope", "llama-linear-rope")]
+    [GoldenInlineData("golden/models/mistral", "mistral")]
+    [GoldenInlineData("golden/models/qwen2", "qwen2")]
+    [GoldenInlineData("golden/models/qwen3", "qwen3")]
     [GoldenInlineData("golden/models/baichuan-7b", "baichuan-7b")]
+    [GoldenInlineData("golden/models/baichuan-13b", "baichuan-13b")]
+    [GoldenInlineData("golden/models/baichuan-13b-odd-heads", "baichuan-13b-odd-heads")]
+    [GoldenInlineData("golden/models/baichuan2-7b", "baichuan2-7b")]
+    [GoldenInlineData("golden/models/baichuan2-13b", "baichuan2-13b")]
     public void A_left_padded_batch_gives_the_reference_logits_too(string family)
     {
         using var scope = TensorScope.Enter();
@@ -101,13 +125,70 @@ public sealed class DecoderParityTests
         Close.Assert(golden["left.last_logits"], model.Logits(hidden, ForwardContext.Evaluate32), Tolerance, "left.last_logits");
     }
 
+    [Theory]
+    [GoldenInlineData("golden/models/llama", "llama")]
+    [GoldenInlineData("golden/models/llama3-rope", "llama3-rope")]
+    [GoldenInlineData("golden/models/llama-linear-rope", "llama-linear-rope")]
+    [GoldenInlineData("golden/models/mistral", "mistral")]
+    [GoldenInlineData("golden/models/qwen2", "qwen2")]
+    [GoldenInlineData("golden/models/qwen3", "qwen3")]
+    [GoldenInlineData("golden/models/baichuan-7b", "baichuan-7b")]
+    [GoldenInlineData("golden/models/baichuan-13b", "baichuan-13b")]
+    [GoldenInlineData("golden/models/baichuan-13b-odd-heads", "baichuan-13b-odd-heads")]
+    [GoldenInlineData("golden/models/baichuan2-7b", "baichuan2-7b")]
+    [GoldenInlineData("golden/models/baichuan2-13b", "baichuan2-13b")]
+    public void The_loss_equals_the_reference(string family)
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        using var mode = Autograd.NoGrad();
+        using var golden = new GoldenFile($"models/{family}/expected.safetensors");
+        using var model = Load(family);
+        var (rows, _) = Rows(golden, string.Empty);
+        var (outputRows, targets) = Supervised(rows, golden["labels"].ToArray<long>(), (int)golden["labels"].Size(1));
+
+        var hidden = model.Forward(TokenBatch.Of(rows) with { OutputRows = outputRows }, ForwardContext.Evaluate32);
+        var logits = model.Logits(hidden, ForwardContext.Evaluate32);
+        var loss = Functional.CrossEntropySum(logits, Tensor.From<long>(targets, targets.Length), 0) / targets.Length;
+
+        Assert.Equal(golden["loss"].Item(), loss.Item(), LossTolerance);
+    }
+
+    [Theory]
+    [GoldenInlineData("golden/models/qwen3", "qwen3")]
+    [GoldenInlineData("golden/models/baichuan-13b", "baichuan-13b")]
+    [GoldenInlineData("golden/models/mistral", "mistral")]
+    public void A_prefix_in_the_cache_changes_nothing(string family)
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        using var mode = Autograd.NoGrad();
+        using var golden = new GoldenFile($"models/{family}/expected.safetensors");
+        using var model = Load(family);
+        var row = Rows(golden, string.Empty).Rows[0];
+        int[] prefix = row[..17];
+        int[][] ends = [row[17..], [.. row[17..30].Reverse()]];
+        var plain = model.Forward(TokenBatch.Of([.. ends.Select(end => (int[])[.. prefix, .. end])]), ForwardContext.Evaluate32);
+        using var cache = new KeyValueCache(model.Config.LayerCount);
+        model.Forward(TokenBatch.Of([prefix]) with { Cache = cache, AppendToCache = true }, ForwardContext.Evaluate32);
+
+        var layout = SequenceLayout.Rows([.. ends.Select(end => end.Length)], prefix.Length);
+        var tokens = ends.SelectMany(end => end).Select(id => (long)id).ToArray();
+        var cached = model.Forward(new TokenBatch(tokens, layout) { Cache = cache }, ForwardContext.Evaluate32);
+
+        var expected = Tensor.Cat(
+            [plain.Narrow(0, prefix.Length, ends[0].Length), plain.Narrow(0, row.Length + prefix.Length, ends[1].Length)], 0);
+        Close.Assert(expected, cached, Tolerance, "behind the cache");
+    }
+
     private static Decoder Load(string family)
     {
         var folder = Golden.Locate($"models/{family}/hf");
         using var reader = CheckpointReader.Open(folder);
         var weights = new CheckpointWeights(reader, new WeightLoading { StorageType = DType.Float32 });
         var model = new Decoder(DecoderConfig.Read(folder), weights);
-        weights.Finish(name => name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal));
+        weights.Finish(name => name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal)
+            || (model.Config.TieWordEmbeddings && name == "lm_head.weight"));
         return model;
     }
 
