@@ -29,7 +29,8 @@ public sealed class RopeTable : IDisposable
     {
         if (positions > Positions)
         {
-            var (cosines, sines) = Compute(Math.Max(positions, (int)Math.Min(2L * Positions, Array.MaxLength / _inverseFrequencies.Length)));
+            var twice = (int)Math.Min(2L * Positions, Array.MaxLength / _inverseFrequencies.Length);
+            var (cosines, sines) = Compute(Math.Max(positions, twice));
             Dispose();
             (Cosines, Sines) = (cosines, sines);
         }
@@ -58,6 +59,8 @@ public sealed class RopeTable : IDisposable
             }
         }
 
-        return (TensorScope.Detach(Tensor.From<float>(cosines, positions, half)), TensorScope.Detach(Tensor.From<float>(sines, positions, half)));
+        return (
+            TensorScope.Detach(Tensor.From<float>(cosines, positions, half)),
+            TensorScope.Detach(Tensor.From<float>(sines, positions, half)));
     }
 }

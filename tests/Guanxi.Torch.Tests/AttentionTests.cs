@@ -130,7 +130,8 @@ public sealed class AttentionTests
         Refused(key, key, layout, causal, query);
         Assert.Contains("3 slopes", Refused(key, key, layout, causal with { Slopes = [1, 2, 3] }, null));
         Assert.Contains("both directions", Refused(key, key, layout, AttentionPattern.Bidirectional with { Window = 2 }, null));
-        Assert.Contains("both directions", Refused(key, key, SequenceLayout.RowsWithTree([3], 0, [-1]), AttentionPattern.Bidirectional, null));
+        var tree = SequenceLayout.RowsWithTree([3], 0, [-1]);
+        Assert.Contains("both directions", Refused(key, key, tree, AttentionPattern.Bidirectional, null));
     }
 
     [Fact]

@@ -27,7 +27,9 @@ public sealed class Decoder : Module
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(source);
         Config = config;
-        _rope = config.UsesAlibi ? null : new RopeTable(RopeScaling.Frequencies(config), Math.Min(config.MaxPositions, FirstRopePositions));
+        _rope = config.UsesAlibi
+            ? null
+            : new RopeTable(RopeScaling.Frequencies(config), Math.Min(config.MaxPositions, FirstRopePositions));
         _embedding = Register(
             "model.embed_tokens.weight", source.Parameter("model.embed_tokens.weight", WeightStart.Normal, config.VocabularySize, config.HiddenSize));
         _layers = new DecoderLayer[config.LayerCount];
@@ -100,8 +102,8 @@ public sealed class Decoder : Module
         for (var i = 0; i < _layers.Length; i++)
         {
             var rows = i == _layers.Length - 1 ? batch.OutputRows : null;
-            var call = new LayerCall(batch.Layout, batch.Cache, batch.AppendToCache, rows, context);
-            x = UseCheckpointing && context.IsTraining ? Checkpoint.Run(_layers[i], x, call) : _layers[i].Forward(x, call);
+            var (layer, call) = (_layers[i], new LayerCall(batch.Layout, batch.Cache, batch.AppendToCache, rows, context));
+            x = UseCheckpointing && context.IsTraining ? Checkpoint.Run(input => layer.Forward(input, call), x) : layer.Forward(x, call);
             observe?.Invoke(x);
         }
 
@@ -131,7 +133,13 @@ public sealed class Decoder : Module
 /// <param name="OutputRows">Int64 indices of the tokens whose output is wanted, or null for all.</param>
 /// <param name="Context">Compute type and dropout.</param>
 internal sealed record LayerCall(
-    SequenceLayout Layout, KeyValueCache? Cache, bool AppendToCache, int[]? OutputRows, ForwardContext Context);
+    SequenceLayout Layout, KeyValueCache? Cache, bool AppendToCache, int[]? OutputRows, ForwardContext Context)
+{
+    /// <summary>The rows of [N, C] that are asked for.</summary>
+    public Tensor Asked(Tensor x) => OutputRows is null
+        ? x
+        : x.IndexSelect(0, Tensor.From<long>(Array.ConvertAll(OutputRows, row => (long)row), OutputRows.Length).ToDevice(x.Device));
+}
 
 /// <summary>One layer: attention and feed-forward, each behind a norm and beside a residual.</summary>
 public sealed class DecoderLayer : Module
@@ -153,12 +161,9 @@ public sealed class DecoderLayer : Module
     {
         using var scope = TensorScope.Enter();
         var mixed = x + _attention.Forward(_inputNorm.Forward(x), call);
-        if (call.OutputRows is { } rows)
-        {
-            // Only these rows are asked for and nothing after the attention looks sideways.
-            mixed = mixed.IndexSelect(0, Tensor.From<long>(Array.ConvertAll(rows, row => (long)row), rows.Length).ToDevice(x.Device));
-        }
 
+        // Nothing after the attention looks sideways.
+        mixed = call.Asked(mixed);
         return scope.Keep(mixed + _feedForward.Forward(_attentionNorm.Forward(mixed), call.Context));
     }
 
@@ -207,7 +212,8 @@ internal sealed class SelfAttention : Module
         Linear Part(string name, long outputSize, long inputSize, bool hasBias) =>
             Register(name, source.Linear($"{path}.{name}", outputSize, inputSize, hasBias));
 
-        RmsNorm HeadNorm(string name) => new(source.Parameter($"{path}.{name}.weight", WeightStart.One, config.HeadDim), config.RmsNormEpsilon);
+        RmsNorm HeadNorm(string name) =>
+            new(source.Parameter($"{path}.{name}.weight", WeightStart.One, config.HeadDim), config.RmsNormEpsilon);
     }
 
     private long QueryWidth => (long)_config.HeadCount * _config.HeadDim;

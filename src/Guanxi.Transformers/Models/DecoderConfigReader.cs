@@ -58,6 +58,7 @@ internal sealed class DecoderConfigReader
         var headCount = _keys.Size("num_attention_heads", ConfigKeys.MostHeads);
         var layerCount = _keys.Size("num_hidden_layers", ConfigKeys.MostLayers);
         var (window, firstWindowLayer) = Window(family, layerCount);
+        var headDim = hiddenSize / headCount;
         var config = new DecoderConfig
         {
             Architecture = architecture,
@@ -67,8 +68,10 @@ internal sealed class DecoderConfigReader
             IntermediateSize = _keys.Size("intermediate_size", ConfigKeys.MostRows),
             LayerCount = layerCount,
             HeadCount = headCount,
-            KeyValueHeadCount = family.IsBaichuan ? headCount : Optional("num_key_value_heads", family.KeyValueHeads, headCount, ConfigKeys.MostHeads),
-            HeadDim = family.IsBaichuan ? hiddenSize / headCount : Optional("head_dim", family.HeadDim, hiddenSize / headCount, ConfigKeys.MostWidth),
+            KeyValueHeadCount = family.IsBaichuan
+                ? headCount
+                : Optional("num_key_value_heads", family.KeyValueHeads, headCount, ConfigKeys.MostHeads),
+            HeadDim = family.IsBaichuan ? headDim : Optional("head_dim", family.HeadDim, headDim, ConfigKeys.MostWidth),
             RmsNormEpsilon = _keys.Number("rms_norm_eps", DefaultEpsilon, double.Epsilon, 1),
             RopeTheta = RopeTheta(),
             RopeScaling = scaling,

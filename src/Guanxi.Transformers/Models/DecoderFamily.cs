@@ -50,5 +50,6 @@ internal sealed record DecoderFamily(string ModelType, params string[] Architect
     public bool IsBaichuan => ModelType == "baichuan";
 
     /// <summary>All families for a message.</summary>
-    public static string Supported => string.Join(", ", All.Select(family => $"{family.ModelType} with {string.Join(" or ", family.Architectures)}"));
+    public static string Supported =>
+        string.Join(", ", All.Select(family => $"{family.ModelType} with {string.Join(" or ", family.Architectures)}"));
 }

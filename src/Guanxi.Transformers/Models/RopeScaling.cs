@@ -19,6 +19,7 @@ public sealed record RopeScaling(
     private const string Dynamic = "dynamic";
     private const string Llama3 = "llama3";
     private const string None = "default";
+    private const double LeastFactor = 1e-6;
     private const double MostFactor = 1e6;
 
     /// <summary>The frequencies of a model.</summary>
@@ -67,8 +68,8 @@ public sealed record RopeScaling(
         var type = keys.Text(key) ?? None;
         if (type is not (None or Linear or Dynamic or Llama3))
         {
-            keys.Report(
-                key, "this scaling of rotary positions is not supported", $"{None}, {Linear}, {Dynamic} or {Llama3}", FileErrors.Quote(type));
+            const string Supported = $"{None}, {Linear}, {Dynamic} or {Llama3}";
+            keys.Report(key, "this scaling of rotary positions is not supported", Supported, FileErrors.Quote(type));
         }
 
         return type switch
@@ -81,8 +82,9 @@ public sealed record RopeScaling(
 
     private static RopeScaling ParseLlama3(JsonKeys keys)
     {
-        var (low, high) = (keys.RequiredNumber("low_freq_factor", 1e-6, MostFactor), keys.RequiredNumber("high_freq_factor", 1e-6, MostFactor));
-        if (low > high || (low == high && low != 1))
+        var low = keys.RequiredNumber("low_freq_factor", LeastFactor, MostFactor);
+        var high = keys.RequiredNumber("high_freq_factor", LeastFactor, MostFactor);
+        if (keys.Has("low_freq_factor") && keys.Has("high_freq_factor") && low >= high)
         {
             keys.Report("high_freq_factor", "not above low_freq_factor", $"more than {low}", $"{high}");
         }

@@ -28,6 +28,17 @@ public sealed record TokenBatch
     /// <summary>Where the rows begin.</summary>
     public SequenceLayout Layout { get; }
 
+    /// <summary>For an encoder the kind of every token, e.g. 1 for those of a second text; null: all are of kind 0.</summary>
+    /// <value>Null.</value>
+    /// <exception cref="ArgumentException">There are not as many as tokens.</exception>
+    public long[]? TokenTypes
+    {
+        get;
+        init => field = value is null || value.Length == Tokens.Length
+            ? value
+            : throw new ArgumentException($"{value.Length} kinds for {Tokens.Length} tokens", nameof(value));
+    }
+
     /// <summary>Indices of the tokens whose output is wanted, ascending; null for all.</summary>
     /// <value>Null.</value>
     public int[]? OutputRows { get; init; }
