@@ -47,7 +47,8 @@ public static unsafe partial class Functional
         fixed (int* starts = layout.RowStartArray, parents = layout.TailParents, positions = layout.PositionArray)
         fixed (float* slopes = pattern.Slopes)
         {
-            FusedAttention.Backward(q.DType, AttentionShape(layout, pattern, new(starts, parents, positions, slopes), q, k, prefixKey), new AttentionGradients
+            var shape = AttentionShape(layout, pattern, new(starts, parents, positions, slopes), q, k, prefixKey);
+            FusedAttention.Backward(q.DType, shape, new AttentionGradients
             {
                 Query = q.DataPointer(),
                 Key = k.DataPointer(),

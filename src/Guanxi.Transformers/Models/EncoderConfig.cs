@@ -8,6 +8,9 @@ namespace Guanxi.Transformers.Models;
 /// offending key named, never read in part.</remarks>
 public sealed record EncoderConfig
 {
+    /// <summary>The family: <c>bert</c>.</summary>
+    public const string ModelType = "bert";
+
     /// <summary>Rows of the embedding.</summary>
     public required int VocabularySize { get; init; }
 
@@ -59,6 +62,28 @@ public sealed record EncoderConfig
 
     /// <summary>Width of a head.</summary>
     public int HeadDim => HiddenSize / HeadCount;
+
+    /// <summary>Class name of the model in transformers, e.g. <c>BertForSequenceClassification</c>.</summary>
+    public string Architecture => EncoderConfigFile.NameOf(Head);
+
+    /// <summary>Number of weights; a pooler is counted except below a <see cref="EncoderHead.MaskedLanguage"/>.</summary>
+    public long ParameterCount
+    {
+        get
+        {
+            long hidden = HiddenSize;
+            var square = (hidden * hidden) + hidden;
+            var embeddings = (hidden * ((long)VocabularySize + MaxPositions + TokenTypeCount)) + (2 * hidden);
+            var layer = (4 * square) + (2 * hidden * IntermediateSize) + IntermediateSize + hidden + (4 * hidden);
+            var top = Head switch
+            {
+                EncoderHead.Classification => square + (Labels.Count * (hidden + 1)),
+                EncoderHead.MaskedLanguage => square + (2 * hidden) + VocabularySize,
+                _ => square,
+            };
+            return embeddings + (LayerCount * layer) + top;
+        }
+    }
 
     /// <summary>Reads the configuration of a model folder.</summary>
     /// <param name="path">The folder, or the configuration file itself.</param>

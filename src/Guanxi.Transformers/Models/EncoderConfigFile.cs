@@ -8,7 +8,6 @@ namespace Guanxi.Transformers.Models;
 /// <summary>Reads and writes <see cref="EncoderConfig"/> as Hugging Face's configuration of a BERT.</summary>
 internal sealed class EncoderConfigFile
 {
-    private const string ModelType = "bert";
     private const string SingleLabel = "single_label_classification";
 
     // What transformers' BertConfig takes for a key that a file leaves out.
@@ -47,12 +46,15 @@ internal sealed class EncoderConfigFile
         return config is not null && file._problems.Count == 0 ? config : throw new CheckpointException(file._problems);
     }
 
+    /// <summary>The class of transformers with a head.</summary>
+    public static string NameOf(EncoderHead head) => s_architectures.First(item => item.Head == head).Architecture;
+
     /// <summary>Writes a file.</summary>
     public static void Write(EncoderConfig config, string path)
     {
         var json = new Dictionary<string, JsonNode?>
         {
-            ["architectures"] = new JsonArray(s_architectures.First(item => item.Head == config.Head).Architecture),
+            ["architectures"] = new JsonArray(NameOf(config.Head)),
             ["attention_probs_dropout_prob"] = PythonJson.Float(config.AttentionDropout),
             ["classifier_dropout"] = PythonJson.Float(config.ClassifierDropout),
             ["hidden_act"] = "gelu",
@@ -62,7 +64,7 @@ internal sealed class EncoderConfigFile
             ["intermediate_size"] = config.IntermediateSize,
             ["layer_norm_eps"] = PythonJson.Float(config.LayerNormEpsilon),
             ["max_position_embeddings"] = config.MaxPositions,
-            ["model_type"] = ModelType,
+            ["model_type"] = EncoderConfig.ModelType,
             ["num_attention_heads"] = config.HeadCount,
             ["num_hidden_layers"] = config.LayerCount,
             ["pad_token_id"] = config.PadId,
@@ -133,7 +135,7 @@ internal sealed class EncoderConfigFile
         var named = ConfigKeys.Architecture(_keys);
         var modelType = _keys.Text("model_type");
         var found = s_architectures.FirstOrDefault(item => item.Architecture == (named ?? s_architectures[0].Architecture));
-        if (modelType == ModelType && found.Architecture is not null)
+        if (modelType == EncoderConfig.ModelType && found.Architecture is not null)
         {
             return found.Head;
         }
@@ -143,7 +145,7 @@ internal sealed class EncoderConfigFile
             _problems.Add(new Problem(
                 $"{_file}, model_type and architectures",
                 "this kind of encoder is not supported",
-                $"{ModelType} with {string.Join(", ", s_architectures.Select(item => item.Architecture))}",
+                $"{EncoderConfig.ModelType} with {string.Join(", ", s_architectures.Select(item => item.Architecture))}",
                 $"{FileErrors.Quote(modelType ?? "nothing")} with {FileErrors.Quote(named ?? "nothing")}"));
         }
 

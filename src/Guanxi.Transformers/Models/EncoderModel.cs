@@ -51,7 +51,7 @@ public sealed class EncoderModel : IDisposable
         try
         {
             var root = JsonFile.ReadObject(Path.Combine(folder, DecoderConfig.FileName), ConfigKeys.MaxFileBytes);
-            return root.TryGetProperty("model_type", out var type) && type.ValueEquals("bert");
+            return root.TryGetProperty("model_type", out var type) && type.ValueEquals(EncoderConfig.ModelType);
         }
         catch (Exception error) when (error is CheckpointException or InvalidOperationException)
         {

@@ -52,6 +52,20 @@ public sealed class EncoderModelTests
     }
 
     [Theory]
+    [InlineData(EncoderHead.None)]
+    [InlineData(EncoderHead.Classification)]
+    [InlineData(EncoderHead.MaskedLanguage)]
+    public void The_parameter_count_is_that_of_the_weights(EncoderHead head)
+    {
+        using var leaks = new LeakCheck();
+        var config = TinyEncoder.Config with { Head = head, Labels = head == EncoderHead.Classification ? s_labels : [] };
+        using var model = new Encoder(
+            config, hasPooler: head != EncoderHead.MaskedLanguage, new RandomWeights(seed: 3, deviation: 0.3, DType.Float32));
+
+        Assert.Equal(model.NamedParameters().Sum(pair => pair.Parameter.Value.ElementCount), config.ParameterCount);
+    }
+
+    [Theory]
     [InlineData(EncoderHead.None, false)]
     [InlineData(EncoderHead.None, true)]
     [InlineData(EncoderHead.MaskedLanguage, false)]
