@@ -1,6 +1,6 @@
 namespace Guanxi.Torch;
 
-/// <content>Causal attention over rows laid end to end.</content>
+/// <content>Attention over rows laid end to end.</content>
 public static partial class Functional
 {
     /// <summary>softmax(q k^T / sqrt(D), masked) v, every row for itself, with grouped key and value heads.</summary>
@@ -8,26 +8,30 @@ public static partial class Functional
     /// <param name="key">[N, K, D]; K divides H, query head h uses key head h / (H / K).</param>
     /// <param name="value">[N, K, D].</param>
     /// <param name="layout">The rows.</param>
-    /// <param name="prefixKey">[P, K, D] keys that every row attends to first, or null.</param>
+    /// <param name="pattern">Which tokens of its row a token looks at.</param>
+    /// <param name="prefixKey">[P, K, D] keys of the P positions before every row, or null.</param>
     /// <param name="prefixValue">[P, K, D], or null.</param>
     /// <returns>[N, H, D].</returns>
     public static Tensor Attention(
-        Tensor query, Tensor key, Tensor value, SequenceLayout layout, Tensor? prefixKey, Tensor? prefixValue)
+        Tensor query, Tensor key, Tensor value, SequenceLayout layout, AttentionPattern pattern, Tensor? prefixKey, Tensor? prefixValue)
     {
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(value);
         ArgumentNullException.ThrowIfNull(layout);
+        ArgumentNullException.ThrowIfNull(pattern);
         using var scope = TensorScope.Enter();
         return scope.Keep(query.Device.IsCpu && query.DType is DType.Float32 or DType.BFloat16 or DType.Float16
-            ? AttentionFused(query, key, value, layout, prefixKey, prefixValue)
-            : AttentionComposed(query, key, value, layout, prefixKey, prefixValue));
+            ? AttentionFused(query, key, value, layout, pattern, prefixKey, prefixValue)
+            : AttentionComposed(query, key, value, layout, pattern, prefixKey, prefixValue));
     }
 
     internal static Tensor AttentionComposed(
-        Tensor query, Tensor key, Tensor value, SequenceLayout layout, Tensor? prefixKey, Tensor? prefixValue)
+        Tensor query, Tensor key, Tensor value, SequenceLayout layout, AttentionPattern pattern, Tensor? prefixKey, Tensor? prefixValue)
     {
+        CheckAttention(query, key, value, layout, pattern, prefixKey, prefixValue);
         using var scope = TensorScope.Enter();
+        var kept = pattern.Dropout is { Probability: > 0 } dropout ? KeptWeights(query, layout, prefixKey, dropout) : null; // [H, N, S]
         var rows = new List<Tensor>(layout.RowCount);
         for (var row = 0; row < layout.RowCount; row++)
         {
@@ -39,7 +43,9 @@ public static partial class Functional
 
             var rowKey = WithPrefix(prefixKey, key.Narrow(0, start, length));
             var rowValue = WithPrefix(prefixValue, value.Narrow(0, start, length));
-            rows.Add(AttendRow(query.Narrow(0, start, length), rowKey, rowValue, Mask(layout, row, (int)rowKey.Size(0), query)));
+            var mask = Mask(layout, pattern, row, (int)rowKey.Size(0), (int)query.Size(1)).ToDevice(query.Device);
+            var rowKept = kept?.Narrow(1, start, length).Narrow(2, 0, rowKey.Size(0));
+            rows.Add(AttendRow(query.Narrow(0, start, length), rowKey, rowValue, mask, rowKept));
         }
 
         return scope.Keep(Tensor.Cat([.. rows], 0));
@@ -47,34 +53,65 @@ public static partial class Functional
 
     private static Tensor WithPrefix(Tensor? prefix, Tensor own) => prefix is null ? own : Tensor.Cat([prefix, own], 0);
 
-    private static Tensor AttendRow(Tensor query, Tensor key, Tensor value, Tensor mask)
+    private static Tensor AttendRow(Tensor query, Tensor key, Tensor value, Tensor mask, Tensor? kept)
     {
         var (length, heads, headDim) = (query.Size(0), query.Size(1), query.Size(2));
         var (keys, keyHeads) = (key.Size(0), key.Size(1));
         var grouped = query.Transpose(0, 1).Reshape(keyHeads, heads / keyHeads * length, headDim); // [K, G*T, D]
         var scores = grouped.BatchMatrixProduct(key.Permute(1, 2, 0)) / Math.Sqrt(headDim); // [K, G*T, S]
         var weights = (scores.View(heads, length, keys).To(DType.Float32) + mask).Softmax(-1).To(query.DType);
+        weights = kept is null ? weights : weights * kept;
         var mixed = weights.View(keyHeads, heads / keyHeads * length, keys).BatchMatrixProduct(value.Transpose(0, 1)); // [K, G*T, D]
         return mixed.View(heads, length, headDim).Transpose(0, 1);
     }
 
-    /// <summary>0 where a token may look, minus infinity elsewhere: [T, S].</summary>
-    private static Tensor Mask(SequenceLayout layout, int row, int keys, Tensor like)
+    /// <summary>What a dropped weight is multiplied by, drawn as the kernel draws it: 0 or 1 / (1 - p), [H, N, S].</summary>
+    private static Tensor KeptWeights(Tensor query, SequenceLayout layout, Tensor? prefix, AttentionDropout dropout)
+    {
+        var width = Kernels.AttentionRows.DropWidthOf(layout, (int)(prefix?.Size(0) ?? 0));
+        var ones = Tensor.Full([query.Size(1), query.Size(0), width], 1, query.DType, Device.Cpu);
+        return DropoutFused(ones, dropout.Probability, MaskOf(dropout)).ToDevice(query.Device);
+    }
+
+    private static Kernels.DropoutMask MaskOf(AttentionDropout dropout) =>
+        new(dropout.Key.Seed, dropout.Key.Step, dropout.Key.MicroBatch, dropout.Site);
+
+    /// <summary>What is added to a row's scores, minus infinity where a token may not look: [T, S], or [H, T, S] with slopes.</summary>
+    private static Tensor Mask(SequenceLayout layout, AttentionPattern pattern, int row, int keys, int heads)
     {
         var length = layout.RowLength(row);
-        var plain = length - layout.TailLength;
-        var prefix = keys - length;
-        var mask = new float[length * keys];
-        for (var i = 0; i < length; i++)
+        var planes = pattern.Slopes is null ? 1 : heads;
+        var mask = new float[planes * length * keys];
+        for (var at = 0; at < mask.Length; at++)
         {
-            var visible = prefix + Math.Min(i + 1, plain);
-            mask.AsSpan((i * keys) + visible, keys - visible).Fill(float.NegativeInfinity);
-            for (var node = i - plain; node >= 0; node = layout.TailParents![node])
-            {
-                mask[(i * keys) + prefix + plain + node] = 0;
-            }
+            var (query, key) = (at / keys % length, at % keys);
+            var distance = Position(layout, row, key - (keys - length)) - Position(layout, row, query);
+            mask[at] = Sees(layout, pattern, row, query, key - (keys - length), distance)
+                ? (pattern.Slopes?[at / keys / length] ?? 0) * distance
+                : float.NegativeInfinity;
         }
 
-        return Tensor.From<float>(mask, length, keys).ToDevice(like.Device);
+        return planes == 1 ? Tensor.From<float>(mask, length, keys) : Tensor.From<float>(mask, planes, length, keys);
+    }
+
+    // Tokens of the prefix are counted back from the row: they have the positions before it.
+    private static int Position(SequenceLayout layout, int row, int token) =>
+        token < 0 ? layout.Positions[layout.RowStarts[row]] + token : layout.Positions[layout.RowStarts[row] + token];
+
+    private static bool Sees(SequenceLayout layout, AttentionPattern pattern, int row, int query, int key, int distance)
+    {
+        if (!pattern.IsCausal)
+        {
+            return true;
+        }
+
+        var plain = layout.RowLength(row) - layout.TailLength;
+        var node = query - plain;
+        while (key >= plain && node > key - plain)
+        {
+            node = layout.TailParents![node];
+        }
+
+        return (key < plain ? key <= query : node == key - plain) && (pattern.Window == 0 || -distance < pattern.Window);
     }
 }

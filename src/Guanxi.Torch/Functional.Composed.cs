@@ -10,6 +10,9 @@ public static partial class Functional
         return (wide * scale).To(x.DType) * weight;
     }
 
+    internal static Tensor LayerNormComposed(Tensor x, Tensor weight, Tensor bias, double epsilon) =>
+        Operators.LayerNorm.Invoke(x, new[] { weight.ElementCount }, weight, bias, epsilon, false);
+
     internal static Tensor SwiGluComposed(Tensor gate, Tensor up) => gate.Silu() * up;
 
     internal static Tensor RopeComposed(Tensor x, Tensor positions, RopeTable table)

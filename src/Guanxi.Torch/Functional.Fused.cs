@@ -1,6 +1,8 @@
 using Guanxi.Torch.Kernels;
 using FusedCrossEntropy = Guanxi.Torch.Kernels.CrossEntropy;
 using FusedDropout = Guanxi.Torch.Kernels.Dropout;
+using FusedGelu = Guanxi.Torch.Kernels.Gelu;
+using FusedLayerNorm = Guanxi.Torch.Kernels.LayerNorm;
 using FusedRmsNorm = Guanxi.Torch.Kernels.RmsNorm;
 using FusedRope = Guanxi.Torch.Kernels.Rope;
 using FusedSwiGlu = Guanxi.Torch.Kernels.SwiGlu;
@@ -39,6 +41,64 @@ public static unsafe partial class Functional
             scales.ElementCount,
             (int)weight.ElementCount);
         return [dx, dWeight?.To(weight.DType)];
+    }
+
+    private static Tensor LayerNormFused(Tensor x, Tensor weight, Tensor bias, float epsilon)
+    {
+        using var scope = TensorScope.Enter();
+        var input = x.Contiguous();
+        var (columns, rows) = ((int)input.Size(-1), input.ElementCount / input.Size(-1));
+        var output = Tensor.Empty(input.Shape, input.DType, Device.Cpu);
+        var moments = Tensor.Empty([rows, 2], DType.Float32, Device.Cpu);
+        FusedLayerNorm.Forward(
+            input.DType,
+            input.DataPointer(),
+            weight.DataPointer(),
+            bias.DataPointer(),
+            output.DataPointer(),
+            (float*)moments.DataPointer(),
+            rows,
+            columns,
+            epsilon);
+        var learns = weight.RequiresGrad || bias.RequiresGrad;
+        return scope.Keep(Autograd.Record(
+            output, [x, weight, bias], [input, weight, moments], (gradient, saved) => LayerNormBackward(gradient, saved, learns)));
+    }
+
+    private static Tensor?[] LayerNormBackward(Tensor gradient, Tensor[] saved, bool learns)
+    {
+        var (input, weight, moments) = (saved[0], saved[1], saved[2]);
+        var dy = gradient.Contiguous();
+        var dx = Tensor.Empty(input.Shape, input.DType, Device.Cpu);
+        var both = learns ? Tensor.Empty([2, weight.ElementCount], DType.Float32, Device.Cpu) : null;
+        FusedLayerNorm.Backward(
+            input.DType,
+            input.DataPointer(),
+            weight.DataPointer(),
+            (float*)moments.DataPointer(),
+            dy.DataPointer(),
+            dx.DataPointer(),
+            both is null ? null : (float*)both.DataPointer(),
+            moments.Size(0),
+            (int)weight.ElementCount);
+        return [dx, both?.Select(0, 0).To(weight.DType), both?.Select(0, 1).To(weight.DType)];
+    }
+
+    private static Tensor GeluFused(Tensor x)
+    {
+        using var scope = TensorScope.Enter();
+        var input = x.Contiguous();
+        var output = Tensor.Empty(input.Shape, input.DType, Device.Cpu);
+        FusedGelu.Forward(input.DType, input.DataPointer(), output.DataPointer(), input.ElementCount);
+        return scope.Keep(Autograd.Record(output, [x], [input], GeluBackward));
+    }
+
+    private static Tensor?[] GeluBackward(Tensor gradient, Tensor[] saved)
+    {
+        var (input, dy) = (saved[0], gradient.Contiguous());
+        var dx = Tensor.Empty(input.Shape, input.DType, Device.Cpu);
+        FusedGelu.Backward(input.DType, input.DataPointer(), dy.DataPointer(), dx.DataPointer(), input.ElementCount);
+        return [dx];
     }
 
     private static Tensor SwiGluFused(Tensor gate, Tensor up)

@@ -18,6 +18,31 @@ public static partial class Functional
         return x.Device.IsCpu ? RmsNormFused(x, weight, (float)epsilon) : RmsNormComposed(x, weight, epsilon);
     }
 
+    /// <summary>Rows brought to mean 0 and variance 1, in Float32, times a weight, plus a bias.</summary>
+    /// <param name="x">[N, C].</param>
+    /// <param name="weight">[C], of the type of x.</param>
+    /// <param name="bias">[C], of the type of x.</param>
+    /// <param name="epsilon">Added to the variance.</param>
+    /// <returns>[N, C].</returns>
+    /// <remarks>Ba, Kiros and Hinton 2016 (arXiv 1607.06450).</remarks>
+    public static Tensor LayerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(weight);
+        ArgumentNullException.ThrowIfNull(bias);
+        return x.Device.IsCpu ? LayerNormFused(x, weight, bias, (float)epsilon) : LayerNormComposed(x, weight, bias, epsilon);
+    }
+
+    /// <summary>x times the normal distribution's share below x: GELU in its exact form.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>The shape of x.</returns>
+    /// <remarks>Hendrycks and Gimpel 2016 (arXiv 1606.08415).</remarks>
+    public static Tensor Gelu(Tensor x)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        return x.Device.IsCpu ? GeluFused(x) : x.Gelu();
+    }
+
     /// <summary>silu(gate) x up.</summary>
     /// <param name="gate">[N, I].</param>
     /// <param name="up">[N, I].</param>

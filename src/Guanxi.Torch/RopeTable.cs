@@ -3,12 +3,49 @@ namespace Guanxi.Torch;
 /// <summary>Cosines and sines of the rotary position embedding (Su et al. 2021, arXiv 2104.09864).</summary>
 public sealed class RopeTable : IDisposable
 {
+    private readonly float[] _inverseFrequencies;
+
     /// <summary>Computes the table.</summary>
     /// <param name="inverseFrequencies">Radians a position, one for every pair of dimensions: D / 2 entries.</param>
     /// <param name="positions">Number of positions.</param>
     public RopeTable(ReadOnlySpan<float> inverseFrequencies, int positions)
     {
-        var half = inverseFrequencies.Length;
+        _inverseFrequencies = inverseFrequencies.ToArray();
+        (Cosines, Sines) = Compute(positions);
+    }
+
+    /// <summary>Number of positions the table covers.</summary>
+    public int Positions => (int)Cosines.Size(0);
+
+    /// <summary>[positions, D / 2], Float32 on the CPU.</summary>
+    public Tensor Cosines { get; private set; }
+
+    /// <summary>[positions, D / 2], Float32 on the CPU.</summary>
+    public Tensor Sines { get; private set; }
+
+    /// <summary>Extends the table to as many positions, at least to twice of what it has.</summary>
+    /// <param name="positions">Positions needed.</param>
+    public void Cover(int positions)
+    {
+        if (positions > Positions)
+        {
+            var twice = (int)Math.Min(2L * Positions, Array.MaxLength / _inverseFrequencies.Length);
+            var (cosines, sines) = Compute(Math.Max(positions, twice));
+            Dispose();
+            (Cosines, Sines) = (cosines, sines);
+        }
+    }
+
+    /// <summary>Releases the table.</summary>
+    public void Dispose()
+    {
+        Cosines.Dispose();
+        Sines.Dispose();
+    }
+
+    private (Tensor Cosines, Tensor Sines) Compute(int positions)
+    {
+        var half = _inverseFrequencies.Length;
         var cosines = new float[positions * half];
         var sines = new float[positions * half];
         for (var position = 0; position < positions; position++)
@@ -16,30 +53,14 @@ public sealed class RopeTable : IDisposable
             for (var i = 0; i < half; i++)
             {
                 // The product is rounded to fp32 before the cosine, as the reference does.
-                var angle = position * inverseFrequencies[i];
+                var angle = position * _inverseFrequencies[i];
                 cosines[(position * half) + i] = MathF.Cos(angle);
                 sines[(position * half) + i] = MathF.Sin(angle);
             }
         }
 
-        Positions = positions;
-        Cosines = TensorScope.Detach(Tensor.From<float>(cosines, positions, half));
-        Sines = TensorScope.Detach(Tensor.From<float>(sines, positions, half));
-    }
-
-    /// <summary>Number of positions the table covers.</summary>
-    public int Positions { get; }
-
-    /// <summary>[positions, D / 2], Float32 on the CPU.</summary>
-    public Tensor Cosines { get; }
-
-    /// <summary>[positions, D / 2], Float32 on the CPU.</summary>
-    public Tensor Sines { get; }
-
-    /// <summary>Releases the table.</summary>
-    public void Dispose()
-    {
-        Cosines.Dispose();
-        Sines.Dispose();
+        return (
+            TensorScope.Detach(Tensor.From<float>(cosines, positions, half)),
+            TensorScope.Detach(Tensor.From<float>(sines, positions, half)));
     }
 }

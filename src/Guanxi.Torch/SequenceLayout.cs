@@ -24,6 +24,9 @@ public sealed class SequenceLayout
 
     internal int[] PositionArray { get; }
 
+    /// <summary>Positions up to the last that a token has, the shared prefix counted.</summary>
+    public int PositionCount => PositionArray.Length == 0 ? 0 : PositionArray.Max() + 1;
+
     /// <summary>Number of rows.</summary>
     public int RowCount => RowStarts.Count - 1;
 

@@ -22,6 +22,29 @@ internal static class ModelInspection
     public static IEnumerable<Fact> Of(string path, string? baseModel)
     {
         var folder = ModelFolder.Find(path, baseModel);
+        return EncoderModel.IsEncoder(folder.Base) ? OfEncoder(folder, EncoderConfig.Read(folder.Base)) : OfDecoder(folder);
+    }
+
+    private static IEnumerable<Fact> OfEncoder(ModelFolder folder, EncoderConfig config)
+    {
+        yield return Fact.Of("family", "family", EncoderConfig.ModelType);
+        yield return Fact.Of("architecture", "architecture", config.Architecture);
+        yield return Fact.Of("parameters", "parameters", config.ParameterCount);
+        yield return Fact.Of("layers", "layers", config.LayerCount);
+        yield return new Fact("heads", $"{config.HeadCount}, {config.HeadDim} wide", "heads", json => json.Value(config.HeadCount));
+        yield return Fact.Of("hidden size", "hidden_size", config.HiddenSize);
+        yield return Fact.Of("inner size", "intermediate_size", config.IntermediateSize);
+        yield return Fact.Of("vocabulary", "vocabulary", config.VocabularySize);
+        yield return Fact.Of("positions", "max_positions", config.MaxPositions);
+        yield return new Fact(
+            config.Labels.Count > 0 ? "classes" : null, string.Join(' ', config.Labels), "labels", json => json.List(config.Labels));
+        yield return Fact.Of("stored as", "dtype", Name(StoredType(folder.Base) ?? config.StorageType));
+        yield return Files(folder);
+        yield return Tokenizer(folder);
+    }
+
+    private static IEnumerable<Fact> OfDecoder(ModelFolder folder)
+    {
         var config = DecoderConfig.Read(folder.Base);
         var stored = StoredType(folder.Base);
         yield return Fact.Of("family", "family", config.ModelType);

@@ -3,7 +3,7 @@ using Guanxi.Torch.Kernels.Lanes;
 
 namespace Guanxi.Torch.Kernels;
 
-/// <summary>Causal attention over rows laid end to end; scores live in the cache only.</summary>
+/// <summary>Attention over rows laid end to end; scores live in the cache only.</summary>
 /// <remarks>
 /// A block of queries meets all keys that it sees at once, so the softmax needs no second correction; the backward computes the
 /// probabilities again from the logarithm of their sum (Dao et al. 2022, arXiv 2205.14135).
@@ -56,7 +56,7 @@ internal static unsafe partial class Attention
             where T : unmanaged
         {
             var (dim, keys) = (_rows.PaddedDim, _rows.MostKeys);
-            var scoresSize = QueryBlock * (keys + AttentionRows.Margin);
+            var scoresSize = QueryBlock * _rows.ScoreStride(keys);
             fixed (float* scratch = KernelScratch.Floats(checked((2 * keys * dim) + (2 * QueryBlock * dim) + scoresSize + Lane.Width)))
             {
                 var keysAcross = Aligned(scratch);
@@ -94,22 +94,24 @@ internal static unsafe partial class Attention
             var token = _rows.Starts[row] + block;
             var mixed = queries + (QueryBlock * paddedDim);
             var scores = mixed + (QueryBlock * paddedDim);
-            var keys = AttentionRows.Padded(_rows.Prefix + length);
-            var stride = keys + AttentionRows.Margin;
+            var seen = new Seen(_rows.Before(row, block), _rows.Keys(row), count);
+            var keys = AttentionRows.Padded(seen.Keys);
+            var stride = _rows.ScoreStride(keys);
             var vectors = ((long)token * _rows.Heads) + head;
             AttentionPanels.Read<TLane, T>(
                 (T*)query + (vectors * dim), (long)_rows.Heads * dim, _rows.Scale, queries, count, dim);
-            Scores<TLane>(queries, paddedDim, keysAcross, scores, stride, _rows.Prefix + block, count);
+            Scores<TLane>(queries, paddedDim, keysAcross, scores, stride, seen);
             var inverses = stackalloc float[QueryBlock];
             for (var i = 0; i < count; i++)
             {
-                _rows.HideBranches(scores + (i * stride), row, block + i);
-                var (largest, sum) = Exponentiate<TLane>(scores + (i * stride), _rows.Prefix + block + i + 1);
+                _rows.Shape<TLane>(scores + (i * stride), row, block + i, head);
+                var (largest, sum) = Exponentiate<TLane>(scores + (i * stride), seen.By(i));
+                _rows.Drop<TLane>(scores + (i * stride), token + i, head);
                 inverses[i] = 1f / sum;
                 logSums[((long)head * _rows.Starts[_rows.Count]) + token + i] = largest + MathF.Log(sum);
             }
 
-            Mix<TLane>(scores, stride, valuesAlong, keys, mixed, paddedDim, _rows.Prefix + block, count);
+            Mix<TLane>(scores, stride, valuesAlong, keys, mixed, paddedDim, seen);
             for (var i = 0; i < count; i++)
             {
                 var to = (T*)output + ((vectors + ((long)i * _rows.Heads)) * dim);
@@ -153,33 +155,57 @@ internal static unsafe partial class Attention
         return new(prefix + head, own + (rows.Starts[row] * stride) + head, rows.Prefix, rows.Prefix + rows.Length(row), stride);
     }
 
-    /// <summary>scores[i, j] = left[i] . right[j] for all j up to before + i, and some more to fill the tiles.</summary>
+    /// <summary>Which keys a block of queries sees: the first one sees <paramref name="before"/> + 1 of them and every other one more,
+    /// until all are seen.</summary>
+    /// <param name="before">Keys that the first query sees before its own.</param>
+    /// <param name="keys">All keys.</param>
+    /// <param name="count">Queries.</param>
+    private readonly struct Seen(int before, int keys, int count)
+    {
+        public int Keys => keys;
+
+        public int Count => count;
+
+        /// <summary>Keys that any query of the block sees.</summary>
+        public int ByAny => Math.Min(before + count, keys);
+
+        /// <summary>Keys that all its queries see.</summary>
+        public int ByAll => Math.Min(before + 1, keys);
+
+        /// <summary>Keys that one query sees.</summary>
+        public int By(int query) => Math.Min(before + query + 1, keys);
+
+        /// <summary>The first query that sees a key.</summary>
+        public int FirstQuery(int key) => Math.Max(0, key - before);
+    }
+
+    /// <summary>scores[i, j] = left[i] . right[j] for all j that i sees, and some more to fill the tiles.</summary>
     [MethodImpl(KernelRunner.Hot)]
-    private static void Scores<TLane>(float* left, int dim, float* across, float* scores, int stride, int before, int count)
+    private static void Scores<TLane>(float* left, int dim, float* across, float* scores, int stride, Seen seen)
         where TLane : struct, ILane<TLane>
     {
-        for (var key = 0; key < before + count; key += Lane.Width)
+        for (var key = 0; key < seen.ByAny; key += Lane.Width)
         {
-            var first = Math.Max(0, key - before);
+            var first = seen.FirstQuery(key);
             var factor = new Factor(left + (first * dim), dim, 1);
             var to = scores + (first * stride) + key;
-            AttentionProduct.Column<TLane>(factor, across + (key * dim), Lane.Width, to, stride, count - first, dim, add: false);
+            AttentionProduct.Column<TLane>(factor, across + (key * dim), Lane.Width, to, stride, seen.Count - first, dim, add: false);
         }
     }
 
-    /// <summary>mixed[i] = sum of weights[i, j] * right[j] over all j up to before + i.</summary>
+    /// <summary>mixed[i] = sum of weights[i, j] * right[j] over all j that i sees.</summary>
     [MethodImpl(KernelRunner.Hot)]
-    private static void Mix<TLane>(float* weights, int stride, float* along, int keys, float* mixed, int dim, int before, int count)
+    private static void Mix<TLane>(float* weights, int stride, float* along, int keys, float* mixed, int dim, Seen seen)
         where TLane : struct, ILane<TLane>
     {
         for (var column = 0; column < dim; column += Lane.Width, along += keys * Lane.Width)
         {
-            for (var i = 0; i < count; i += AttentionProduct.Tile)
+            for (var i = 0; i < seen.Count; i += AttentionProduct.Tile)
             {
-                var tile = Math.Min(AttentionProduct.Tile, count - i);
+                var tile = Math.Min(AttentionProduct.Tile, seen.Count - i);
                 var factor = new Factor(weights + (i * stride), stride, 1);
                 AttentionProduct.Column<TLane>(
-                    factor, along, Lane.Width, mixed + (i * dim) + column, dim, tile, before + i + tile, add: false);
+                    factor, along, Lane.Width, mixed + (i * dim) + column, dim, tile, seen.By(i + tile - 1), add: false);
             }
         }
     }

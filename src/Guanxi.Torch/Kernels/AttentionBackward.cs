@@ -67,13 +67,14 @@ internal static unsafe partial class Attention
             where T : unmanaged
         {
             var (dim, keys) = (_rows.PaddedDim, _rows.MostKeys);
-            var block = (2 * (keys + AttentionRows.Margin)) + (3 * dim);
+            var block = (2 * _rows.ScoreStride(keys)) + (3 * dim);
             fixed (float* scratch = KernelScratch.Floats(checked((5 * keys * dim) + (QueryBlock * block) + Lane.Width)))
             {
                 for (var item = first; item < last; item++)
                 {
                     var (row, keyHead) = ((int)(item / _rows.KeyHeads), (int)(item % _rows.KeyHeads));
-                    var work = new Workspace(Aligned(scratch), dim, AttentionRows.Padded(_rows.Prefix + _rows.Length(row)));
+                    var padded = AttentionRows.Padded(_rows.Keys(row));
+                    var work = new Workspace(Aligned(scratch), dim, padded, _rows.ScoreStride(padded));
                     RunHead<TLane, T>(row, keyHead, work);
                 }
             }
@@ -108,28 +109,32 @@ internal static unsafe partial class Attention
             where TLane : struct, ILane<TLane>
             where T : unmanaged
         {
-            var (dim, before) = (_rows.HeadDim, _rows.Prefix + block);
+            var dim = _rows.HeadDim;
             var count = Math.Min(QueryBlock, _rows.Length(row) - block);
+            var seen = new Seen(_rows.Before(row, block), _rows.Keys(row), count);
             var (token, step) = (_rows.Starts[row] + block, (long)_rows.Heads * dim);
             var offset = (token * step) + ((long)head * dim);
             AttentionPanels.Read<TLane, T>((T*)_arrays.Query + offset, step, _rows.Scale, work.Queries, count, dim);
             AttentionPanels.Read<TLane, T>((T*)_arrays.OutputGradient + offset, step, 1f, work.OutputGradient, count, dim);
-            Scores<TLane>(work.Queries, work.Dim, work.KeysAcross, work.Scores, work.Stride, before, count);
-            Scores<TLane>(work.OutputGradient, work.Dim, work.ValuesAcross, work.Gradients, work.Stride, before, count);
+            Scores<TLane>(work.Queries, work.Dim, work.KeysAcross, work.Scores, work.Stride, seen);
+            Scores<TLane>(work.OutputGradient, work.Dim, work.ValuesAcross, work.Gradients, work.Stride, seen);
             var logSums = _arrays.LogSums + ((long)head * _rows.Starts[_rows.Count]) + token;
             for (var i = 0; i < count; i++)
             {
                 var at = offset + (i * step);
                 var delta = Reduce.Dot<TLane, T>((T*)_arrays.OutputGradient + at, (T*)_arrays.Output + at, dim);
                 var scores = work.Scores + (i * work.Stride);
-                _rows.HideBranches(scores, row, block + i);
-                ScoreGradient<TLane>(scores, work.Gradients + (i * work.Stride), logSums[i], delta, before + i + 1);
+                var gradients = work.Gradients + (i * work.Stride);
+                _rows.Shape<TLane>(scores, row, block + i, head);
+                _rows.Drop<TLane>(gradients, token + i, head);
+                ScoreGradient<TLane>(scores, gradients, logSums[i], delta, seen.By(i));
+                _rows.Drop<TLane>(scores, token + i, head);
             }
 
             var start = _arrays.PrefixKeyShares is null ? _rows.Prefix : 0;
-            AddAcross<TLane>(work.Scores, work.Stride, work.OutputGradient, work.ValueGradient, work.Dim, start, before, count);
-            AddAcross<TLane>(work.Gradients, work.Stride, work.Queries, work.KeyGradient, work.Dim, start, before, count);
-            Mix<TLane>(work.Gradients, work.Stride, work.KeysAlong, work.Keys, work.Mixed, work.Dim, before, count);
+            AddAcross<TLane>(work.Scores, work.Stride, work.OutputGradient, work.ValueGradient, work.Dim, start, seen);
+            AddAcross<TLane>(work.Gradients, work.Stride, work.Queries, work.KeyGradient, work.Dim, start, seen);
+            Mix<TLane>(work.Gradients, work.Stride, work.KeysAlong, work.Keys, work.Mixed, work.Dim, seen);
             for (var i = 0; i < count; i++)
             {
                 var to = (T*)_arrays.QueryGradient + offset + (i * step);
@@ -185,23 +190,22 @@ internal static unsafe partial class Attention
         // sums[j] += sum of weights[i, j] * vectors[i] over the queries i that see key j, for the keys from start on.
         [MethodImpl(KernelRunner.Hot)]
         private static void AddAcross<TLane>(
-            float* weights, int stride, float* vectors, float* sums, int dim, int start, int before, int count)
+            float* weights, int stride, float* vectors, float* sums, int dim, int start, Seen seen)
             where TLane : struct, ILane<TLane>
         {
-            // Keys before the block's own are seen by all its queries.
-            var all = (Math.Max(0, before + 1 - start) / AttentionProduct.Tile * AttentionProduct.Tile) + start;
+            var all = (Math.Max(0, seen.ByAll - start) / AttentionProduct.Tile * AttentionProduct.Tile) + start;
             for (var column = 0; column < dim; column += Lane.Width)
             {
                 var factor = new Factor(weights + start, 1, stride);
                 AttentionProduct.Column<TLane>(
-                    factor, vectors + column, dim, sums + ((long)start * dim) + column, dim, all - start, count, add: true);
-                for (var key = all; key < before + count; key += AttentionProduct.Tile)
+                    factor, vectors + column, dim, sums + ((long)start * dim) + column, dim, all - start, seen.Count, add: true);
+                for (var key = all; key < seen.ByAny; key += AttentionProduct.Tile)
                 {
-                    var (first, tile) = (Math.Max(0, key - before), Math.Min(AttentionProduct.Tile, before + count - key));
+                    var (first, tile) = (seen.FirstQuery(key), Math.Min(AttentionProduct.Tile, seen.ByAny - key));
                     factor = new Factor(weights + (first * stride) + key, 1, stride);
                     var right = vectors + (first * dim) + column;
                     var to = sums + ((long)key * dim) + column;
-                    AttentionProduct.Column<TLane>(factor, right, dim, to, dim, tile, count - first, add: true);
+                    AttentionProduct.Column<TLane>(factor, right, dim, to, dim, tile, seen.Count - first, add: true);
                 }
             }
         }
@@ -209,9 +213,9 @@ internal static unsafe partial class Attention
 
     private readonly struct Workspace
     {
-        public Workspace(float* memory, int dim, int keys)
+        public Workspace(float* memory, int dim, int keys, int stride)
         {
-            (Dim, Keys, Stride) = (dim, keys, keys + AttentionRows.Margin);
+            (Dim, Keys, Stride) = (dim, keys, stride);
             var (matrix, block) = (keys * dim, QueryBlock * dim);
             KeysAcross = memory;
             KeysAlong = KeysAcross + matrix;

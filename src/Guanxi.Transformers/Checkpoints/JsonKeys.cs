@@ -69,6 +69,17 @@ internal sealed class JsonKeys(JsonElement root, string where, List<Problem> pro
         return fallback;
     }
 
+    /// <summary>A finite number inside a range that must be given.</summary>
+    public double RequiredNumber(string key, double min, double max)
+    {
+        if (!Has(key))
+        {
+            Report(key, "the key is missing", "a number", null);
+        }
+
+        return Number(key, min, min, max);
+    }
+
     /// <summary>True or false, or the fallback when absent or null.</summary>
     public bool Flag(string key, bool fallback)
     {

@@ -22,6 +22,13 @@ public static class ModelWriter
     public static void Write(Decoder model, string folder, DType? storage, long shardBytes)
     {
         ArgumentNullException.ThrowIfNull(model);
+        WriteWeights(model, folder, storage, shardBytes);
+        (model.Config with { StorageType = storage ?? EmbeddingType(model), Quantization = null }).Write(folder);
+    }
+
+    /// <summary>Writes dense weights of any model, without its configuration.</summary>
+    internal static void WriteWeights(Module model, string folder, DType? storage, long shardBytes)
+    {
         var tensors = new List<TensorSource>();
         foreach (var (name, layer, parameter) in Weights(model))
         {
@@ -31,7 +38,6 @@ public static class ModelWriter
         }
 
         WriteFiles(tensors, folder, shardBytes);
-        (model.Config with { StorageType = storage ?? EmbeddingType(model), Quantization = null }).Write(folder);
     }
 
     /// <summary>Writes 4-bit weights as bitsandbytes stores them, and the others as they are.</summary>
@@ -70,7 +76,7 @@ public static class ModelWriter
     }
 
     /// <summary>Everything that is stored, in the order of the model: matrices of linear layers, and other parameters.</summary>
-    private static IEnumerable<(string Name, Linear? Layer, Parameter? Parameter)> Weights(Decoder model)
+    private static IEnumerable<(string Name, Linear? Layer, Parameter? Parameter)> Weights(Module model)
     {
         foreach (var (path, part) in model.NamedModules(string.Empty))
         {

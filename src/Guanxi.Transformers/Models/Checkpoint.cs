@@ -5,13 +5,13 @@ namespace Guanxi.Transformers.Models;
 /// <summary>Gradient checkpointing (Chen et al. 2016, arXiv 1604.06174): keep a layer's input, compute the rest again when it is needed.</summary>
 internal static class Checkpoint
 {
-    public static Tensor Run(DecoderLayer layer, Tensor x, LayerCall call)
+    public static Tensor Run(Func<Tensor, Tensor> layer, Tensor x)
     {
         using var scope = TensorScope.Enter();
         Tensor output;
         using (Autograd.NoGrad())
         {
-            output = layer.Forward(x, call);
+            output = layer(x);
         }
 
         return scope.Keep(Autograd.Record(output, [x], [x], (gradient, saved) =>
@@ -20,7 +20,7 @@ internal static class Checkpoint
             using var mode = Autograd.WithGrad();
             var input = saved[0].Detach();
             input.RequiresGrad = true;
-            Autograd.Backward([layer.Forward(input, call)], [gradient]);
+            Autograd.Backward([layer(input)], [gradient]);
             return [input.Grad];
         }));
     }

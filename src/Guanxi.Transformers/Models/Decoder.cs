@@ -9,11 +9,15 @@ namespace Guanxi.Transformers.Models;
 /// </summary>
 public sealed class Decoder : Module
 {
+    // Few rows are longer; for those the table grows.
+    private const int FirstRopePositions = 4096;
+
     private readonly Parameter _embedding;
     private readonly DecoderLayer[] _layers;
     private readonly RmsNorm _norm;
-    private readonly Linear _head;
-    private readonly RopeTable _rope;
+    private readonly Linear? _head;
+    private readonly NormHead? _normHead;
+    private readonly RopeTable? _rope;
 
     /// <summary>Builds the model from a source of weights.</summary>
     /// <param name="config">Shape and constants.</param>
@@ -23,7 +27,9 @@ public sealed class Decoder : Module
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(source);
         Config = config;
-        _rope = new RopeTable(InverseFrequencies(config), config.MaxPositions);
+        _rope = config.UsesAlibi
+            ? null
+            : new RopeTable(RopeScaling.Frequencies(config), Math.Min(config.MaxPositions, FirstRopePositions));
         _embedding = Register(
             "model.embed_tokens.weight", source.Parameter("model.embed_tokens.weight", WeightStart.Normal, config.VocabularySize, config.HiddenSize));
         _layers = new DecoderLayer[config.LayerCount];
@@ -34,9 +40,17 @@ public sealed class Decoder : Module
         }
 
         _norm = Register("model.norm", new RmsNorm(source.Parameter("model.norm.weight", WeightStart.One, config.HiddenSize), config.RmsNormEpsilon));
-        _head = config.TieWordEmbeddings
-            ? new Linear(new DenseWeight(_embedding), null)
-            : Register("lm_head", source.Linear("lm_head", config.VocabularySize, config.HiddenSize, hasBias: false));
+        if (config.HasNormHead)
+        {
+            _normHead = Register(
+                "lm_head", new NormHead(source.Parameter("lm_head.weight", WeightStart.Normal, config.VocabularySize, config.HiddenSize)));
+        }
+        else
+        {
+            _head = config.TieWordEmbeddings
+                ? new Linear(new DenseWeight(_embedding), null)
+                : Register("lm_head", source.Linear("lm_head", config.VocabularySize, config.HiddenSize, hasBias: false));
+        }
     }
 
     /// <summary>Shape and constants.</summary>
@@ -60,7 +74,8 @@ public sealed class Decoder : Module
     /// <param name="hidden">[M, C], as <see cref="Forward"/> gives them.</param>
     /// <param name="context">Compute type.</param>
     /// <returns>[M, V], of the compute type.</returns>
-    public Tensor Logits(Tensor hidden, ForwardContext context) => _head.Forward(hidden, context);
+    public Tensor Logits(Tensor hidden, ForwardContext context) =>
+        _normHead?.Forward(hidden, context) ?? _head!.Forward(hidden, context);
 
     /// <summary>Runs embedding and layers, showing the hidden state after each.</summary>
     /// <param name="batch">Tokens and their rows.</param>
@@ -71,7 +86,8 @@ public sealed class Decoder : Module
     {
         ArgumentNullException.ThrowIfNull(batch);
         ArgumentNullException.ThrowIfNull(context);
-        batch.Check(Config);
+        batch.Check(Config.VocabularySize, Config.MaxPositions);
+        _rope?.Cover(batch.Layout.PositionCount);
         using var scope = TensorScope.Enter();
         var device = _embedding.Value.Device;
         var x = Tensor.Embedding(_embedding.Value, Tensor.From<long>(batch.Tokens, batch.Tokens.Length).ToDevice(device)).To(context.ComputeType); // [N, C]
@@ -86,8 +102,8 @@ public sealed class Decoder : Module
         for (var i = 0; i < _layers.Length; i++)
         {
             var rows = i == _layers.Length - 1 ? batch.OutputRows : null;
-            var call = new LayerCall(batch.Layout, batch.Cache, batch.AppendToCache, rows, context);
-            x = UseCheckpointing && context.IsTraining ? Checkpoint.Run(_layers[i], x, call) : _layers[i].Forward(x, call);
+            var (layer, call) = (_layers[i], new LayerCall(batch.Layout, batch.Cache, batch.AppendToCache, rows, context));
+            x = UseCheckpointing && context.IsTraining ? Checkpoint.Run(input => layer.Forward(input, call), x) : layer.Forward(x, call);
             observe?.Invoke(x);
         }
 
@@ -105,19 +121,8 @@ public sealed class Decoder : Module
         base.Dispose(disposing);
         if (disposing)
         {
-            _rope.Dispose();
+            _rope?.Dispose();
         }
-    }
-
-    private static float[] InverseFrequencies(DecoderConfig config)
-    {
-        var frequencies = new float[config.HeadDim / 2];
-        for (var i = 0; i < frequencies.Length; i++)
-        {
-            frequencies[i] = 1f / MathF.Pow((float)config.RopeTheta, 2f * i / config.HeadDim);
-        }
-
-        return frequencies;
     }
 }
 
@@ -128,7 +133,13 @@ public sealed class Decoder : Module
 /// <param name="OutputRows">Int64 indices of the tokens whose output is wanted, or null for all.</param>
 /// <param name="Context">Compute type and dropout.</param>
 internal sealed record LayerCall(
-    SequenceLayout Layout, KeyValueCache? Cache, bool AppendToCache, int[]? OutputRows, ForwardContext Context);
+    SequenceLayout Layout, KeyValueCache? Cache, bool AppendToCache, int[]? OutputRows, ForwardContext Context)
+{
+    /// <summary>The rows of [N, C] that are asked for.</summary>
+    public Tensor Asked(Tensor x) => OutputRows is null
+        ? x
+        : x.IndexSelect(0, Tensor.From<long>(Array.ConvertAll(OutputRows, row => (long)row), OutputRows.Length).ToDevice(x.Device));
+}
 
 /// <summary>One layer: attention and feed-forward, each behind a norm and beside a residual.</summary>
 public sealed class DecoderLayer : Module
@@ -138,7 +149,7 @@ public sealed class DecoderLayer : Module
     private readonly SelfAttention _attention;
     private readonly FeedForward _feedForward;
 
-    internal DecoderLayer(DecoderConfig config, int index, string path, WeightSource source, RopeTable rope)
+    internal DecoderLayer(DecoderConfig config, int index, string path, WeightSource source, RopeTable? rope)
     {
         _attention = Register("self_attn", new SelfAttention(config, index, $"{path}.self_attn", source, rope));
         _feedForward = Register("mlp", new FeedForward(config, $"{path}.mlp", source));
@@ -150,12 +161,9 @@ public sealed class DecoderLayer : Module
     {
         using var scope = TensorScope.Enter();
         var mixed = x + _attention.Forward(_inputNorm.Forward(x), call);
-        if (call.OutputRows is { } rows)
-        {
-            // Only these rows are asked for and nothing after the attention looks sideways.
-            mixed = mixed.IndexSelect(0, Tensor.From<long>(Array.ConvertAll(rows, row => (long)row), rows.Length).ToDevice(x.Device));
-        }
 
+        // Nothing after the attention looks sideways.
+        mixed = call.Asked(mixed);
         return scope.Keep(mixed + _feedForward.Forward(_attentionNorm.Forward(mixed), call.Context));
     }
 
@@ -163,27 +171,49 @@ public sealed class DecoderLayer : Module
         new(source.Parameter($"{path}.weight", WeightStart.One, config.HiddenSize), config.RmsNormEpsilon);
 }
 
-/// <summary>Causal self-attention with rotary positions and grouped key and value heads.</summary>
+/// <summary>Causal self-attention with grouped key and value heads; positions are rotary or told by ALiBi.</summary>
 internal sealed class SelfAttention : Module
 {
     private readonly DecoderConfig _config;
     private readonly int _index;
-    private readonly RopeTable _rope;
+    private readonly RopeTable? _rope;
+    private readonly AttentionPattern _pattern;
     private readonly Linear[] _inputs;
     private readonly Linear _output;
+    private readonly RmsNorm? _queryNorm;
+    private readonly RmsNorm? _keyNorm;
 
-    internal SelfAttention(DecoderConfig config, int index, string path, WeightSource source, RopeTable rope)
+    internal SelfAttention(DecoderConfig config, int index, string path, WeightSource source, RopeTable? rope)
     {
         _config = config;
         _index = index;
         _rope = rope;
+        _pattern = new AttentionPattern
+        {
+            Window = index >= config.FirstWindowLayer ? config.SlidingWindow : 0,
+            Slopes = config.UsesAlibi ? AttentionPattern.AlibiSlopes(config.HeadCount) : null,
+        };
+        var bias = config.HasQueryKeyValueBias;
         _inputs = config.FusedQueryKeyValue
-            ? [Part("W_pack", QueryWidth + (2 * KeyWidth), config.HiddenSize)]
-            : [Part("q_proj", QueryWidth, config.HiddenSize), Part("k_proj", KeyWidth, config.HiddenSize), Part("v_proj", KeyWidth, config.HiddenSize)];
-        _output = Part("o_proj", config.HiddenSize, QueryWidth);
+            ? [Part("W_pack", QueryWidth + (2 * KeyWidth), config.HiddenSize, bias)]
+            :
+            [
+                Part("q_proj", QueryWidth, config.HiddenSize, bias),
+                Part("k_proj", KeyWidth, config.HiddenSize, bias),
+                Part("v_proj", KeyWidth, config.HiddenSize, bias),
+            ];
+        _output = Part("o_proj", config.HiddenSize, QueryWidth, hasBias: false);
+        if (config.HasQueryKeyNorm)
+        {
+            _queryNorm = Register("q_norm", HeadNorm("q_norm"));
+            _keyNorm = Register("k_norm", HeadNorm("k_norm"));
+        }
 
-        Linear Part(string name, long outputSize, long inputSize) =>
-            Register(name, source.Linear($"{path}.{name}", outputSize, inputSize, hasBias: false));
+        Linear Part(string name, long outputSize, long inputSize, bool hasBias) =>
+            Register(name, source.Linear($"{path}.{name}", outputSize, inputSize, hasBias));
+
+        RmsNorm HeadNorm(string name) =>
+            new(source.Parameter($"{path}.{name}.weight", WeightStart.One, config.HeadDim), config.RmsNormEpsilon);
     }
 
     private long QueryWidth => (long)_config.HeadCount * _config.HeadDim;
@@ -194,17 +224,24 @@ internal sealed class SelfAttention : Module
     {
         var (query, key, value) = Project(x, call.Context);
         var tokens = x.Size(0);
-        query = Functional.Rope(query.View(tokens, _config.HeadCount, _config.HeadDim), call.Layout, _rope);
-        key = Functional.Rope(key.View(tokens, _config.KeyValueHeadCount, _config.HeadDim), call.Layout, _rope);
+        query = Placed(query.View(tokens, _config.HeadCount, _config.HeadDim), _queryNorm, call.Layout);
+        key = Placed(key.View(tokens, _config.KeyValueHeadCount, _config.HeadDim), _keyNorm, call.Layout);
         value = value.View(tokens, _config.KeyValueHeadCount, _config.HeadDim);
         var (prefixKey, prefixValue) = call.Cache?.Layer(_index) ?? default;
-        var mixed = Functional.Attention(query, key, value, call.Layout, prefixKey, prefixValue); // [N, H, D]
+        var mixed = Functional.Attention(query, key, value, call.Layout, _pattern, prefixKey, prefixValue); // [N, H, D]
         if (call.AppendToCache)
         {
             call.Cache!.Append(_index, key, value);
         }
 
         return _output.Forward(mixed.Reshape(tokens, QueryWidth), call.Context);
+    }
+
+    /// <summary>Heads normalised and rotated, as far as the family does either.</summary>
+    private Tensor Placed(Tensor heads, RmsNorm? norm, SequenceLayout layout)
+    {
+        heads = norm?.Forward(heads) ?? heads;
+        return _rope is null ? heads : Functional.Rope(heads, layout, _rope);
     }
 
     private (Tensor Query, Tensor Key, Tensor Value) Project(Tensor x, ForwardContext context)

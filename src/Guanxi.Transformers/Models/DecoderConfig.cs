@@ -5,8 +5,8 @@ namespace Guanxi.Transformers.Models;
 
 /// <summary>Shape and constants of a decoder-only language model, as its Hugging Face <c>config.json</c> gives them.</summary>
 /// <remarks>
-/// Families: LLaMA (grouped or full attention, tied or untied head) and Baichuan-7B (fused query, key and value). A file
-/// that asks for anything else is refused with every offending key named, never read in part.
+/// Families: LLaMA 1 to 3, Mistral, Qwen2 and 2.5, Qwen3, Baichuan-7B and 13B, Baichuan2-7B and 13B. A file that asks for anything else
+/// is refused with every offending key named, never read in part.
 /// </remarks>
 public sealed record DecoderConfig
 {
@@ -16,7 +16,7 @@ public sealed record DecoderConfig
     /// <summary>Class name of the model in transformers, e.g. <c>LlamaForCausalLM</c>.</summary>
     public required string Architecture { get; init; }
 
-    /// <summary>Family: <c>llama</c> or <c>baichuan</c>.</summary>
+    /// <summary>Family: <c>llama</c>, <c>mistral</c>, <c>qwen2</c>, <c>qwen3</c> or <c>baichuan</c>.</summary>
     public required string ModelType { get; init; }
 
     /// <summary>Rows of embedding and head.</summary>
@@ -37,7 +37,7 @@ public sealed record DecoderConfig
     /// <summary>Number of key and value heads; divides <see cref="HeadCount"/>.</summary>
     public required int KeyValueHeadCount { get; init; }
 
-    /// <summary>Width of one head; even.</summary>
+    /// <summary>Width of one head; even where positions are rotary.</summary>
     public required int HeadDim { get; init; }
 
     /// <summary>Added to the mean square in every RMSNorm.</summary>
@@ -52,8 +52,36 @@ public sealed record DecoderConfig
     /// <summary>Whether the head's weight is the embedding's.</summary>
     public required bool TieWordEmbeddings { get; init; }
 
-    /// <summary>Whether query, key and value come from one matrix <c>W_pack</c> (Baichuan-7B).</summary>
+    /// <summary>Whether query, key and value come from one matrix <c>W_pack</c> (Baichuan).</summary>
     public required bool FusedQueryKeyValue { get; init; }
+
+    /// <summary>How the rotary frequencies are stretched (LLaMA 3.1); null for not at all.</summary>
+    /// <value>Null.</value>
+    public RopeScaling? RopeScaling { get; init; }
+
+    /// <summary>Whether positions are told by ALiBi instead of by rotation (Baichuan-13B).</summary>
+    /// <value>False.</value>
+    public bool UsesAlibi { get; init; }
+
+    /// <summary>Whether the head's rows are divided by their length (Baichuan2).</summary>
+    /// <value>False.</value>
+    public bool HasNormHead { get; init; }
+
+    /// <summary>Whether query, key and value have a bias (Qwen2).</summary>
+    /// <value>False.</value>
+    public bool HasQueryKeyValueBias { get; init; }
+
+    /// <summary>Whether every head of query and key is normalised before it is rotated (Qwen3).</summary>
+    /// <value>False.</value>
+    public bool HasQueryKeyNorm { get; init; }
+
+    /// <summary>Most tokens that a token sees, itself included (Mistral); 0 for all.</summary>
+    /// <value>0.</value>
+    public int SlidingWindow { get; init; }
+
+    /// <summary>First layer that <see cref="SlidingWindow"/> counts for (Qwen2).</summary>
+    /// <value>0.</value>
+    public int FirstWindowLayer { get; init; }
 
     /// <summary>Id that begins a sequence, or null.</summary>
     public required int? BosId { get; init; }
@@ -82,8 +110,9 @@ public sealed record DecoderConfig
             var embedding = VocabularySize * hidden;
             var attention = hidden * HeadDim * (2L * HeadCount + 2L * KeyValueHeadCount);
             var feedForward = 3 * hidden * IntermediateSize;
-            var norms = 2 * hidden;
-            return embedding * (TieWordEmbeddings ? 1 : 2) + LayerCount * (attention + feedForward + norms) + hidden;
+            var norms = (2 * hidden) + (HasQueryKeyNorm ? 2 * HeadDim : 0);
+            var biases = HasQueryKeyValueBias ? HeadDim * (HeadCount + (2L * KeyValueHeadCount)) : 0;
+            return embedding * (TieWordEmbeddings ? 1 : 2) + LayerCount * (attention + feedForward + norms + biases) + hidden;
         }
     }
 

@@ -35,22 +35,7 @@ internal static class DecoderConfigWriter
             ["use_cache"] = true,
             ["vocab_size"] = config.VocabularySize,
         };
-        if (config.FusedQueryKeyValue)
-        {
-            // A small vocabulary or width cannot show which Baichuan it is, so the file says it.
-            json["norm_head"] = false;
-            json["position_embedding"] = "rope";
-        }
-        else
-        {
-            json["attention_bias"] = false;
-            json["attention_dropout"] = PythonJson.Float(0);
-            json["head_dim"] = config.HeadDim;
-            json["mlp_bias"] = false;
-            json["num_key_value_heads"] = config.KeyValueHeadCount;
-            json["rope_scaling"] = null;
-        }
-
+        AddFamilyKeys(json, config);
         if (config.StorageType is { } type)
         {
             json["torch_dtype"] = NameOf(type);
@@ -62,6 +47,49 @@ internal static class DecoderConfigWriter
         }
 
         return json;
+    }
+
+    private static void AddFamilyKeys(Dictionary<string, JsonNode?> json, DecoderConfig config)
+    {
+        if (config.FusedQueryKeyValue)
+        {
+            // A small vocabulary or width cannot show which Baichuan it is, so the file says it.
+            json["norm_head"] = config.HasNormHead;
+            json["position_embedding"] = config.UsesAlibi ? "alibi" : "rope";
+            if (config.UsesAlibi)
+            {
+                // Where the first name stands, readers take the model for one that rotates.
+                json.Remove("max_position_embeddings");
+                json["model_max_length"] = config.MaxPositions;
+            }
+
+            return;
+        }
+
+        json["attention_dropout"] = PythonJson.Float(0);
+        json["head_dim"] = config.HeadDim;
+        json["num_key_value_heads"] = config.KeyValueHeadCount;
+        json["rope_scaling"] = config.RopeScaling?.ToJson();
+        switch (config.ModelType)
+        {
+            case "llama":
+                json["attention_bias"] = false;
+                json["mlp_bias"] = false;
+                break;
+            case "mistral":
+                json["sliding_window"] = config.SlidingWindow == 0 ? null : config.SlidingWindow;
+                break;
+            default:
+                json["max_window_layers"] = config.SlidingWindow == 0 ? config.LayerCount : config.FirstWindowLayer;
+                json["sliding_window"] = config.SlidingWindow == 0 ? null : config.SlidingWindow;
+                json["use_sliding_window"] = config.SlidingWindow > 0;
+                break;
+        }
+
+        if (config.HasQueryKeyNorm)
+        {
+            json["attention_bias"] = false;
+        }
     }
 
     private static JsonNode? EosIds(IReadOnlyList<int> ids) => ids.Count switch

@@ -28,6 +28,17 @@ public sealed record TokenBatch
     /// <summary>Where the rows begin.</summary>
     public SequenceLayout Layout { get; }
 
+    /// <summary>For an encoder the kind of every token, e.g. 1 for those of a second text; null: all are of kind 0.</summary>
+    /// <value>Null.</value>
+    /// <exception cref="ArgumentException">There are not as many as tokens.</exception>
+    public long[]? TokenTypes
+    {
+        get;
+        init => field = value is null || value.Length == Tokens.Length
+            ? value
+            : throw new ArgumentException($"{value.Length} kinds for {Tokens.Length} tokens", nameof(value));
+    }
+
     /// <summary>Indices of the tokens whose output is wanted, ascending; null for all.</summary>
     /// <value>Null.</value>
     public int[]? OutputRows { get; init; }
@@ -61,22 +72,19 @@ public sealed record TokenBatch
         return new TokenBatch(tokens, SequenceLayout.Rows(lengths, 0));
     }
 
-    internal void Check(DecoderConfig config)
+    internal void Check(int vocabularySize, int maxPositions)
     {
         foreach (var id in Tokens)
         {
-            if (id < 0 || id >= config.VocabularySize)
+            if (id < 0 || id >= vocabularySize)
             {
-                throw new ArgumentException($"token id {id} is outside the model's vocabulary of {config.VocabularySize}");
+                throw new ArgumentException($"token id {id} is outside the model's vocabulary of {vocabularySize}");
             }
         }
 
-        foreach (var position in Layout.Positions)
+        if (Layout.PositionCount > maxPositions)
         {
-            if (position >= config.MaxPositions)
-            {
-                throw new ArgumentException($"a row reaches position {position}; the model was made for {config.MaxPositions}");
-            }
+            throw new ArgumentException($"a row reaches position {Layout.PositionCount - 1}; the model was made for {maxPositions}");
         }
     }
 }

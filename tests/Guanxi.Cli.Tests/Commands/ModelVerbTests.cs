@@ -127,6 +127,21 @@ public sealed class ModelVerbTests
         Assert.Contains(weights, told.Error, StringComparison.Ordinal);
     }
 
+    [GoldenFact("golden/models/bert-seqcls")]
+    public void Info_tells_of_an_encoder_and_a_verb_for_decoders_refuses_it()
+    {
+        var folder = Golden.Locate("models/bert-seqcls/hf");
+
+        var info = ChildProgram.Run("info", folder, "--json", "-").Expect(ExitCode.Done).LastRow;
+        var told = ChildProgram.Run("generate", "--model", folder, "--prompt_ids", "1");
+
+        Assert.Equal("BertForSequenceClassification", info.GetProperty("architecture").GetString());
+        Assert.Equal(14, info.GetProperty("labels").GetArrayLength());
+        Assert.NotEqual(ExitCode.Done, told.ExitCode);
+        Assert.Contains("this kind of model is not supported", told.Error, StringComparison.Ordinal);
+        Assert.Contains("'bert'", told.Error, StringComparison.Ordinal);
+    }
+
     [GoldenFact("golden/peft/lora_r8_all_linear")]
     public void Info_tells_shape_files_adapter_and_memory()
     {

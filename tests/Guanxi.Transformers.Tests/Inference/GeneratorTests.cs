@@ -11,21 +11,33 @@ namespace Guanxi.Transformers.Tests.Inference;
 /// <summary>Continuations against the reference's; the invariants of drawing, stopping and caching.</summary>
 public sealed class GeneratorTests
 {
-    [GoldenTheory("golden/models/llama")]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void Greedy_ids_equal_the_reference(bool useCache)
+    [Theory]
+    [GoldenInlineData("golden/models/llama", "llama")]
+    [GoldenInlineData("golden/models/llama3-rope", "llama3-rope")]
+    [GoldenInlineData("golden/models/llama-linear-rope", "llama-linear-rope")]
+    [GoldenInlineData("golden/models/mistral", "mistral")]
+    [GoldenInlineData("golden/models/qwen2", "qwen2")]
+    [GoldenInlineData("golden/models/qwen3", "qwen3")]
+    [GoldenInlineData("golden/models/baichuan-7b", "baichuan-7b")]
+    [GoldenInlineData("golden/models/baichuan-13b", "baichuan-13b")]
+    [GoldenInlineData("golden/models/baichuan-13b-odd-heads", "baichuan-13b-odd-heads")]
+    [GoldenInlineData("golden/models/baichuan2-7b", "baichuan2-7b")]
+    [GoldenInlineData("golden/models/baichuan2-13b", "baichuan2-13b")]
+    public void Greedy_ids_equal_the_reference_with_and_without_cache(string family)
     {
         using var leaks = new LeakCheck();
-        using var model = TinyModel.Load(TinyModel.Llama);
-        foreach (var row in Golden.Json("models/llama/case.json").GetProperty("greedy").EnumerateArray())
+        using var model = TinyModel.Load($"models/{family}/hf");
+        foreach (var row in Golden.Json($"models/{family}/case.json").GetProperty("greedy").EnumerateArray())
         {
             var expected = row.GetProperty("ids").Deserialize<int[]>()!;
-            var result = Generate(model, row.GetProperty("prompt").Deserialize<int[]>()!,
-                new() { MaxNewTokens = expected.Length, UseCache = useCache });
+            foreach (var useCache in (bool[])[true, false])
+            {
+                var result = Generate(model, row.GetProperty("prompt").Deserialize<int[]>()!,
+                    new() { MaxNewTokens = expected.Length, UseCache = useCache });
 
-            Assert.Equal(expected, result.Ids);
-            Assert.Equal(GenerationEnd.MaxNewTokens, result.End);
+                Assert.Equal(expected, result.Ids);
+                Assert.Equal(GenerationEnd.MaxNewTokens, result.End);
+            }
         }
     }
 

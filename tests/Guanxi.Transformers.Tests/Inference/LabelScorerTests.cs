@@ -42,11 +42,16 @@ public sealed class LabelScorerTests
             scores.Select(score => (long)Array.IndexOf(score.Probabilities, score.Probabilities.Max())));
     }
 
-    [GoldenFact("golden/models/llama")]
-    public void One_pass_equals_every_continuation_scored_alone()
+    [Theory]
+    [GoldenInlineData("golden/models/llama", "llama")]
+    [GoldenInlineData("golden/models/mistral", "mistral")]
+    [GoldenInlineData("golden/models/qwen3", "qwen3")]
+    [GoldenInlineData("golden/models/baichuan-13b-odd-heads", "baichuan-13b-odd-heads")]
+    [GoldenInlineData("golden/models/baichuan2-13b", "baichuan2-13b")]
+    public void One_pass_equals_every_continuation_scored_alone(string family)
     {
         using var leaks = new LeakCheck();
-        using var model = TinyModel.Load(TinyModel.Llama);
+        using var model = TinyModel.Load($"models/{family}/hf");
         var prefix = TinyModel.Rows(1, 1000, 7)[0];
         int[][] prompts = [.. TinyModel.Rows(9, 1000, 1).Select((row, i) => i % 3 == 2 ? row : [.. prefix, .. row])];
         int[][] continuations = [[7, 2], [7, 8, 2], [7, 8, 9, 9, 2], [300, 2], [8, 7, 2], [999, 998, 2], [2]];

@@ -62,6 +62,9 @@ public sealed class DecoderConfigTests
 
     [GoldenTheory("golden/models")]
     [InlineData("models/llama/hf")]
+    [InlineData("models/mistral/hf")]
+    [InlineData("models/qwen2/hf")]
+    [InlineData("models/baichuan2-13b/hf")]
     [InlineData("peft/base")]
     [InlineData("peft/base_baichuan")]
     public void The_parameter_count_is_that_of_the_weights(string folder)
@@ -117,21 +120,47 @@ public sealed class DecoderConfigTests
     public void Everything_that_is_not_supported_is_named_at_once()
     {
         var error = Refuse(Merge(Llama, """
-            {"hidden_act": "gelu", "attention_bias": true, "mlp_bias": true, "rope_scaling": {"type": "linear", "factor": 2.0},
+            {"hidden_act": "gelu", "attention_bias": true, "mlp_bias": true, "rope_scaling": {"type": "yarn", "factor": 2.0},
             "partial_rotary_factor": 0.5, "attention_dropout": 0.1, "vocab_size": 0, "eos_token_id": "x",
-            "quantization_config": {"quant_method": "gptq"}}
+            "quantization_config": {"quant_method": "gptq"}, "num_local_experts": 8, "num_key_value_heads": 3}
             """));
 
         string[] keys =
         [
             "hidden_act", "attention_bias", "mlp_bias", "rope_scaling, type", "partial_rotary_factor", "attention_dropout", "vocab_size",
-            "eos_token_id", "quant_method",
+            "eos_token_id", "quant_method", "num_local_experts", "num_key_value_heads",
         ];
-        Assert.All(keys, key => Assert.Contains(error.Problems, problem => problem.Where.EndsWith(", " + key, StringComparison.Ordinal)));
+        Assert.All(keys, key => Assert.Single(error.Problems, problem => problem.Where.EndsWith(", " + key, StringComparison.Ordinal)));
+        Assert.Equal(keys.Length, error.Problems.Count);
+        Assert.All(error.Problems, problem => Assert.NotNull(problem.Expected));
+    }
+
+    [Fact]
+    public void An_unknown_family_is_refused_with_the_supported_ones_and_with_what_else_it_asks_for()
+    {
+        var error = Refuse("""
+            {"model_type": "mixtral", "architectures": ["MixtralForCausalLM"], "num_local_experts": 16, "hidden_act": "relu",
+            "rope_scaling": {"rope_type": "longrope"}, "quantization_config": {"quant_method": "awq"}, "torch_dtype": "float8"}
+            """);
+
+        Assert.Equal(6, error.Problems.Count);
+        foreach (var (found, expected) in new[]
+        {
+            ("mixtral", "qwen3 with Qwen3ForCausalLM"), ("16", "one feed-forward part"), ("relu", "silu"), ("longrope", "llama3"),
+            ("awq", "bitsandbytes"), ("float8", "bfloat16"),
+        })
+        {
+            var problem = Assert.Single(error.Problems, problem => problem.Found!.Contains(found, StringComparison.Ordinal));
+            Assert.Contains(expected, problem.Expected, StringComparison.Ordinal);
+        }
     }
 
     [Theory]
-    [InlineData("""{"rope_parameters": {"rope_type": "llama3"}}""", "rope_parameters, rope_type")]
+    [InlineData("""{"rope_parameters": {"rope_type": "yarn"}}""", "rope_parameters, rope_type")]
+    [InlineData("""{"rope_parameters": "linear"}""", "rope_parameters")]
+    [InlineData("""{"rope_scaling": {"type": "linear"}}""", "rope_scaling, factor")]
+    [InlineData("""{"rope_scaling": {"type": "dynamic", "factor": 0.5}}""", "rope_scaling, factor")]
+    [InlineData("""{"use_sliding_window": true}""", "use_sliding_window")]
     [InlineData("""{"rope_scaling": {"rope_type": "yarn", "type": "default"}}""", "rope_scaling, rope_type")]
     [InlineData("""{"rope_scaling": "linear"}""", "rope_scaling")]
     [InlineData("""{"num_key_value_heads": 3}""", "num_key_value_heads")]
@@ -156,39 +185,99 @@ public sealed class DecoderConfigTests
     }
 
     [Theory]
-    [InlineData("""{"vocab_size": 125696}""", "norm_head")]
-    [InlineData("""{"z_loss_weight": 0}""", "norm_head")]
-    [InlineData("""{"norm_head": true}""", "norm_head")]
-    [InlineData("""{"max_position_embeddings": null, "model_max_length": 4096}""", "position_embedding")]
-    [InlineData("""{"position_embedding": "alibi"}""", "position_embedding")]
-    public void The_other_baichuan_forms_are_refused_by_name(string keys, string named) =>
-        Assert.EndsWith(named, Assert.Single(Refuse(Merge(Baichuan, keys)).Problems).Where, StringComparison.Ordinal);
-
-    [Fact]
-    public void Own_keys_overrule_the_guess_which_baichuan_it_is()
+    [InlineData("{}", false, false)]
+    [InlineData("""{"vocab_size": 125696}""", false, true)]
+    [InlineData("""{"z_loss_weight": 0}""", false, true)]
+    [InlineData("""{"norm_head": true}""", false, true)]
+    [InlineData("""{"max_position_embeddings": null, "model_max_length": 4096}""", true, false)]
+    [InlineData("""{"max_position_embeddings": null, "vocab_size": 125696, "num_attention_heads": 5, "hidden_size": 75}""", true, true)]
+    [InlineData("""{"position_embedding": "alibi"}""", true, false)]
+    [InlineData("""{"max_position_embeddings": null, "hidden_size": 4096}""", false, false)]
+    [InlineData("""{"vocab_size": 125696, "norm_head": false, "position_embedding": "rope", "max_position_embeddings": null}""", false, false)]
+    public void It_is_seen_which_baichuan_it_is_unless_own_keys_say_it(string keys, bool usesAlibi, bool hasNormHead)
     {
-        const string Keys = """{"vocab_size": 125696, "norm_head": false, "position_embedding": "rope", "max_position_embeddings": null}""";
-        var config = Parse(Merge(Baichuan, Keys));
-        Assert.Equal(125_696, config.VocabularySize);
+        var config = Parse(Merge(Baichuan, keys));
+        Assert.Equal((usesAlibi, hasNormHead, 4096), (config.UsesAlibi, config.HasNormHead, config.MaxPositions));
     }
 
-    [GoldenTheory("golden/models")]
-    [InlineData("models/mistral/hf")]
-    [InlineData("models/qwen2/hf")]
-    [InlineData("models/qwen3/hf")]
-    [InlineData("models/llama3-rope/hf")]
-    [InlineData("models/llama3-rope/config.v5.json")]
-    [InlineData("models/llama-linear-rope/hf")]
-    [InlineData("models/baichuan-13b/hf")]
-    [InlineData("models/baichuan2-7b/hf")]
-    [InlineData("models/baichuan2-13b/hf")]
-    [InlineData("models/bert/hf")]
-    public void Other_families_are_refused(string path) =>
-        Assert.Throws<CheckpointException>(() => DecoderConfig.Read(Golden.Locate(path)));
+    [Theory]
+    [InlineData("""{"position_embedding": "learned"}""", "position_embedding")]
+    [InlineData("""{"norm_head": true, "tie_word_embeddings": true}""", "tie_word_embeddings")]
+    [InlineData("""{"position_embedding": "alibi", "rope_scaling": {"type": "linear", "factor": 2}}""", "rope_scaling")]
+    public void What_no_baichuan_has_is_refused_by_name(string keys, string named) =>
+        Assert.EndsWith(named, Assert.Single(Refuse(Merge(Baichuan, keys)).Problems).Where, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("mistral", "{}", 8, 1, 4096, 0)]
+    [InlineData("mistral", """{"num_key_value_heads": 4, "sliding_window": null}""", 4, 1, 0, 0)]
+    [InlineData("mistral", """{"num_key_value_heads": null, "sliding_window": 8}""", 8, 1, 8, 0)]
+    [InlineData("qwen2", """{"num_key_value_heads": 2}""", 2, null, 0, 0)]
+    [InlineData("qwen2", """{"num_key_value_heads": 2, "use_sliding_window": true}""", 2, null, 4096, 3)]
+    [InlineData(
+        "qwen2",
+        """{"num_key_value_heads": 2, "use_sliding_window": true, "max_window_layers": 1, "sliding_window": 9}""",
+        2, null, 9, 1)]
+    [InlineData("qwen3", """{"num_key_value_heads": 1, "use_sliding_window": true, "sliding_window": null}""", 1, null, 0, 0)]
+    [InlineData(
+        "qwen3",
+        """
+        {"num_key_value_heads": 1, "use_sliding_window": true, "layer_types": ["full_attention", "full_attention", "sliding_attention"]}
+        """,
+        1, null, 4096, 2)]
+    public void Windows_heads_and_ids_are_those_that_transformers_takes(
+        string family, string keys, int keyHeads, int? bosId, int window, int firstLayer)
+    {
+        var config = Parse(Merge(Merge(Llama, Family(family)), keys));
+        Assert.Equal(
+            (keyHeads, bosId, window, firstLayer),
+            (config.KeyValueHeadCount, config.BosId, config.SlidingWindow, config.FirstWindowLayer));
+    }
+
+    [Fact]
+    public void Layers_with_windows_in_another_order_are_refused()
+    {
+        const string Keys = """{"use_sliding_window": true, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}""";
+        var problem = Assert.Single(
+            Refuse(Merge(Merge(Llama, Family("qwen3")), Keys)).Problems,
+            problem => problem.Where.EndsWith("layer_types", StringComparison.Ordinal));
+        Assert.Contains("first full_attention", problem.Expected, StringComparison.Ordinal);
+    }
+
+    [GoldenFact("golden/models/llama3-rope")]
+    public void A_scaling_is_the_same_in_the_spelling_of_either_version()
+    {
+        var config = DecoderConfig.Read(Golden.Locate("models/llama3-rope/hf"));
+
+        Assert.Equal(new RopeScaling("llama3", 8, 1, 4, 128), config.RopeScaling);
+        Assert.Equal(config.RopeScaling, DecoderConfig.Read(Golden.Locate("models/llama3-rope/config.v5.json")).RopeScaling);
+        Assert.Equal(new RopeScaling("linear", 2, 0, 0, 0), DecoderConfig.Read(Golden.Locate("models/llama-linear-rope/hf")).RopeScaling);
+    }
+
+    [Fact]
+    public void Dynamic_scaling_changes_nothing_within_the_positions_of_the_model()
+    {
+        var plain = Parse(Llama);
+        var scaled = Parse(Merge(Llama, """{"rope_scaling": {"type": "dynamic", "factor": 4.0}}"""));
+
+        Assert.Equal(RopeScaling.Frequencies(plain), RopeScaling.Frequencies(scaled));
+        Assert.Equal(plain.MaxPositions, scaled.MaxPositions);
+    }
+
+    [GoldenFact("golden/models/bert")]
+    public void An_encoder_is_no_decoder() =>
+        Assert.Throws<CheckpointException>(() => DecoderConfig.Read(Golden.Locate("models/bert/hf")));
 
     [GoldenTheory("golden/models")]
     [InlineData("models/llama/hf")]
+    [InlineData("models/llama3-rope/hf")]
+    [InlineData("models/llama-linear-rope/hf")]
+    [InlineData("models/mistral/hf")]
+    [InlineData("models/qwen2/hf")]
+    [InlineData("models/qwen3/hf")]
     [InlineData("models/baichuan-7b/hf")]
+    [InlineData("models/baichuan-13b-odd-heads/hf")]
+    [InlineData("models/baichuan2-7b/hf")]
+    [InlineData("models/baichuan2-13b/hf")]
     [InlineData("peft/base_baichuan")]
     [InlineData("quant/checkpoint_nf4_double")]
     public void What_is_written_is_read_back_the_same(string source)
@@ -237,6 +326,9 @@ public sealed class DecoderConfigTests
         var error = Assert.Throws<CheckpointException>(() => DecoderConfig.Read("/nowhere/config.json"));
         Assert.StartsWith("/nowhere/config.json", error.Message, StringComparison.Ordinal);
     }
+
+    private static string Family(string modelType) =>
+        $$"""{"model_type": "{{modelType}}", "architectures": null, "num_attention_heads": 8}""";
 
     private static DecoderConfig Parse(string json)
     {

@@ -1,0 +1,175 @@
+using Guanxi.Torch;
+using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Nn;
+using Guanxi.Transformers.Tokenization;
+
+namespace Guanxi.Transformers.Models;
+
+/// <summary>An encoder in memory with what belongs to it: configuration and tokenizer.</summary>
+public sealed class EncoderModel : IDisposable
+{
+    private readonly CheckpointReader _reader;
+    private readonly CheckpointException? _tokenizerError;
+
+    private EncoderModel(string folder, EncoderModelOptions options, Encoder encoder, CheckpointReader reader)
+    {
+        Folder = folder;
+        Encoder = encoder;
+        Evaluation = new ForwardContext(options.ComputeType, null);
+        _reader = reader;
+        try
+        {
+            Tokenizer = TokenizerLoader.Load(folder);
+        }
+        catch (CheckpointException error)
+        {
+            // Whoever gives ids needs no tokenizer; whoever gives text learns then what is wrong with it.
+            _tokenizerError = error;
+        }
+    }
+
+    /// <summary>Folder of the model.</summary>
+    public string Folder { get; }
+
+    /// <summary>The model.</summary>
+    public Encoder Encoder { get; }
+
+    /// <summary>Shape and constants of the model.</summary>
+    public EncoderConfig Config => Encoder.Config;
+
+    /// <summary>The tokenizer; null when there is none or it cannot be read.</summary>
+    public ITokenizer? Tokenizer { get; }
+
+    /// <summary>A forward pass in the compute type without dropout.</summary>
+    public ForwardContext Evaluation { get; }
+
+    /// <summary>Whether a folder's configuration says that its model is an encoder.</summary>
+    /// <param name="folder">A model folder.</param>
+    /// <returns>False also when there is no configuration, or a damaged one.</returns>
+    public static bool IsEncoder(string folder)
+    {
+        try
+        {
+            var root = JsonFile.ReadObject(Path.Combine(folder, DecoderConfig.FileName), ConfigKeys.MaxFileBytes);
+            return root.TryGetProperty("model_type", out var type) && type.ValueEquals(EncoderConfig.ModelType);
+        }
+        catch (Exception error) when (error is CheckpointException or InvalidOperationException)
+        {
+            // Whoever reads it as a model is told what is wrong with it.
+            return false;
+        }
+    }
+
+    /// <summary>Loads a model.</summary>
+    /// <param name="folder">A Hugging Face model folder.</param>
+    /// <param name="options">Form in memory, head, compute type and device.</param>
+    /// <returns>The model, owned by the caller.</returns>
+    /// <exception cref="CheckpointException">
+    /// A file is missing, damaged or of a kind that is not supported; all problems are listed.
+    /// </exception>
+    public static EncoderModel Load(string folder, EncoderModelOptions options)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        ArgumentNullException.ThrowIfNull(options);
+        var config = EncoderConfig.Read(folder);
+        var reader = CheckpointReader.Open(folder);
+        Encoder? encoder = null;
+        try
+        {
+            encoder = Build(config, reader, options);
+            return new EncoderModel(folder, options, encoder, reader);
+        }
+        catch
+        {
+            encoder?.Dispose();
+            reader.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes configuration and weights as a Hugging Face model folder; the tokenizer's files are not touched.</summary>
+    /// <param name="folder">An existing folder.</param>
+    /// <param name="storage">Element type of all weights; null: each as it is stored.</param>
+    /// <exception cref="CheckpointException">A file cannot be written.</exception>
+    public void Save(string folder, DType? storage)
+    {
+        ModelWriter.WriteWeights(Encoder, folder, storage, ModelWriter.DefaultShardBytes);
+        (Config with { StorageType = storage ?? Encoder.NamedParameters().First().Parameter.Value.DType }).Write(folder);
+    }
+
+    /// <summary>The tokenizer, for calls that give text.</summary>
+    /// <returns>The tokenizer.</returns>
+    /// <exception cref="CheckpointException">There is none, or it cannot be read.</exception>
+    public ITokenizer RequireTokenizer() => Tokenizer ?? throw new CheckpointException(_tokenizerError!.Problems, _tokenizerError);
+
+    /// <summary>Releases the weights and closes the files.</summary>
+    public void Dispose()
+    {
+        Encoder.Dispose();
+        _reader.Dispose();
+    }
+
+    private static Encoder Build(EncoderConfig config, CheckpointReader reader, EncoderModelOptions options)
+    {
+        var names = reader.Names.ToHashSet(StringComparer.Ordinal);
+        var hasPooler = Has("bert.pooler.dense.weight");
+        var isNew = options.Labels is not null
+            && !(config.Head == EncoderHead.Classification && config.Labels.SequenceEqual(options.Labels));
+        config = isNew
+            ? config with { Head = EncoderHead.Classification, Labels = options.Labels! }
+            : config with { Head = HeadOf(config, Has("cls.predictions.transform.dense.weight")) };
+        var weights = new CheckpointWeights(reader, new WeightLoading
+        {
+            StorageType = options.Storage == WeightStorage.Float32 ? DType.Float32 : null,
+            IsMapped = options.Storage != WeightStorage.Float32 && options.Device.IsCpu,
+            Device = options.Device,
+        });
+        var source = new EncoderWeights(
+            names, weights, new RandomWeights(options.Seed, config.InitializerRange, DType.Float32), IsFresh);
+        var encoder = new Encoder(config, hasPooler, source);
+        try
+        {
+            weights.Finish(EncoderWeights.MayBeLeft);
+            return encoder;
+        }
+        catch
+        {
+            encoder.Dispose();
+            throw;
+        }
+
+        bool Has(string name) => names.Contains(EncoderWeights.Find(names, name));
+
+        bool IsFresh(string name) => isNew && (name.StartsWith("classifier.", StringComparison.Ordinal)
+            || (!hasPooler && name.Contains("pooler.", StringComparison.Ordinal)));
+    }
+
+    // Early files say that they guess tokens when they do not have the layer for it.
+    private static EncoderHead HeadOf(EncoderConfig config, bool guessesTokens) =>
+        config.Head == EncoderHead.MaskedLanguage && !guessesTokens ? EncoderHead.None : config.Head;
+}
+
+/// <summary>How <see cref="EncoderModel.Load"/> brings a model into memory.</summary>
+public sealed record EncoderModelOptions
+{
+    /// <summary>Type of activations and products; <see cref="Models.ComputeType"/> finds the fast one.</summary>
+    /// <value>Float32.</value>
+    public DType ComputeType { get; init; } = DType.Float32;
+
+    /// <summary>Form in which weights stay in memory: as stored, or Float32, fit to be trained.</summary>
+    /// <value><see cref="WeightStorage.AsStored"/>.</value>
+    public WeightStorage Storage { get; init; } = WeightStorage.AsStored;
+
+    /// <summary>Where the model computes.</summary>
+    /// <value>The CPU.</value>
+    public Device Device { get; init; } = Device.Cpu;
+
+    /// <summary>Classes to tell apart: a model that has no classifier of just these gets a new one, drawn at random, and where it lacks
+    /// a pooler a new one of that too. Null: the head that the folder has.</summary>
+    /// <value>Null.</value>
+    public IReadOnlyList<string>? Labels { get; init; }
+
+    /// <summary>Seed of a new head.</summary>
+    /// <value>0.</value>
+    public long Seed { get; init; }
+}
