@@ -54,8 +54,8 @@ internal sealed record KernelCase(
         yield return new("masked_softmax", type => [Random(type, size.Rows * size.Heads, size.RowLength, size.RowLength)],
             x => CausalSoftmax(x[0], size), x => CausalSoftmaxComposed(x[0], size), true, s_activations);
         yield return new("attention", type => [.. Enumerable.Range(0, 3).Select(_ => Random(type, tokens, size.Heads, size.HeadDim))],
-            x => Functional.Attention(x[0], x[1], x[2], layout, null, null),
-            x => Functional.AttentionComposed(x[0], x[1], x[2], layout, null, null), true, s_activations);
+            x => Functional.Attention(x[0], x[1], x[2], layout, AttentionPattern.Causal, null, null),
+            x => Functional.AttentionComposed(x[0], x[1], x[2], layout, AttentionPattern.Causal, null, null), true, s_activations);
         yield return new("dropout", type => [Random(type, tokens, hidden)],
             x => Functional.Dropout(x[0], DropoutRate, new DropoutKey(1, 1, 0), 0), x => Operators.Dropout.Invoke(x[0], DropoutRate, true), true, s_activations);
         yield return new("cross_entropy", type => [Random(type, size.Supervised, size.Vocabulary), Targets(size)],
