@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Guanxi.Transformers.Checkpoints.Torch;
 
 namespace Guanxi.Transformers.Checkpoints;
 

@@ -119,7 +119,9 @@ public sealed class CheckpointWeights : WeightSource
             return null;
         }
 
-        return file.ToTensor(entry);
+        // Nothing computes in double precision, and no kernel reads it.
+        var value = file.ToTensor(entry);
+        return value.DType == DType.Float64 ? value.To(DType.Float32) : value;
     }
 }
 

@@ -63,11 +63,6 @@ internal sealed class AdapterPlan
 
     private void CheckNumbers()
     {
-        if (_config.UseDora)
-        {
-            _problems.Add(new Problem("use_dora", "DoRA is not supported", "false", "true", "Train the adapter without it."));
-        }
-
         if (_config.Rank < 1)
         {
             _problems.Add(new Problem("r", "the rank is too small", "at least 1", $"{_config.Rank}"));
@@ -194,11 +189,17 @@ internal sealed record AdapterPlace(string Path, Linear Layer, int Rank, double 
     /// <summary>PEFT's name of B.</summary>
     public string UpName => $"{AdapterFolder.Prefix}{Path}.lora_B.weight";
 
+    /// <summary>PEFT's name of the magnitudes of DoRA.</summary>
+    public string MagnitudeName => $"{AdapterFolder.Prefix}{Path}.lora_magnitude_vector";
+
     /// <summary>Shape of A.</summary>
     public long[] DownShape => [Rank, Layer.Weight.InputSize];
 
     /// <summary>Shape of B.</summary>
     public long[] UpShape => [Layer.Weight.OutputSize, Rank];
+
+    /// <summary>Shape of the magnitudes.</summary>
+    public long[] MagnitudeShape => [Layer.Weight.OutputSize];
 }
 
 /// <summary>A parameter that trains and is saved whole.</summary>

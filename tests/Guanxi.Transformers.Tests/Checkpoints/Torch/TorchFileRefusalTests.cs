@@ -1,8 +1,9 @@
 using Guanxi.TestKit;
 using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Checkpoints.Torch;
 using Xunit;
 
-namespace Guanxi.Transformers.Tests.Checkpoints;
+namespace Guanxi.Transformers.Tests.Checkpoints.Torch;
 
 /// <summary>Files that must be refused, each with its reason and without running or allocating what it asks for.</summary>
 public sealed class TorchFileRefusalTests

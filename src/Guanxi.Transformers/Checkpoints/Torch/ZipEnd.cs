@@ -1,4 +1,4 @@
-namespace Guanxi.Transformers.Checkpoints;
+namespace Guanxi.Transformers.Checkpoints.Torch;
 
 /// <summary>What the records at the end of a zip archive say of its directory.</summary>
 /// <param name="DirectoryStart">File offset of the directory.</param>

@@ -1,8 +1,9 @@
 using Guanxi.TestKit;
 using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Checkpoints.Torch;
 using Xunit;
 
-namespace Guanxi.Transformers.Tests.Checkpoints;
+namespace Guanxi.Transformers.Tests.Checkpoints.Torch;
 
 public sealed class TorchFileFuzzTests
 {

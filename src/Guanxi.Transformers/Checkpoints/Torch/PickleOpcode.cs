@@ -1,4 +1,4 @@
-namespace Guanxi.Transformers.Checkpoints;
+namespace Guanxi.Transformers.Checkpoints.Torch;
 
 /// <summary>The instructions of a pickle that state dictionaries are made of; others are refused.</summary>
 /// <remarks>Source: Lib/pickletools.py of CPython, whose names these are.</remarks>

@@ -1,6 +1,6 @@
 using Guanxi.Torch;
 
-namespace Guanxi.Transformers.Checkpoints;
+namespace Guanxi.Transformers.Checkpoints.Torch;
 
 /// <summary>Turns the value of a pickle, names with tensors, into places in the file; every one is checked against its storage.</summary>
 internal sealed class TorchStateDict

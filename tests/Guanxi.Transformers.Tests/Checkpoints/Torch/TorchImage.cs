@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 
-namespace Guanxi.Transformers.Tests.Checkpoints;
+namespace Guanxi.Transformers.Tests.Checkpoints.Torch;
 
 /// <summary>One member of a zip archive, with whatever its headers are to say.</summary>
 internal sealed record ZipPart(string Name, byte[] Data)

@@ -1,4 +1,4 @@
-namespace Guanxi.Transformers.Checkpoints;
+namespace Guanxi.Transformers.Checkpoints.Torch;
 
 /// <summary>
 /// A weights file that torch.save wrote (<c>pytorch_model.bin</c>), in the zip form or the older one; its tensors come in the

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Numerics;
 using Guanxi.Torch;
 
-namespace Guanxi.Transformers.Checkpoints;
+namespace Guanxi.Transformers.Checkpoints.Torch;
 
 /// <summary>The form that torch.save wrote before 1.6: five pickles one after another, then the storages.</summary>
 /// <remarks>

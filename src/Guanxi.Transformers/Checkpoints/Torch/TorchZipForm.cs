@@ -1,4 +1,4 @@
-namespace Guanxi.Transformers.Checkpoints;
+namespace Guanxi.Transformers.Checkpoints.Torch;
 
 /// <summary>The form that torch.save writes since 1.6: a zip archive with one pickle, and one member for every storage.</summary>
 /// <remarks>Source: torch/serialization.py, <c>_save</c> and <c>_load</c>: <c>NAME/data.pkl</c>, <c>NAME/byteorder</c>, <c>NAME/data/KEY</c>.</remarks>

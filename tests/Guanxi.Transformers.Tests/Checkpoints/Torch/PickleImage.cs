@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Guanxi.Transformers.Tests.Checkpoints;
+namespace Guanxi.Transformers.Tests.Checkpoints.Torch;
 
 /// <summary>Writes a pickle instruction by instruction, sound or not.</summary>
 internal sealed class PickleImage

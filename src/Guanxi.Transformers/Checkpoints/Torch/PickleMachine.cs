@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Numerics;
 using System.Text;
 
-namespace Guanxi.Transformers.Checkpoints;
+namespace Guanxi.Transformers.Checkpoints.Torch;
 
 /// <summary>A dictionary as a pickle builds it; keys are not compared until someone needs it.</summary>
 internal sealed class PickleDict

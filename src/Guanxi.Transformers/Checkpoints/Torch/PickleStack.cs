@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Guanxi.Transformers.Checkpoints;
+namespace Guanxi.Transformers.Checkpoints.Torch;
 
 /// <summary>The values a pickle works on, and those that it has put aside; all within limits.</summary>
 /// <param name="input">Where the pickle is, for errors.</param>

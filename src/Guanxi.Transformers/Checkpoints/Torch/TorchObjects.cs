@@ -1,6 +1,6 @@
 using Guanxi.Torch;
 
-namespace Guanxi.Transformers.Checkpoints;
+namespace Guanxi.Transformers.Checkpoints.Torch;
 
 /// <summary>What a pickle of tensors may call.</summary>
 internal enum TorchCall

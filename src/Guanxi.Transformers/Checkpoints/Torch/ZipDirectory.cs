@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace Guanxi.Transformers.Checkpoints;
+namespace Guanxi.Transformers.Checkpoints.Torch;
 
 /// <summary>Where bytes lie in a file.</summary>
 /// <param name="Offset">Bytes from the beginning of the file.</param>

@@ -5,9 +5,10 @@ using System.Text;
 using Guanxi.TestKit;
 using Guanxi.Torch;
 using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Checkpoints.Torch;
 using Xunit;
 
-namespace Guanxi.Transformers.Tests.Checkpoints;
+namespace Guanxi.Transformers.Tests.Checkpoints.Torch;
 
 /// <summary>Files that torch.save wrote: every tensor is there with its name, type, shape and elements.</summary>
 public sealed class TorchFileTests
