@@ -2,22 +2,24 @@ using Guanxi.Torch.Kernels.Quantisation;
 
 namespace Guanxi.Torch;
 
-/// <summary>A tensor quantised to the 16 values of NF4, 64 elements a block, the block maxima optionally quantised to 8 bits.</summary>
+/// <summary>A tensor quantised to the 16 values of NF4 or FP4, 64 elements a block, the block maxima optionally quantised to 8 bits.</summary>
 /// <remarks>Dettmers et al. 2023 (arXiv 2305.14314); memory layout of bitsandbytes, byte for byte.</remarks>
-public sealed class Nf4Tensor : IDisposable
+public sealed class FourBitTensor : IDisposable
 {
     private readonly long[] _shape;
 
     /// <summary>Takes the parts over; they leave their scope.</summary>
+    /// <param name="kind">Which values the codes stand for.</param>
     /// <param name="shape">Shape of what was quantised.</param>
     /// <param name="originalType">Type of what was quantised.</param>
     /// <param name="packed">UInt8 [(n + 1) / 2, 1], the first element of a pair in the upper half.</param>
     /// <param name="maxima">Float32 [blocks], or UInt8 [blocks] with <paramref name="nested"/>.</param>
     /// <param name="nested">The second level, or null.</param>
-    public Nf4Tensor(ReadOnlySpan<long> shape, DType originalType, Tensor packed, Tensor maxima, NestedMaxima? nested)
+    public FourBitTensor(FourBitKind kind, ReadOnlySpan<long> shape, DType originalType, Tensor packed, Tensor maxima, NestedMaxima? nested)
     {
         ArgumentNullException.ThrowIfNull(packed);
         ArgumentNullException.ThrowIfNull(maxima);
+        Kind = kind;
         _shape = shape.ToArray();
         OriginalType = originalType;
         Packed = TensorScope.Detach(packed);
@@ -30,8 +32,8 @@ public sealed class Nf4Tensor : IDisposable
         }
     }
 
-    /// <summary>The 16 values that a 4-bit code stands for, times the maximum of its block.</summary>
-    public static ReadOnlySpan<float> Table => FourBitCode.Nf4.Values;
+    /// <summary>Which values the codes stand for.</summary>
+    public FourBitKind Kind { get; }
 
     /// <summary>Shape of what was quantised.</summary>
     public ReadOnlySpan<long> Shape => _shape;
@@ -51,12 +53,18 @@ public sealed class Nf4Tensor : IDisposable
     /// <summary>Number of elements.</summary>
     public long ElementCount => ElementsOf(_shape);
 
+    /// <summary>The 16 values that a 4-bit code stands for, times the maximum of its block.</summary>
+    /// <param name="kind">NF4 or FP4.</param>
+    /// <returns>The values by code.</returns>
+    public static ReadOnlySpan<float> TableOf(FourBitKind kind) => FourBitCode.Of(kind).Values;
+
     /// <summary>Quantises a tensor.</summary>
     /// <param name="source">Contiguous, on the CPU, Float32, BFloat16 or Float16.</param>
+    /// <param name="kind">Which values the codes stand for.</param>
     /// <param name="isDouble">Whether block maxima are quantised too.</param>
     /// <returns>The quantised tensor, owned by the caller.</returns>
     /// <exception cref="TorchException">An element is infinite or not a number.</exception>
-    public static unsafe Nf4Tensor Quantize(Tensor source, bool isDouble)
+    public static unsafe FourBitTensor Quantize(Tensor source, FourBitKind kind, bool isDouble)
     {
         ArgumentNullException.ThrowIfNull(source);
         using var scope = TensorScope.Enter();
@@ -65,7 +73,7 @@ public sealed class Nf4Tensor : IDisposable
         var packed = Tensor.Empty([FourBit.PackedBytes(count), 1], DType.UInt8, Device.Cpu);
         var maxima = Tensor.Empty([blocks], DType.Float32, Device.Cpu);
         var bad = FourBit.Quantize(
-            FourBitCode.Nf4, source.DType, source.DataPointer(), count, FourBitWeights.DefaultBlockSize, (byte*)packed.DataPointer(), (float*)maxima.DataPointer());
+            FourBitCode.Of(kind), source.DType, source.DataPointer(), count, FourBitWeights.DefaultBlockSize, (byte*)packed.DataPointer(), (float*)maxima.DataPointer());
         if (bad >= 0)
         {
             throw new TorchException($"element {bad} of a {source} is infinite or not a number: it cannot be quantised");
@@ -73,7 +81,7 @@ public sealed class Nf4Tensor : IDisposable
 
         if (!isDouble)
         {
-            return new Nf4Tensor(source.Shape, source.DType, packed, maxima, null);
+            return new FourBitTensor(kind, source.Shape, source.DType, packed, maxima, null);
         }
 
         var groups = (blocks + FourBitWeights.NestedBlockSize - 1) / FourBitWeights.NestedBlockSize;
@@ -81,7 +89,7 @@ public sealed class Nf4Tensor : IDisposable
         var scales = Tensor.Empty([groups], DType.Float32, Device.Cpu);
         var offset = EightBit.QuantizeMaxima((float*)maxima.DataPointer(), blocks, (byte*)codes.DataPointer(), (float*)scales.DataPointer());
         var map = Tensor.From<float>(DynamicMap.Signed, DynamicMap.Signed.Length);
-        return new Nf4Tensor(source.Shape, source.DType, packed, codes, new NestedMaxima(scales, map, offset));
+        return new FourBitTensor(kind, source.Shape, source.DType, packed, codes, new NestedMaxima(scales, map, offset));
     }
 
     /// <summary>Brings the tensor back to a floating-point type: table value times block maximum, in Float32, then rounded.</summary>
@@ -96,7 +104,7 @@ public sealed class Nf4Tensor : IDisposable
     /// <summary>Moves the tensor to a device.</summary>
     /// <param name="device">Where to.</param>
     /// <returns>This tensor when it is there; else a new one, and this one is disposed.</returns>
-    public Nf4Tensor MoveTo(Device device)
+    public FourBitTensor MoveTo(Device device)
     {
         if (Packed.Device == device)
         {
@@ -105,7 +113,7 @@ public sealed class Nf4Tensor : IDisposable
 
         using var scope = TensorScope.Enter();
         var nested = Nested is null ? null : new NestedMaxima(Nested.Scales.ToDevice(device), Nested.Map.ToDevice(device), Nested.Offset);
-        var moved = new Nf4Tensor(_shape, OriginalType, Packed.ToDevice(device), Maxima.ToDevice(device), nested);
+        var moved = new FourBitTensor(Kind, _shape, OriginalType, Packed.ToDevice(device), Maxima.ToDevice(device), nested);
         Dispose();
         return moved;
     }
@@ -129,7 +137,7 @@ public sealed class Nf4Tensor : IDisposable
         var bytes = Packed.View(-1).To(DType.Int32);
         var upper = Operators.DivideFloor.Invoke(bytes, 16.0, "floor").Single;
         var codes = Tensor.Stack([upper, bytes.AddInPlace(upper, -16)], 1).View(-1).Narrow(0, 0, ElementCount);
-        var table = Tensor.From<float>(FourBitCode.Nf4.Values, FourBitCode.Count).ToDevice(device);
+        var table = Tensor.From<float>(FourBitCode.Of(Kind).Values, FourBitCode.Count).ToDevice(device);
         var values = table.IndexSelect(0, codes.To(DType.Int32)) * Repeated(maxima, FourBitWeights.DefaultBlockSize, ElementCount);
         return values.To(dtype).View(_shape);
     }
@@ -159,7 +167,7 @@ public sealed class Nf4Tensor : IDisposable
     internal unsafe FourBitWeights Weights() => new()
     {
         Packed = (byte*)Packed.DataPointer(),
-        Table = FourBitCode.Nf4.Pinned,
+        Table = FourBitCode.Of(Kind).Pinned,
         BlockSize = FourBitWeights.DefaultBlockSize,
         Absmax = Nested is null ? (float*)Maxima.DataPointer() : null,
         AbsmaxCodes = Nested is null ? null : (byte*)Maxima.DataPointer(),

@@ -8,24 +8,30 @@ using Guanxi.Transformers.Nn;
 namespace Guanxi.Transformers.Checkpoints;
 
 /// <summary>A linear layer as bitsandbytes stores it in 4 bits: several tensors and a JSON text, all named after the weight.</summary>
-internal static class Nf4CheckpointTensors
+internal static class FourBitCheckpointTensors
 {
-    private const string StateSuffix = ".quant_state.bitsandbytes__nf4";
+    private const string StateSuffix = ".quant_state.bitsandbytes__";
     private const int BlockSize = 64;
     private const int NestedBlockSize = 256;
     private const int TableSize = 16;
     private const int NestedMapSize = 256;
     private const int MaxStateBytes = 4096;
 
-    public static bool IsPresent(CheckpointReader reader, string weight) => reader.TryGet(weight + StateSuffix, out _, out _);
+    private static readonly (FourBitKind Kind, string Name)[] s_kinds = [(FourBitKind.Nf4, "nf4"), (FourBitKind.Fp4, "fp4")];
+
+    public static bool IsPresent(CheckpointReader reader, string weight) => KindOf(reader, weight) is not null;
+
+    /// <summary>bitsandbytes' name of a kind.</summary>
+    public static string NameOf(FourBitKind kind) => Array.Find(s_kinds, item => item.Kind == kind).Name;
 
     /// <summary>Reads the layer; adds to the problems and gives null when it does not fit.</summary>
     public static LinearWeight? Read(
         CheckpointReader reader, string weight, long[] shape, Action<string> take, List<Problem> problems, WeightLoading loading)
     {
         var parts = new Parts(reader, weight, take, problems);
-        var state = ReadState(reader, weight, take, problems);
-        if (state is null || !Fits(state, weight, shape, reader, problems))
+        var kind = KindOf(reader, weight)!.Value;
+        var state = ReadState(reader, weight + StateSuffix + NameOf(kind), take, problems);
+        if (state is null || !Fits(state, kind, weight, shape, reader, problems))
         {
             parts.TakeAll();
             return null;
@@ -44,24 +50,24 @@ internal static class Nf4CheckpointTensors
             return null;
         }
 
-        if (!table.ToArray<float>().AsSpan().SequenceEqual(Nf4Tensor.Table))
+        if (!table.ToArray<float>().AsSpan().SequenceEqual(FourBitTensor.TableOf(kind)))
         {
-            problems.Add(new Problem(reader.Source, $"'{weight}.quant_map' is not the table of NF4"));
+            problems.Add(new Problem(reader.Source, $"'{weight}.quant_map' is not the table of {NameOf(kind).ToUpperInvariant()}"));
             return null;
         }
 
         var nested = isNested ? new NestedMaxima(scales!.Clone(), map!.Clone(), state.NestedOffset!.Value) : null;
-        var layer = new Nf4Tensor(shape, state.OriginalType, packed.Clone(), maxima.Clone(), nested);
-        return new Nf4Weight(layer.MoveTo(loading.Device), loading.AuthorComputeType);
+        var layer = new FourBitTensor(kind, shape, state.OriginalType, packed.Clone(), maxima.Clone(), nested);
+        return new FourBitWeight(layer.MoveTo(loading.Device), loading.AuthorComputeType);
     }
 
     /// <summary>The tensors that store a layer; they read from it when they are written.</summary>
-    public static IEnumerable<TensorSource> Sources(string weight, Nf4Tensor layer)
+    public static IEnumerable<TensorSource> Sources(string weight, FourBitTensor layer)
     {
         yield return TensorSource.FromTensor(weight, DType.UInt8, layer.Packed);
         yield return TensorSource.FromTensor(weight + ".absmax", layer.Maxima.DType, layer.Maxima);
         yield return TensorSource.Computed(
-            weight + ".quant_map", DType.Float32, [TableSize], () => Tensor.From(Nf4Tensor.Table, TableSize));
+            weight + ".quant_map", DType.Float32, [TableSize], () => Tensor.From(FourBitTensor.TableOf(layer.Kind), TableSize));
         if (layer.Nested is { } nested)
         {
             yield return TensorSource.FromTensor(weight + ".nested_absmax", DType.Float32, nested.Scales);
@@ -69,15 +75,15 @@ internal static class Nf4CheckpointTensors
         }
 
         var state = Encoding.UTF8.GetBytes(StateText(layer));
-        yield return TensorSource.FromBytes(weight + StateSuffix, DType.UInt8, [state.Length], state);
+        yield return TensorSource.FromBytes(weight + StateSuffix + NameOf(layer.Kind), DType.UInt8, [state.Length], state);
     }
 
     // Python's json.dumps with its default separators, keys in the order in which bitsandbytes packs them.
-    private static string StateText(Nf4Tensor layer)
+    private static string StateText(FourBitTensor layer)
     {
         var dtype = DecoderConfigWriter.NameOf(layer.OriginalType);
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{{\"quant_type\": \"nf4\", \"blocksize\": {BlockSize}, \"dtype\": \"{dtype}\"");
+        text.Append(CultureInfo.InvariantCulture, $"{{\"quant_type\": \"{NameOf(layer.Kind)}\", \"blocksize\": {BlockSize}, \"dtype\": \"{dtype}\"");
         text.Append(", \"shape\": [").AppendJoin(", ", layer.Shape.ToArray()).Append(']');
         if (layer.Nested is { } nested)
         {
@@ -89,9 +95,21 @@ internal static class Nf4CheckpointTensors
         return text.Append('}').ToString();
     }
 
-    private static State? ReadState(CheckpointReader reader, string weight, Action<string> take, List<Problem> problems)
+    private static FourBitKind? KindOf(CheckpointReader reader, string weight)
     {
-        var name = weight + StateSuffix;
+        foreach (var (kind, name) in s_kinds)
+        {
+            if (reader.TryGet(weight + StateSuffix + name, out _, out _))
+            {
+                return kind;
+            }
+        }
+
+        return null;
+    }
+
+    private static State? ReadState(CheckpointReader reader, string name, Action<string> take, List<Problem> problems)
+    {
         take(name);
         _ = reader.TryGet(name, out var file, out var entry);
         try
@@ -139,9 +157,9 @@ internal static class Nf4CheckpointTensors
             offset);
     }
 
-    private static bool Fits(State state, string weight, long[] shape, CheckpointReader reader, List<Problem> problems)
+    private static bool Fits(State state, FourBitKind kind, string weight, long[] shape, CheckpointReader reader, List<Problem> problems)
     {
-        if (state.QuantType == "nf4" && state.BlockSize == BlockSize && state.Shape.AsSpan().SequenceEqual(shape))
+        if (state.QuantType == NameOf(kind) && state.BlockSize == BlockSize && state.Shape.AsSpan().SequenceEqual(shape))
         {
             return true;
         }
@@ -149,7 +167,7 @@ internal static class Nf4CheckpointTensors
         problems.Add(new Problem(
             reader.Source,
             $"the 4-bit layer '{weight}' is of another kind or shape",
-            $"nf4, blocks of {BlockSize}, [{string.Join(", ", shape)}]",
+            $"{NameOf(kind)}, blocks of {BlockSize}, [{string.Join(", ", shape)}]",
             $"{state.QuantType}, blocks of {state.BlockSize}, [{string.Join(", ", state.Shape)}]"));
         return false;
     }
@@ -185,7 +203,7 @@ internal static class Nf4CheckpointTensors
                 return null;
             }
 
-            if (entry.Strides is not null || !fits(entry))
+            if (!entry.IsInOrder || !fits(entry))
             {
                 problems.Add(new Problem(
                     file.FilePath, $"tensor '{weight}{suffix}' of a 4-bit layer does not fit", expected,

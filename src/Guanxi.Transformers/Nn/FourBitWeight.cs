@@ -3,9 +3,9 @@ using Guanxi.Torch;
 namespace Guanxi.Transformers.Nn;
 
 /// <summary>A matrix in 4 bits (Dettmers et al. 2023, arXiv 2305.14314); it does not train.</summary>
-public sealed class Nf4Weight : LinearWeight
+public sealed class FourBitWeight : LinearWeight
 {
-    private readonly Nf4Tensor _quantized;
+    private readonly FourBitTensor _quantized;
     private readonly DType? _authorType;
 
     /// <summary>Wraps a quantised matrix.</summary>
@@ -14,10 +14,10 @@ public sealed class Nf4Weight : LinearWeight
     /// Type that the author of the checkpoint computed in: bitsandbytes rounds to it what it dequantises, and only with the same
     /// rounding are the weights the same in a wider type. Null: no such rounding.
     /// </param>
-    public Nf4Weight(Nf4Tensor quantized, DType? authorType) => (_quantized, _authorType) = (quantized, authorType);
+    public FourBitWeight(FourBitTensor quantized, DType? authorType) => (_quantized, _authorType) = (quantized, authorType);
 
     /// <summary>The quantised matrix.</summary>
-    public Nf4Tensor Quantized => _quantized;
+    public FourBitTensor Quantized => _quantized;
 
     /// <inheritdoc/>
     public override long OutputSize => _quantized.Shape[0];
