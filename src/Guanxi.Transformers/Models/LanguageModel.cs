@@ -1,5 +1,6 @@
 using Guanxi.Torch;
 using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Checkpoints.Gguf;
 using Guanxi.Transformers.Nn;
 using Guanxi.Transformers.Peft;
 using Guanxi.Transformers.Tokenization;
@@ -160,5 +161,5 @@ public sealed class LanguageModel : IDisposable
 
     // Tables that old checkpoints hold beside the weights, and the second copy of a tied head.
     private static bool MayBeLeft(string name, DecoderConfig config) =>
-        name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (config.TieWordEmbeddings && name == "lm_head.weight");
+        name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || name == GgufRopeFactors.TensorName || (config.TieWordEmbeddings && name == "lm_head.weight");
 }

@@ -121,7 +121,7 @@ internal sealed class AdapterPlan
         if (SavesPart(path) && linear.Weight.Parameter is null)
         {
             _problems.Add(
-                new Problem("modules_to_save", "a layer stored in 4 bits cannot be trained whole", Found: FileErrors.Quote(path)));
+                new Problem("modules_to_save", "a quantised layer cannot be trained whole", Found: FileErrors.Quote(path)));
         }
         else if (!SavesPart(path) && _config.Targets(path))
         {

@@ -92,6 +92,7 @@ internal static class GgufConfig
         }
 
         AddRope(json, section, heads > 0 ? hidden / heads : 0);
+        AddRopeFactors(json, file, problems);
         if (family.IsFused)
         {
             AddBaichuan(json, section);
@@ -121,6 +122,23 @@ internal static class GgufConfig
         {
             json["partial_rotary_factor"] = (double)rotated / dim;
         }
+    }
+
+    private static void AddRopeFactors(JsonObject json, GgufFile file, List<Problem> problems)
+    {
+        if (!file.Tensors.ContainsKey(GgufRopeFactors.TensorName))
+        {
+            return;
+        }
+
+        var scaling = GgufRopeFactors.Scaling(file.ReadSingles(GgufRopeFactors.TensorName), (double)json["rope_theta"]!);
+        if (scaling is null)
+        {
+            problems.Add(new Problem(
+                $"{file.FilePath}, {GgufRopeFactors.TensorName}", "frequencies are scaled in a way that is not known", "that of LLaMA 3"));
+        }
+
+        json["rope_scaling"] = scaling;
     }
 
     // A head that was normalised when the file was made stays the same when it is normalised again.

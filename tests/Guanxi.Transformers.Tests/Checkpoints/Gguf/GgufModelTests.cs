@@ -60,13 +60,13 @@ public sealed class GgufModelTests
     [InlineData("llama", GgmlType.F32, 0)]
     [InlineData("llama", GgmlType.F16, 1.0 / 2048)]
     [InlineData("llama", GgmlType.BF16, 1.0 / 256)]
-    [InlineData("llama", GgmlType.Q8_0, 0.51 / 127)]
+    [InlineData("llama", GgmlType.Q8_0, 0.54 / 127)]
     [InlineData("llama", GgmlType.Q4_0, 1.01 / 8)]
     [InlineData("baichuan", GgmlType.F32, 0)]
-    [InlineData("baichuan", GgmlType.Q8_0, 0.51 / 127)]
+    [InlineData("baichuan", GgmlType.Q8_0, 0.54 / 127)]
     public void A_model_that_is_written_and_read_again_has_the_same_weights(string family, GgmlType type, double share)
     {
-        // Half a step of each type, as a share of the largest weight of the layer.
+        // Half a step of each type, as a share of the largest weight of the layer; 127 steps of a scale rounded to eleven bits are off by 0.03 of one.
         using var leaks = new LeakCheck();
         using var scope = TensorScope.Enter();
         using var mode = Autograd.NoGrad();
@@ -179,7 +179,7 @@ public sealed class GgufModelTests
         GgufModelWriter.Write(model, GgufTokenizer.Of(original, frame), folder["model.gguf"], GgmlType.F16);
         var read = TokenizerLoader.Load(folder["model.gguf"]);
 
-        Assert.Equal((expected.VocabularySize, expected.BosId, expected.EosId, expected.PadId), (read.VocabularySize, read.BosId, read.EosId, read.PadId));
+        Assert.Equal((expected.VocabularySize, expected.BosId, expected.EosId), (read.VocabularySize, read.BosId, read.EosId));
         var options = new TokenizeOptions(ParseSpecial: false, AddSpecial: true);
         foreach (var text in new[] { "鲁迅的弟弟周作人也是作家。", " Tom  met Bob\n", "𠮷\u200d👍", string.Empty })
         {
@@ -209,6 +209,25 @@ public sealed class GgufModelTests
         Assert.Equal(2, error.Problems.Count);
         Assert.Contains("scores: the list is not as long as the vocabulary; expected 1; found 2", error.Message, StringComparison.Ordinal);
         Assert.Contains("bos_token_id: not an id of the vocabulary; expected 0 to 0; found 1", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Divisors_of_frequencies_are_those_of_LLaMA_3_or_refused()
+    {
+        // Llama-3.1-8B: head of 128, base 500000, factor 8. The 30th pair makes 2.76 turns in 8192 positions: between 1 and 4.
+        var divisors = new float[64];
+        for (var i = 0; i < divisors.Length; i++)
+        {
+            var length = 2 * Math.PI * Math.Pow(500_000, i / 64.0);
+            var smooth = ((8192 / length) - 1) / 3;
+            divisors[i] = (float)(length < 2048 ? 1 : length > 8192 ? 8 : 1 / (((1 - smooth) / 8) + smooth));
+        }
+
+        var scaling = GgufRopeFactors.Scaling(divisors, 500_000)!;
+
+        Assert.Equal("{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4,\"original_max_position_embeddings\":8192}", scaling.ToJsonString());
+        divisors[30] *= 1.1f;
+        Assert.Null(GgufRopeFactors.Scaling(divisors, 500_000));
     }
 
     // Rows of whole blocks, and no two widths the same.
