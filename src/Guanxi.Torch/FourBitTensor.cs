@@ -2,7 +2,9 @@ using Guanxi.Torch.Kernels.Quantisation;
 
 namespace Guanxi.Torch;
 
-/// <summary>A tensor quantised to the 16 values of NF4 or FP4, 64 elements a block, the block maxima optionally quantised to 8 bits.</summary>
+/// <summary>
+/// A tensor quantised to the 16 values of NF4 or FP4, 64 elements a block, the block maxima optionally quantised to 8 bits.
+/// </summary>
 /// <remarks>Dettmers et al. 2023 (arXiv 2305.14314); memory layout of bitsandbytes, byte for byte.</remarks>
 public sealed class FourBitTensor : IDisposable
 {
@@ -73,7 +75,8 @@ public sealed class FourBitTensor : IDisposable
         var packed = Tensor.Empty([FourBit.PackedBytes(count), 1], DType.UInt8, Device.Cpu);
         var maxima = Tensor.Empty([blocks], DType.Float32, Device.Cpu);
         var bad = FourBit.Quantize(
-            FourBitCode.Of(kind), source.DType, source.DataPointer(), count, FourBitWeights.DefaultBlockSize, (byte*)packed.DataPointer(), (float*)maxima.DataPointer());
+            FourBitCode.Of(kind), source.DType, source.DataPointer(), count, FourBitWeights.DefaultBlockSize, (byte*)packed.DataPointer(),
+            (float*)maxima.DataPointer());
         if (bad >= 0)
         {
             throw new TorchException($"element {bad} of a {source} is infinite or not a number: it cannot be quantised");
@@ -87,7 +90,8 @@ public sealed class FourBitTensor : IDisposable
         var groups = (blocks + FourBitWeights.NestedBlockSize - 1) / FourBitWeights.NestedBlockSize;
         var codes = Tensor.Empty([blocks], DType.UInt8, Device.Cpu);
         var scales = Tensor.Empty([groups], DType.Float32, Device.Cpu);
-        var offset = EightBit.QuantizeMaxima((float*)maxima.DataPointer(), blocks, (byte*)codes.DataPointer(), (float*)scales.DataPointer());
+        var offset = EightBit.QuantizeMaxima(
+            (float*)maxima.DataPointer(), blocks, (byte*)codes.DataPointer(), (float*)scales.DataPointer());
         var map = Tensor.From<float>(DynamicMap.Signed, DynamicMap.Signed.Length);
         return new FourBitTensor(kind, source.Shape, source.DType, packed, codes, new NestedMaxima(scales, map, offset));
     }
@@ -133,7 +137,8 @@ public sealed class FourBitTensor : IDisposable
         var device = Packed.Device;
         var maxima = Nested is null
             ? Maxima
-            : (Nested.Map.IndexSelect(0, Maxima.To(DType.Int32)) * Repeated(Nested.Scales, FourBitWeights.NestedBlockSize, Maxima.ElementCount)) + Nested.Offset;
+            : (Nested.Map.IndexSelect(0, Maxima.To(DType.Int32))
+                * Repeated(Nested.Scales, FourBitWeights.NestedBlockSize, Maxima.ElementCount)) + Nested.Offset;
         var bytes = Packed.View(-1).To(DType.Int32);
         var upper = Operators.DivideFloor.Invoke(bytes, 16.0, "floor").Single;
         var codes = Tensor.Stack([upper, bytes.AddInPlace(upper, -16)], 1).View(-1).Narrow(0, 0, ElementCount);

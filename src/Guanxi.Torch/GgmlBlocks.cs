@@ -30,7 +30,9 @@ public static unsafe class GgmlBlocks
         _ => null,
     };
 
-    /// <summary>Brings blocks back to numbers: exact products of scale and code in Float32, and one rounding where a minimum is added.</summary>
+    /// <summary>
+    /// Brings blocks back to numbers: exact products of scale and code in Float32, and one rounding where a minimum is added.
+    /// </summary>
     /// <param name="buffer">E.g. a mapped file.</param>
     /// <param name="byteOffset">Where the first block lies.</param>
     /// <param name="type">A type with blocks.</param>

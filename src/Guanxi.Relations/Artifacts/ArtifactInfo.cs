@@ -120,7 +120,9 @@ public sealed record ArtifactInfo
         }
     }
 
-    /// <summary>Refuses a base model that is neither the one of the training nor a quantised copy of it, or what that one is a copy of.</summary>
+    /// <summary>
+    /// Refuses a base model that is neither the one of the training nor a quantised copy of it, or what that one is a copy of.
+    /// </summary>
     /// <param name="found">The base model at hand.</param>
     /// <param name="folder">The adapter's folder, for the message.</param>
     /// <exception cref="CheckpointException">It is another; see <see cref="BaseModelIdentity.Fits"/>.</exception>

@@ -23,7 +23,10 @@ public sealed record BaseModelIdentity(string NameOrPath, string? Sha256)
 
     private static readonly string[] s_weightFiles = ["*.safetensors", "*.bin", "*.gguf"];
 
-    /// <summary>Fingerprint of what a quantised copy keeps: the weights of all norms, rounded to bf16; null when there are none that could tell.</summary>
+    /// <summary>
+    /// Fingerprint of what a quantised copy keeps: the weights of all norms, rounded to bf16; null when there are none that could
+    /// tell.
+    /// </summary>
     public string? NormsSha256 { get; init; }
 
     /// <summary>Whether its matrices are a quantised copy of others: 4-bit or 8-bit layers of bitsandbytes, or a GGUF file.</summary>

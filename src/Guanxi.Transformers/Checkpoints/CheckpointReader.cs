@@ -4,7 +4,10 @@ using Guanxi.Transformers.Checkpoints.Torch;
 
 namespace Guanxi.Transformers.Checkpoints;
 
-/// <summary>The weights of a Hugging Face model folder: one file, or shards with an index; safetensors, or files of torch.save; or a GGUF file.</summary>
+/// <summary>
+/// The weights of a Hugging Face model folder: one file, or shards with an index; safetensors, or files of torch.save; or a GGUF
+/// file.
+/// </summary>
 /// <remarks>Safe for several threads. Shards are opened when a tensor of theirs is first asked for.</remarks>
 public sealed class CheckpointReader : IDisposable
 {

@@ -83,7 +83,8 @@ internal static class FourBitCheckpointTensors
     {
         var dtype = DecoderConfigWriter.NameOf(layer.OriginalType);
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{{\"quant_type\": \"{NameOf(layer.Kind)}\", \"blocksize\": {BlockSize}, \"dtype\": \"{dtype}\"");
+        text.Append(CultureInfo.InvariantCulture,
+            $"{{\"quant_type\": \"{NameOf(layer.Kind)}\", \"blocksize\": {BlockSize}, \"dtype\": \"{dtype}\"");
         text.Append(", \"shape\": [").AppendJoin(", ", layer.Shape.ToArray()).Append(']');
         if (layer.Nested is { } nested)
         {

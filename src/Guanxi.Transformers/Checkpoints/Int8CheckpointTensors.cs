@@ -3,7 +3,9 @@ using Guanxi.Transformers.Nn;
 
 namespace Guanxi.Transformers.Checkpoints;
 
-/// <summary>A linear layer as bitsandbytes stores it in 8 bits: the codes, a scale a row beside them, and a byte that says how they lie.</summary>
+/// <summary>
+/// A linear layer as bitsandbytes stores it in 8 bits: the codes, a scale a row beside them, and a byte that says how they lie.
+/// </summary>
 /// <remarks>Source: bitsandbytes/nn/modules.py, <c>Linear8bitLt._save_to_state_dict</c>.</remarks>
 internal static class Int8CheckpointTensors
 {

@@ -73,7 +73,8 @@ public static class ModelWriter
     private static QuantizationConfig? ConfigOf(LinearWeight weight) => weight switch
     {
         FourBitWeight { Quantized: var layer } => new QuantizationConfig(
-            FourBitCheckpointTensors.NameOf(layer.Kind), layer.Nested is not null, DecoderConfigWriter.NameOf(layer.OriginalType), "uint8", null),
+            FourBitCheckpointTensors.NameOf(layer.Kind), layer.Nested is not null, DecoderConfigWriter.NameOf(layer.OriginalType),
+            "uint8", null),
         Int8Weight => QuantizationConfig.EightBit,
         _ => null,
     };

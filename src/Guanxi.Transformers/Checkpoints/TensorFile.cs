@@ -107,7 +107,9 @@ public abstract class TensorFile : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Gives the memory of a tensor that was copied back to the system; what is still mapped is read from the file again.</summary>
+    /// <summary>
+    /// Gives the memory of a tensor that was copied back to the system; what is still mapped is read from the file again.
+    /// </summary>
     internal void Forget(TensorEntry entry)
     {
         if (entry.IsInOrder)

@@ -161,5 +161,6 @@ public sealed class LanguageModel : IDisposable
 
     // Tables that old checkpoints hold beside the weights, and the second copy of a tied head.
     private static bool MayBeLeft(string name, DecoderConfig config) =>
-        name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || name == GgufRopeFactors.TensorName || (config.TieWordEmbeddings && name == "lm_head.weight");
+        name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || name == GgufRopeFactors.TensorName
+        || (config.TieWordEmbeddings && name == "lm_head.weight");
 }

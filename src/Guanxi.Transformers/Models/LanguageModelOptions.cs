@@ -13,7 +13,9 @@ public sealed record LanguageModelOptions
     /// <value><see cref="WeightStorage.AsStored"/>.</value>
     public WeightStorage Storage { get; init; } = WeightStorage.AsStored;
 
-    /// <summary>Whether the block scales of <see cref="WeightStorage.Nf4"/> and <see cref="WeightStorage.Fp4"/> are quantised too.</summary>
+    /// <summary>
+    /// Whether the block scales of <see cref="WeightStorage.Nf4"/> and <see cref="WeightStorage.Fp4"/> are quantised too.
+    /// </summary>
     /// <value>True.</value>
     public bool UseDoubleQuantization { get; init; } = true;
 

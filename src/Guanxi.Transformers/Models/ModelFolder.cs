@@ -31,7 +31,8 @@ public sealed record ModelFolder(string Base, string? Adapter)
 
         var found = File.Exists(path) ? "a file" : Directory.Exists(path) ? "a folder without either" : "nothing";
         throw new CheckpointException(new Problem(
-            path, "this is no model", $"a folder with {DecoderConfig.FileName} and weights, or with {LoraConfig.FileName}, or a .gguf file", found));
+            path, "this is no model", $"a folder with {DecoderConfig.FileName} and weights, or with {LoraConfig.FileName}, or a .gguf file",
+            found));
     }
 
     /// <summary>Loads the tokenizer of a path and looks at nothing else: the folder may have no model, an adapter no base.</summary>

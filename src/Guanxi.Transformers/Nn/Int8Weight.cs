@@ -42,7 +42,9 @@ public sealed class Int8Weight : LinearWeight
     /// <inheritdoc/>
     public override Parameter? Parameter => null;
 
-    /// <summary>Quantises a matrix: rounded to half precision, then every row to -127..127 of its largest magnitude, halves to even.</summary>
+    /// <summary>
+    /// Quantises a matrix: rounded to half precision, then every row to -127..127 of its largest magnitude, halves to even.
+    /// </summary>
     /// <param name="source">[out, in], of a floating-point type.</param>
     /// <returns>The weight, owned by the caller.</returns>
     /// <exception cref="TorchException">An element is infinite in half precision, or not a number.</exception>

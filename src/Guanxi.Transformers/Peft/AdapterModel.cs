@@ -28,7 +28,10 @@ public sealed class AdapterModel
     /// <summary>The configuration; layers that were selected as all linear ones are named in it, as PEFT writes them.</summary>
     public LoraConfig Config => _plan.Config;
 
-    /// <summary>What trains, by PEFT's names, in the order of the model: A and B of every layer, DoRA's magnitudes, and parameters saved whole.</summary>
+    /// <summary>
+    /// What trains, by PEFT's names, in the order of the model: A and B of every layer, DoRA's magnitudes, and parameters saved
+    /// whole.
+    /// </summary>
     public IReadOnlyList<(string Name, Parameter Parameter)> Trainable { get; }
 
     /// <summary>The adapted layers with their paths, in the order of the model.</summary>

@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Guanxi.Torch.Tests.Kernels;
 
-/// <summary>Random weights of every kind, sizes of any remainder: bytes and bits are those of the rule written out, at every level.</summary>
+/// <summary>
+/// Random weights of every kind, sizes of any remainder: bytes and bits are those of the rule written out, at every level.
+/// </summary>
 [Collection(KernelCheck.Collection)]
 public sealed unsafe class FourBitFuzzTests
 {
@@ -66,7 +68,8 @@ public sealed unsafe class FourBitFuzzTests
 
                 Assert.Equal(-1, bad);
                 Assert.Equal(expected, TestMemory.Read(packed, expected.Length));
-                KernelCheck.EqualBits(expectedMaxima, TestMemory.Read(maxima, expectedMaxima.Length), $"{kind} at {level}, {count} weights");
+                KernelCheck.EqualBits(expectedMaxima, TestMemory.Read(maxima, expectedMaxima.Length),
+                    $"{kind} at {level}, {count} weights");
             }
         }
     }
@@ -82,7 +85,9 @@ public sealed unsafe class FourBitFuzzTests
             var scale = Math.Max(largest, SmallestScale);
             var isFull = block.Length == Block;
             maxima.Add(isFull ? largest : scale);
-            numbers.AddRange(block.Select(x => isFull ? x * (1 / scale) : x / scale).Select(x => order[middles.Count(middle => x > middle)]));
+            numbers.AddRange(block
+                .Select(x => isFull ? x * (1 / scale) : x / scale)
+                .Select(x => order[middles.Count(middle => x > middle)]));
         }
 
         if (numbers.Count % 2 != 0)

@@ -35,11 +35,15 @@ public sealed class QuantizedStorageTests
         using var file = SafetensorsFile.Open(folder["model.safetensors"]);
         var maxima = ((FourBitWeight)LayerOf(first.Decoder).Weight).Quantized.Maxima.ElementCount;
         var state = Encoding.UTF8.GetString(file.ReadBytes($"{Layer}.weight.quant_state.bitsandbytes__{name}"));
-        Assert.StartsWith($$"""{"quant_type": "{{name}}", "blocksize": 64, "dtype": "float32", "shape": [40, 24]""", state, StringComparison.Ordinal);
-        Assert.Equal(FourBitTensor.TableOf(storage == WeightStorage.Nf4 ? FourBitKind.Nf4 : FourBitKind.Fp4).ToArray(), file.Read<float>($"{Layer}.weight.quant_map"));
-        Assert.Equal((isDouble ? DType.UInt8 : DType.Float32, maxima), (file.Entries[$"{Layer}.weight.absmax"].DType, file.Entries[$"{Layer}.weight.absmax"].ElementCount));
+        Assert.StartsWith($$"""{"quant_type": "{{name}}", "blocksize": 64, "dtype": "float32", "shape": [40, 24]""", state,
+            StringComparison.Ordinal);
+        Assert.Equal(FourBitTensor.TableOf(storage == WeightStorage.Nf4 ? FourBitKind.Nf4 : FourBitKind.Fp4).ToArray(),
+            file.Read<float>($"{Layer}.weight.quant_map"));
+        var stored = file.Entries[$"{Layer}.weight.absmax"];
+        Assert.Equal((isDouble ? DType.UInt8 : DType.Float32, maxima), (stored.DType, stored.ElementCount));
         Assert.Equal(isDouble, file.Entries.ContainsKey($"{Layer}.weight.nested_absmax"));
-        Assert.Equal(isDouble, state.Contains("\"nested_blocksize\": 256, \"nested_dtype\": \"float32\", \"nested_offset\": ", StringComparison.Ordinal));
+        Assert.Equal(isDouble, state.Contains("\"nested_blocksize\": 256, \"nested_dtype\": \"float32\", \"nested_offset\": ",
+            StringComparison.Ordinal));
     }
 
     [Fact]
@@ -67,7 +71,8 @@ public sealed class QuantizedStorageTests
         }
 
         // Half a step of the row, and half precision before it.
-        Close.Assert(source, LayerOf(again.Decoder).Weight.Materialize(DType.Float32).ToArray<float>(), 0.51 / 127 * source.Max(Math.Abs), "layer");
+        Close.Assert(source, LayerOf(again.Decoder).Weight.Materialize(DType.Float32).ToArray<float>(),
+            0.51 / 127 * source.Max(Math.Abs), "layer");
         var config = JsonFile.ReadObject(folder["config.json"], 1 << 20).GetProperty("quantization_config");
         Assert.Equal((true, false), (config.GetProperty("load_in_8bit").GetBoolean(), config.GetProperty("load_in_4bit").GetBoolean()));
     }
@@ -89,7 +94,8 @@ public sealed class QuantizedStorageTests
         var error = Assert.Throws<CheckpointException>(() => LanguageModel.Load(folder.FullPath, new LanguageModelOptions()));
 
         Assert.Equal(3, error.Problems.Count);
-        Assert.Contains("up_proj.SCB' of an 8-bit layer does not fit; expected Float32 [40]; found Float32 [39]", error.Message, StringComparison.Ordinal);
+        Assert.Contains("up_proj.SCB' of an 8-bit layer does not fit; expected Float32 [40]; found Float32 [39]", error.Message,
+            StringComparison.Ordinal);
         Assert.Contains("gate_proj.weight' of an 8-bit layer is missing", error.Message, StringComparison.Ordinal);
         Assert.Contains("down_proj.weight_format' says that the 8-bit layer is not in row order", error.Message, StringComparison.Ordinal);
     }
@@ -131,11 +137,14 @@ public sealed class QuantizedStorageTests
             ModelWriter.Write(model, folder.FullPath, DType.Float32, ModelWriter.DefaultShardBytes);
         }
 
-        Rewrite(folder, source => source.Name == $"{Layer}.weight" ? TensorSource.FromBytes(source.Name, DType.Int8, source.Shape, new byte[40 * 24]) : source);
+        Rewrite(folder, source => source.Name == $"{Layer}.weight"
+            ? TensorSource.FromBytes(source.Name, DType.Int8, source.Shape, new byte[40 * 24])
+            : source);
 
         var error = Assert.Throws<CheckpointException>(() => LanguageModel.Load(folder.FullPath, new LanguageModelOptions()));
 
-        Assert.Contains("up_proj.weight' holds no real numbers; expected a floating-point type; found Int8", $"{Assert.Single(error.Problems)}", StringComparison.Ordinal);
+        Assert.Contains("up_proj.weight' holds no real numbers; expected a floating-point type; found Int8",
+            $"{Assert.Single(error.Problems)}", StringComparison.Ordinal);
     }
 
     private static LanguageModel Quantised(TemporaryFolder folder, WeightStorage storage, bool isDouble)

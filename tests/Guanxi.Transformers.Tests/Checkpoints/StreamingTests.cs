@@ -20,7 +20,8 @@ public sealed class StreamingTests
     [InlineData(WeightStorage.Fp4, null, 1)]
     public void The_peak_is_the_quantised_model_and_one_tensor(WeightStorage storage, DType? loadType, int copies)
     {
-        // The tensor as it is stored and, where it is rounded, its copy; what the slack holds is its block maxima before they are quantised.
+        // The tensor as it is stored and, where it is rounded, its copy; what the slack holds is its block maxima before they are
+        // quantised.
         using var leaks = new LeakCheck();
         using var folder = new TemporaryFolder();
         var config = TinyModel.Config(4) with { HiddenSize = 256, IntermediateSize = 512, HeadDim = 64 };

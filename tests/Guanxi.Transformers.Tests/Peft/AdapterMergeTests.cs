@@ -22,7 +22,8 @@ public sealed class AdapterMergeTests
     [InlineData(DType.BFloat16, WeightStorage.AsStored, DType.Float32, true, 5e-5)]
     [InlineData(DType.BFloat16, WeightStorage.Nf4, DType.Float32, false, 5e-5)]
     [InlineData(DType.Float32, WeightStorage.Nf4, DType.Float32, true, 5e-5)]
-    public void A_merged_model_answers_as_the_unmerged_one(DType stored, WeightStorage storage, DType? merged, bool useDora, double tolerance)
+    public void A_merged_model_answers_as_the_unmerged_one(
+        DType stored, WeightStorage storage, DType? merged, bool useDora, double tolerance)
     {
         using var leaks = new LeakCheck();
         using var scope = TensorScope.Enter();

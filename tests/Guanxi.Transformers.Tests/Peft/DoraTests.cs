@@ -49,7 +49,8 @@ public sealed class DoraTests
         // Sums of products of size one, in another order; gradients are sums over six rows of outputs as large as 100.
         Close.Assert(written, y, 2e-4, "output");
         Close.Assert(input.Grad!, x.Grad!, 1e-4, "x");
-        Assert.All(plain.Zip(trained).Index(), item => Close.Assert(item.Item.First.Grad!, item.Item.Second.Value.Grad!, 5e-4, $"parameter {item.Index}"));
+        Assert.All(plain.Zip(trained).Index(), item => Close.Assert(item.Item.First.Grad!, item.Item.Second.Value.Grad!, 5e-4,
+            $"parameter {item.Index}"));
     }
 
     [Fact]

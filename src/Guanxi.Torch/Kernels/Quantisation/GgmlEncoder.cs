@@ -2,8 +2,12 @@ using System.Runtime.CompilerServices;
 
 namespace Guanxi.Torch.Kernels.Quantisation;
 
-/// <summary>Writes blocks of GGUF files: the nearest code to each element, the scale rounded to half precision after the codes were found.</summary>
-/// <remarks>Source: ggml's <c>quantize_row_q8_0_ref</c> and <c>quantize_row_q4_0_ref</c>. A file is written once, so it is scalar.</remarks>
+/// <summary>
+/// Writes blocks of GGUF files: the nearest code to each element, the scale rounded to half precision after the codes were found.
+/// </summary>
+/// <remarks>
+/// Source: ggml's <c>quantize_row_q8_0_ref</c> and <c>quantize_row_q4_0_ref</c>. A file is written once, so it is scalar.
+/// </remarks>
 internal static unsafe class GgmlEncoder
 {
     private const long GrainBlocks = 1024;

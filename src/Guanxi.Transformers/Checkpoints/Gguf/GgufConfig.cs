@@ -24,12 +24,15 @@ internal static class GgufConfig
     /// <summary>Reads the keys of a file as Hugging Face would write them.</summary>
     /// <param name="path">The file.</param>
     /// <returns>The root object of a <c>config.json</c>.</returns>
-    /// <exception cref="CheckpointException">The file is damaged, of a family that is not known, or keys are missing; all problems are listed.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file is damaged, of a family that is not known, or keys are missing; all problems are listed.
+    /// </exception>
     public static JsonElement Read(string path)
     {
         using var file = GgufFile.Open(path);
         var family = GgufFamily.Find(file.Architecture) ?? throw new CheckpointException(new Problem(
-            $"{path}, general.architecture", "this family of models is not supported", GgufFamily.Known, FileErrors.Quote(file.Architecture ?? "nothing")));
+            $"{path}, general.architecture", "this family of models is not supported", GgufFamily.Known,
+            FileErrors.Quote(file.Architecture ?? "nothing")));
         var problems = new List<Problem>();
         var json = Keys(file, family, new Section(file.Metadata, family.Name, problems), problems);
         if (problems.Count > 0)

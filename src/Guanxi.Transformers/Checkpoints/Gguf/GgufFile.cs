@@ -13,7 +13,8 @@ public sealed class GgufFile : TensorFile
 
     private readonly Dictionary<string, Piece[]> _pieces;
 
-    private GgufFile(MappedFile mapped, GgufHeader header, OrderedDictionary<string, TensorEntry> entries, Dictionary<string, Piece[]> pieces)
+    private GgufFile(
+        MappedFile mapped, GgufHeader header, OrderedDictionary<string, TensorEntry> entries, Dictionary<string, Piece[]> pieces)
         : base(mapped, entries)
     {
         Metadata = header.Metadata;
@@ -42,7 +43,9 @@ public sealed class GgufFile : TensorFile
     /// <summary>Opens and checks a file.</summary>
     /// <param name="path">The file.</param>
     /// <returns>The mapped file, owned by the caller.</returns>
-    /// <exception cref="CheckpointException">The file cannot be read, breaks a rule of the format, or stores a tensor in a way that is not read.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file cannot be read, breaks a rule of the format, or stores a tensor in a way that is not read.
+    /// </exception>
     public static GgufFile Open(string path)
     {
         try
@@ -172,7 +175,8 @@ public sealed class GgufFile : TensorFile
                 var inFile = GgufNames.ToGguf(other);
                 if (inFile is null || !header.Tensors.TryGetValue(inFile, out var info))
                 {
-                    _problems.Add(new Problem(path, $"tensor {FileErrors.Quote(inFile ?? other)} is missing beside {FileErrors.Quote(name)}"));
+                    _problems.Add(new Problem(path,
+                        $"tensor {FileErrors.Quote(inFile ?? other)} is missing beside {FileErrors.Quote(name)}"));
                     return;
                 }
 
@@ -199,7 +203,8 @@ public sealed class GgufFile : TensorFile
             var heads = IsPart(name, "q_proj") ? all : _metadata.Whole($"{family.Name}.attention.head_count_kv", _problems) ?? all;
             if (heads < 1 || info.Shape[0] % (2 * heads) != 0)
             {
-                _problems.Add(new Problem(path, $"rows of tensor {FileErrors.Quote(info.Name)} are no heads of pairs", $"a multiple of 2 x {heads} heads", $"{info.Shape[0]}"));
+                _problems.Add(new Problem(path, $"rows of tensor {FileErrors.Quote(info.Name)} are no heads of pairs",
+                    $"a multiple of 2 x {heads} heads", $"{info.Shape[0]}"));
             }
 
             return new Piece(info, heads);

@@ -162,7 +162,8 @@ internal sealed class GgufHeader
         var least = type == TextType ? sizeof(ulong) : SizeOf(type);
         if (least == 0)
         {
-            throw _reader.Fault($"the list {FileErrors.Quote(key)} is of a type that is not read", "numbers or texts", $"type {type}", null);
+            throw _reader.Fault($"the list {FileErrors.Quote(key)} is of a type that is not read", "numbers or texts", $"type {type}",
+                null);
         }
 
         var count = _reader.ReadUInt64();
@@ -198,7 +199,8 @@ internal sealed class GgufHeader
         var length = _reader.ReadUInt64();
         if (length > Math.Min(MostTextBytes, (ulong)_reader.Remaining))
         {
-            throw _reader.Fault($"{what} is too long", $"at most {Math.Min(MostTextBytes, (ulong)_reader.Remaining)} bytes", $"{length}", null);
+            throw _reader.Fault($"{what} is too long", $"at most {Math.Min(MostTextBytes, (ulong)_reader.Remaining)} bytes", $"{length}",
+                null);
         }
 
         try
@@ -231,7 +233,8 @@ internal sealed class GgufHeader
         var rank = _reader.ReadUInt32();
         if (name.Length == 0 || rank is 0 or > MaxRank)
         {
-            throw _reader.Fault(name.Length == 0 ? "a tensor has no name" : $"{label} has an impossible rank", $"1 to {MaxRank}", $"{rank}", null);
+            throw _reader.Fault(name.Length == 0 ? "a tensor has no name" : $"{label} has an impossible rank", $"1 to {MaxRank}",
+                $"{rank}", null);
         }
 
         var shape = new long[rank];
@@ -242,7 +245,8 @@ internal sealed class GgufHeader
             count *= size;
             if (size == 0 || count > (UInt128)(_file.Length * 8))
             {
-                throw _reader.Fault($"{label} has an impossible size", $"1 to {_file.Length * 8} elements", $"{size} along dimension {shape.Length - 1 - i}", null);
+                throw _reader.Fault($"{label} has an impossible size", $"1 to {_file.Length * 8} elements",
+                    $"{size} along dimension {shape.Length - 1 - i}", null);
             }
 
             shape[i] = (long)size;
@@ -307,7 +311,8 @@ internal sealed class GgufHeader
         {
             if (info.Offset < free)
             {
-                throw _reader.Fault($"tensor {FileErrors.Quote(info.Name)} overlaps another", $"byte {free} or later", $"{info.Offset}", "Do not use this checkpoint.");
+                throw _reader.Fault($"tensor {FileErrors.Quote(info.Name)} overlaps another", $"byte {free} or later", $"{info.Offset}",
+                    "Do not use this checkpoint.");
             }
 
             free = info.Offset + info.ByteLength;

@@ -25,7 +25,8 @@ public static class GgufModelWriter
     /// <param name="tokenizer">Its vocabulary; null leaves the file without one.</param>
     /// <param name="path">The file; its folder must exist.</param>
     /// <param name="type">
-    /// F32, F16, BF16, Q8_0 or Q4_0: how matrices are stored. Norms and biases are always F32, and matrices whose rows are no whole blocks F16.
+    /// F32, F16, BF16, Q8_0 or Q4_0: how matrices are stored. Norms and biases are always F32, and matrices whose rows are no whole
+    /// blocks F16.
     /// </param>
     /// <exception cref="CheckpointException">The file cannot be written, or a weight cannot be quantised.</exception>
     /// <exception cref="OptionsException">The type is another, or the format has no name for something in the model.</exception>
@@ -95,7 +96,8 @@ public static class GgufModelWriter
         var heads = PairedHeads(family, config, name);
         var stored = shape.Length == 1 ? GgmlType.F32 : shape[^1] % GgmlBlocks.ElementsOf(type) == 0 ? type : GgmlType.F16;
         return new GgufSource(
-            GgufNames.ToGguf(name) ?? string.Empty, stored, shape, heads is { } count ? () => GgufFile.HalvesToPairs(value(), count) : value);
+            GgufNames.ToGguf(name) ?? string.Empty, stored, shape,
+            heads is { } count ? () => GgufFile.HalvesToPairs(value(), count) : value);
     }
 
     private static long? PairedHeads(GgufFamily family, DecoderConfig config, string name)

@@ -64,7 +64,8 @@ internal static class GgufNames
 
     private static (string, string) Swap((string Gguf, string Other) pair) => (pair.Other, pair.Gguf);
 
-    private static string? Map(string name, string layers, string otherLayers, (string From, string To)[] outer, (string From, string To)[] inner)
+    private static string? Map(
+        string name, string layers, string otherLayers, (string From, string To)[] outer, (string From, string To)[] inner)
     {
         var end = name.LastIndexOf('.');
         if (end < 0)

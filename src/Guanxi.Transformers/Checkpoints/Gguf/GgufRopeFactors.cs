@@ -6,7 +6,10 @@ namespace Guanxi.Transformers.Checkpoints.Gguf;
 /// The scaling of rotary positions of LLaMA 3.1 and later: a GGUF file has a divisor for every frequency, where Hugging Face's
 /// configuration has the numbers that they are computed of.
 /// </summary>
-/// <remarks>Source: transformers/modeling_rope_utils.py, <c>_compute_llama3_parameters</c>. Every published model has the same numbers but the factor.</remarks>
+/// <remarks>
+/// Source: transformers/modeling_rope_utils.py, <c>_compute_llama3_parameters</c>. Every published model has the same numbers but the
+/// factor.
+/// </remarks>
 internal static class GgufRopeFactors
 {
     /// <summary>Name of the divisors in the file.</summary>

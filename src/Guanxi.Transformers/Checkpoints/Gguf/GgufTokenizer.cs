@@ -15,7 +15,9 @@ public sealed record GgufTokenizer
     /// <summary>The file, for messages.</summary>
     public required string Source { get; init; }
 
-    /// <summary>Kind of vocabulary: <see cref="SentencePieceModelName"/>, <c>gpt2</c> (byte-level BPE), <c>bert</c> (WordPiece), ...</summary>
+    /// <summary>
+    /// Kind of vocabulary: <see cref="SentencePieceModelName"/>, <c>gpt2</c> (byte-level BPE), <c>bert</c> (WordPiece), ...
+    /// </summary>
     public required string Model { get; init; }
 
     /// <summary>How a text is cut before merging, e.g. <c>qwen2</c> or <c>smollm</c>; null when the file does not say.</summary>
@@ -122,7 +124,9 @@ public sealed record GgufTokenizer
     /// <summary>Makes the tokenizer of a file.</summary>
     /// <param name="path">The file.</param>
     /// <returns>The tokenizer.</returns>
-    /// <exception cref="CheckpointException">The file has no vocabulary, is damaged, or its vocabulary is of a kind that is not supported.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file has no vocabulary, is damaged, or its vocabulary is of a kind that is not supported.
+    /// </exception>
     public static ITokenizer Load(string path)
     {
         using var file = GgufFile.Open(path);
@@ -131,7 +135,8 @@ public sealed record GgufTokenizer
         return read.Model == SentencePieceModelName
             ? new SentencePieceTokenizer(read.ToSentencePiece(), read.ToFrame())
             : throw new CheckpointException(new Problem(
-                $"{path}, {Prefix}model", "this kind of vocabulary is not read from a GGUF file", SentencePieceModelName, FileErrors.Quote(read.Model)));
+                $"{path}, {Prefix}model", "this kind of vocabulary is not read from a GGUF file", SentencePieceModelName,
+                FileErrors.Quote(read.Model)));
     }
 
     /// <summary>The vocabulary of a SentencePiece model.</summary>
@@ -166,7 +171,8 @@ public sealed record GgufTokenizer
     {
         if (Scores.Count != Tokens.Count || Types.Count != Tokens.Count)
         {
-            throw new CheckpointException(new Problem(Source, "the vocabulary has no scores or no types", $"{Prefix}scores and {Prefix}token_type"));
+            throw new CheckpointException(new Problem(Source, "the vocabulary has no scores or no types",
+                $"{Prefix}scores and {Prefix}token_type"));
         }
 
         var pieces = Tokens.Select((text, id) => new SentencePiece(text, (float)Scores[id], (SentencePieceType)Types[id])).ToArray();
@@ -186,7 +192,9 @@ public sealed record GgufTokenizer
         };
     }
 
-    /// <summary>What is put around a text; llama.cpp begins a sequence of such a vocabulary with its first special id unless told otherwise.</summary>
+    /// <summary>
+    /// What is put around a text; llama.cpp begins a sequence of such a vocabulary with its first special id unless told otherwise.
+    /// </summary>
     /// <returns>The frame.</returns>
     public SentencePieceFrame ToFrame() => new(AddBos ?? BosId is not null, AddEos ?? false, BosId, EosId, PadId);
 

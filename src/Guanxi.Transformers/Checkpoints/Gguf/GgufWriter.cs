@@ -12,7 +12,8 @@ namespace Guanxi.Transformers.Checkpoints.Gguf;
 public sealed record GgufSource(string Name, GgmlType Type, long[] Shape, Func<Tensor> Compute)
 {
     /// <summary>Bytes of all blocks.</summary>
-    internal long ByteLength => Shape.Aggregate(1L, (product, size) => checked(product * size)) / GgmlBlocks.ElementsOf(Type) * GgmlBlocks.BytesOf(Type);
+    internal long ByteLength =>
+        Shape.Aggregate(1L, (product, size) => checked(product * size)) / GgmlBlocks.ElementsOf(Type) * GgmlBlocks.BytesOf(Type);
 
     internal void WriteTo(Stream stream)
     {
@@ -61,7 +62,8 @@ public static class GgufWriter
                 }
                 catch (TorchException error) when (!error.IsOutOfMemory)
                 {
-                    throw new CheckpointException(new Problem(path, $"tensor '{tensor.Name}' cannot be written", Found: error.Message), error);
+                    throw new CheckpointException(new Problem(path, $"tensor '{tensor.Name}' cannot be written", Found: error.Message),
+                        error);
                 }
 
                 at += tensor.ByteLength;

@@ -27,7 +27,8 @@ public sealed class GgufFileTests
         Assert.Null(file.Metadata.Text("absent", problems));
         Assert.Empty(problems);
         Assert.Null(file.Metadata.Whole("general.architecture", problems));
-        Assert.Contains("a.gguf, general.architecture: the value is of another kind; expected a whole number; found 'test'", $"{Assert.Single(problems)}", StringComparison.Ordinal);
+        Assert.Contains("a.gguf, general.architecture: the value is of another kind; expected a whole number; found 'test'",
+            $"{Assert.Single(problems)}", StringComparison.Ordinal);
 
         Assert.Equal([2L, 4L], file.Entries["a"].Shape);
         Assert.Equal((DType.Float32, false), (file.Entries["a"].DType, file.Entries["a"].IsEncoded));

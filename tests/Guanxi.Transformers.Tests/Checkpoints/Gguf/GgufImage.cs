@@ -55,7 +55,8 @@ internal sealed class GgufImage
     }
 
     /// <summary>Zeros up to a multiple of 32, and data behind them.</summary>
-    public byte[] End(int dataBytes) => [.. _bytes, .. new byte[(32 - (_bytes.Count % 32)) % 32], .. Enumerable.Range(0, dataBytes).Select(i => (byte)i)];
+    public byte[] End(int dataBytes) =>
+        [.. _bytes, .. new byte[(32 - (_bytes.Count % 32)) % 32], .. Enumerable.Range(0, dataBytes).Select(i => (byte)i)];
 
     /// <summary>A sound file with a key of every kind and two tensors.</summary>
     public static byte[] Sound() => new GgufImage().Begin(2, 7)

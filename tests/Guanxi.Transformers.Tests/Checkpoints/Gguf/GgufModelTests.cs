@@ -66,7 +66,8 @@ public sealed class GgufModelTests
     [InlineData("baichuan", GgmlType.Q8_0, 0.54 / 127)]
     public void A_model_that_is_written_and_read_again_has_the_same_weights(string family, GgmlType type, double share)
     {
-        // Half a step of each type, as a share of the largest weight of the layer; 127 steps of a scale rounded to eleven bits are off by 0.03 of one.
+        // Half a step of each type, as a share of the largest weight of the layer; 127 steps of a scale rounded to eleven bits are off
+        // by 0.03 of one.
         using var leaks = new LeakCheck();
         using var scope = TensorScope.Enter();
         using var mode = Autograd.NoGrad();
@@ -115,7 +116,8 @@ public sealed class GgufModelTests
             [
                 "model.embed_tokens.weight", "model.layers.0.self_attn.W_pack.weight", "model.layers.0.self_attn.o_proj.weight",
                 "model.layers.0.mlp.gate_proj.weight", "model.layers.0.mlp.up_proj.weight", "model.layers.0.mlp.down_proj.weight",
-                "model.layers.0.input_layernorm.weight", "model.layers.0.post_attention_layernorm.weight", "model.norm.weight", "lm_head.weight",
+                "model.layers.0.input_layernorm.weight", "model.layers.0.post_attention_layernorm.weight", "model.norm.weight",
+                "lm_head.weight",
             ],
             file.Entries.Keys);
         Assert.Equal(7, file.Metadata.Whole("general.file_type", []));
@@ -143,7 +145,8 @@ public sealed class GgufModelTests
 
         var error = Assert.Throws<OptionsException>(() => GgufModelWriter.Write(model, null, folder["model.gguf"], GgmlType.Q6_K));
 
-        Assert.Contains("this type is not written; expected F32, F16, Q4_0, Q8_0, BF16; found Q6_K", error.Message, StringComparison.Ordinal);
+        Assert.Contains("this type is not written; expected F32, F16, Q4_0, Q8_0, BF16; found Q6_K", error.Message,
+            StringComparison.Ordinal);
         Assert.Empty(folder.Files());
     }
 
@@ -152,14 +155,17 @@ public sealed class GgufModelTests
     {
         using var folder = new TemporaryFolder();
         var path = folder.Add("a.gguf", new GgufImage().Begin(0, 3)
-            .Key("general.architecture", 8).Text("llama").Key("llama.block_count", 4).Number(1u).Key("llama.context_length", 8).Text("x").End(0));
+            .Key("general.architecture", 8).Text("llama")
+            .Key("llama.block_count", 4).Number(1u)
+            .Key("llama.context_length", 8).Text("x").End(0));
         var other = folder.Add("b.gguf", GgufImage.Sound());
 
         var error = Assert.Throws<CheckpointException>(() => DecoderConfig.Read(path));
 
         Assert.Contains("llama.embedding_length: the key is missing", error.Message, StringComparison.Ordinal);
         Assert.Contains("llama.attention.head_count: the key is missing", error.Message, StringComparison.Ordinal);
-        Assert.Contains("llama.context_length: the value is of another kind; expected a whole number; found 'x'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("llama.context_length: the value is of another kind; expected a whole number; found 'x'", error.Message,
+            StringComparison.Ordinal);
         Assert.Equal(error.Problems.Count, error.Problems.Select(problem => problem.Where).Distinct().Count());
         Assert.Contains(
             "general.architecture: this family of models is not supported; expected llama, baichuan, qwen2, qwen3; found 'test'",
@@ -204,7 +210,8 @@ public sealed class GgufModelTests
             .Key("tokenizer.ggml.scores", 9).Number(6u).Number(2UL).Number(0u).Number(0u)
             .Key("tokenizer.ggml.bos_token_id", 4).Number(1u).End(0));
 
-        Assert.Contains("the file has no tokenizer", Assert.Throws<CheckpointException>(() => TokenizerLoader.Load(none)).Message, StringComparison.Ordinal);
+        Assert.Contains("the file has no tokenizer", Assert.Throws<CheckpointException>(() => TokenizerLoader.Load(none)).Message,
+            StringComparison.Ordinal);
         var error = Assert.Throws<CheckpointException>(() => TokenizerLoader.Load(wrong));
         Assert.Equal(2, error.Problems.Count);
         Assert.Contains("scores: the list is not as long as the vocabulary; expected 1; found 2", error.Message, StringComparison.Ordinal);
@@ -225,7 +232,9 @@ public sealed class GgufModelTests
 
         var scaling = GgufRopeFactors.Scaling(divisors, 500_000)!;
 
-        Assert.Equal("{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4,\"original_max_position_embeddings\":8192}", scaling.ToJsonString());
+        const string Expected =
+            """{"rope_type":"llama3","factor":8,"low_freq_factor":1,"high_freq_factor":4,"original_max_position_embeddings":8192}""";
+        Assert.Equal(Expected, scaling.ToJsonString());
         divisors[30] *= 1.1f;
         Assert.Null(GgufRopeFactors.Scaling(divisors, 500_000));
     }

@@ -16,7 +16,8 @@ public sealed class GgufRefusalTests
         Refuse([], "the file is empty");
         Refuse("GGUF"u8.ToArray(), "this is no GGUF file");
         Refuse(new byte[64], "this is no GGUF file");
-        Refuse(new GgufImage().Raw([.. "GGUF"u8]).Number(1u).Number(0UL).Number(0UL).End(0), "this version of the format is not read; expected 2 or 3; found 1");
+        Refuse(new GgufImage().Raw([.. "GGUF"u8]).Number(1u).Number(0UL).Number(0UL).End(0),
+            "this version of the format is not read; expected 2 or 3; found 1");
         Refuse(new GgufImage().Raw([.. "GGUF"u8, 0, 0, 0, 3]).Number(0UL).Number(0UL).End(0), "big-endian");
     }
 
@@ -46,7 +47,8 @@ public sealed class GgufRefusalTests
         Refuse(Key(image => image.Key("a", List).Number(Text).Number(1UL).Number(9999UL)), "an element of 'a' is too long");
         Refuse(new GgufImage().Begin(0, 2).Key("a", 7).Raw(1).Key("a", 7).Raw(1).End(64), "the key 'a' occurs twice");
         Refuse(Key(image => image.Key("general.alignment", 4).Number(0u)), "general.alignment is unusable");
-        Refuse(Key(image => image.Key("general.alignment", 4).Number(48u)), "general.alignment is unusable; expected a power of two up to 65536; found 48");
+        Refuse(Key(image => image.Key("general.alignment", 4).Number(48u)),
+            "general.alignment is unusable; expected a power of two up to 65536; found 48");
         Refuse(Key(image => image.Key("general.alignment", Text).Text("32")), "general.alignment is unusable");
     }
 
@@ -91,7 +93,8 @@ public sealed class GgufRefusalTests
         var message = Refuse(image, "tensor 'blk.0.attn_v.weight' is missing beside");
 
         Assert.Contains("tensor 'blk.1.attn_k.weight' is missing beside", message, StringComparison.Ordinal);
-        Assert.Contains("rows of tensor 'blk.0.attn_q.weight' are no heads of pairs; expected a multiple of 2 x 3 heads; found 4", message, StringComparison.Ordinal);
+        Assert.Contains("rows of tensor 'blk.0.attn_q.weight' are no heads of pairs; expected a multiple of 2 x 3 heads; found 4",
+            message, StringComparison.Ordinal);
     }
 
     private static byte[] Key(Func<GgufImage, GgufImage> key) => key(new GgufImage().Begin(0, 1)).End(96);
