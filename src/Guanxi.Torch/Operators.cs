@@ -17,6 +17,8 @@ internal static class Operators
 
     internal static readonly Operator AllClose = new("aten::allclose", "");
 
+    internal static readonly Operator Amax = new("aten::amax", "");
+
     internal static readonly Operator Arange = new("aten::arange", "start");
 
     internal static readonly Operator ArgMax = new("aten::argmax", "");
@@ -114,6 +116,8 @@ internal static class Operators
     internal static readonly Operator Permute = new("aten::permute", "");
 
     internal static readonly Operator PowScalar = new("aten::pow", "Tensor_Scalar");
+
+    internal static readonly Operator Round = new("aten::round", "");
 
     internal static readonly Operator Rsqrt = new("aten::rsqrt", "");
 

@@ -42,7 +42,7 @@ public sealed unsafe class StoredMatrix
     /// <param name="matrix">[rows, columns], on the CPU, rows of whole blocks of 64; must outlive the object.</param>
     /// <param name="rounding">Type that its elements are rounded to; Float32 for no rounding.</param>
     /// <returns>The matrix, or null when it is not such a tensor.</returns>
-    public static StoredMatrix? Of(Nf4Tensor matrix, DType rounding)
+    public static StoredMatrix? Of(FourBitTensor matrix, DType rounding)
     {
         ArgumentNullException.ThrowIfNull(matrix);
         if (matrix.Shape.Length != 2 || matrix.Shape[1] % GroupRuns.GroupSize != 0 || !matrix.Packed.Device.IsCpu)

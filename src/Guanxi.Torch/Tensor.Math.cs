@@ -84,6 +84,11 @@ public sealed partial class Tensor
     /// <remarks><c>aten::log</c></remarks>
     public Tensor Log() => Operators.Log.Invoke(this);
 
+    /// <summary>To the nearest whole number, halves to the even one, of every element.</summary>
+    /// <returns>New tensor of the same shape.</returns>
+    /// <remarks><c>aten::round</c></remarks>
+    public Tensor Round() => Operators.Round.Invoke(this);
+
     /// <summary>Reciprocal square root, of every element.</summary>
     /// <returns>New tensor of the same shape.</returns>
     /// <remarks><c>aten::rsqrt</c></remarks>
@@ -192,6 +197,13 @@ public sealed partial class Tensor
     /// <returns>New tensor without dimensions.</returns>
     /// <remarks><c>aten::max</c></remarks>
     public Tensor Max() => Operators.MaxAll.Invoke(this);
+
+    /// <summary>Largest elements along one dimension.</summary>
+    /// <param name="dimension">The dimension, counted from the end when negative.</param>
+    /// <param name="keepDimension">Whether the dimension stays, with size 1.</param>
+    /// <returns>New tensor.</returns>
+    /// <remarks><c>aten::amax</c></remarks>
+    public Tensor Max(int dimension, bool keepDimension) => Operators.Amax.Invoke(this, new long[] { dimension }, keepDimension);
 
     /// <summary>Index of the greatest element along a dimension.</summary>
     /// <param name="dimension">The dimension.</param>

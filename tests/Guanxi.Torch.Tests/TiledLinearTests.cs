@@ -152,7 +152,7 @@ public sealed class TiledLinearTests
 
         Assert.Null(StoredMatrix.Of(Random(1, 8, 6).Transpose(0, 1)));
         Assert.Null(StoredMatrix.Of(Random(1, 8, 6).To(DType.Int32)));
-        using var odd = Nf4Tensor.Quantize(Random(1, 8, 96), isDouble: false);
+        using var odd = FourBitTensor.Quantize(Random(1, 8, 96), FourBitKind.Nf4, isDouble: false);
         Assert.Null(StoredMatrix.Of(odd, DType.Float32));
     }
 
@@ -164,14 +164,14 @@ public sealed class TiledLinearTests
     /// <summary>Layers in 4 bits with biases and, for a rank above 0, adapters.</summary>
     private sealed class Branches : IDisposable
     {
-        private readonly Nf4Tensor[] _weights;
+        private readonly FourBitTensor[] _weights;
         private readonly Tensor[] _biases;
         private readonly TiledAdapter?[] _adapters;
 
         public Branches(long[] widths, long depth, int rank, double dropout)
         {
             Widths = widths;
-            _weights = Array.ConvertAll(widths, width => Nf4Tensor.Quantize(Random(0.1, width, depth), isDouble: true));
+            _weights = Array.ConvertAll(widths, width => FourBitTensor.Quantize(Random(0.1, width, depth), FourBitKind.Nf4, isDouble: true));
             _biases = Array.ConvertAll(widths, width => Random(1, width));
             _adapters = [.. widths.Select((width, i) => rank > 0
                 ? new TiledAdapter(Random(0.1, rank, depth), Random(0.1, width, rank), 1.7, dropout, s_key, i + 3)

@@ -120,17 +120,20 @@ public sealed record ArtifactInfo
         }
     }
 
-    /// <summary>Refuses a base model that is not the one of the training.</summary>
+    /// <summary>
+    /// Refuses a base model that is neither the one of the training nor a quantised copy of it, or what that one is a copy of.
+    /// </summary>
     /// <param name="found">The base model at hand.</param>
     /// <param name="folder">The adapter's folder, for the message.</param>
-    /// <exception cref="CheckpointException">It is another. Without a fingerprint on either side nothing is compared.</exception>
+    /// <exception cref="CheckpointException">It is another; see <see cref="BaseModelIdentity.Fits"/>.</exception>
     public void RequireBase(BaseModelIdentity found, string folder)
     {
-        if (BaseModel?.Sha256 is { } expected && found.Sha256 is { } actual && !expected.Equals(actual, StringComparison.OrdinalIgnoreCase))
+        ArgumentNullException.ThrowIfNull(found);
+        if (BaseModel?.Fits(found) == false)
         {
             throw new CheckpointException(new Problem(
                 $"{Path.Combine(folder, FileName)}, base_model", "the base model is not the one that the adapter was trained on",
-                $"{BaseModel.NameOrPath} ({expected})", $"{found.NameOrPath} ({actual})"));
+                $"{BaseModel.NameOrPath} ({BaseModel.Sha256}) or a quantised copy of it", $"{found.NameOrPath} ({found.Sha256})"));
         }
     }
 }

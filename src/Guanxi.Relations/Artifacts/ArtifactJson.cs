@@ -27,6 +27,8 @@ internal static class ArtifactJson
     private const string Base = "base_model";
     private const string BaseName = "name_or_path";
     private const string BaseHash = "sha256";
+    private const string BaseNorms = "norms_sha256";
+    private const string BaseQuantized = "quantized";
 
     private static readonly JsonSerializerOptions s_indented = new()
     {
@@ -56,7 +58,7 @@ internal static class ArtifactJson
             [Metrics] = Map(info.Metrics.Where(pair => double.IsFinite(pair.Value)), value => JsonValue.Create(value)),
             [Seed] = info.Seed,
             [Versions] = Map(info.Versions, text => JsonValue.Create(text)),
-            [Base] = info.BaseModel is { } model ? new JsonObject { [BaseName] = model.NameOrPath, [BaseHash] = model.Sha256 } : null,
+            [Base] = info.BaseModel is { } model ? WriteBase(model) : null,
         };
         foreach (var silent in root.Where(pair => pair.Value is null or JsonArray { Count: 0 } or JsonObject { Count: 0 }).ToArray())
         {
@@ -91,7 +93,7 @@ internal static class ArtifactJson
             Metrics = root.Entries(Metrics, (keys, name) => keys.Number(name)),
             Seed = root.Whole(Seed, long.MinValue, long.MaxValue),
             Versions = root.Entries(Versions, (keys, name) => keys.Text(name) ?? ""),
-            BaseModel = model is null ? null : new BaseModelIdentity(model.Text(BaseName) ?? "", model.Text(BaseHash)),
+            BaseModel = model is null ? null : ReadBase(model),
         };
         problems.AddRange(info.Aliases.Keys.Except(info.Labels).Select(name => new Problem(
             $"{path}, {Aliases}", "these belong to no label", $"a name from \"{Labels}\"", name)));
@@ -124,6 +126,28 @@ internal static class ArtifactJson
             throw new CheckpointException(new Problem(path, "the file cannot be read as JSON", Found: fault.Message.TrimEnd('.')), fault);
         }
     }
+
+    private static JsonObject WriteBase(BaseModelIdentity model)
+    {
+        var json = new JsonObject { [BaseName] = model.NameOrPath, [BaseHash] = model.Sha256 };
+        if (model.NormsSha256 is { } norms)
+        {
+            json[BaseNorms] = norms;
+        }
+
+        if (model.IsQuantized)
+        {
+            json[BaseQuantized] = true;
+        }
+
+        return json;
+    }
+
+    private static BaseModelIdentity ReadBase(ArtifactKeys keys) => new(keys.Text(BaseName) ?? "", keys.Text(BaseHash))
+    {
+        NormsSha256 = keys.Text(BaseNorms),
+        IsQuantized = keys.Flag(BaseQuantized),
+    };
 
     private static JsonArray List(IEnumerable<string> items) => new([.. items.Select(item => (JsonNode?)JsonValue.Create(item))]);
 

@@ -56,6 +56,22 @@ internal sealed class ArtifactKeys(JsonElement root, string where, List<Problem>
         return 0;
     }
 
+    public bool Flag(string key)
+    {
+        if (Find(key) is not { } value)
+        {
+            return false;
+        }
+
+        if (value.ValueKind is JsonValueKind.True or JsonValueKind.False)
+        {
+            return value.GetBoolean();
+        }
+
+        Note(key, "true or false", value);
+        return false;
+    }
+
     public ArtifactKeys? Nested(string key)
     {
         if (Find(key) is not { } value)

@@ -98,8 +98,8 @@ public sealed class KernelBenchmark(KernelSizes size, int samples, TimeProvider 
     {
         using var inputs = new Owned(
             () => [Tensor.Empty([size.Intermediate, size.Heads * size.HeadDim], DType.Float32, Device.Cpu).NormalInPlace(0, 0.02)]);
-        using var stored = Nf4Tensor.Quantize(inputs.Tensors[0], isDouble: true);
-        var seconds = Median(() => Timed(() => Nf4Tensor.Quantize(inputs.Tensors[0], isDouble: true).Dispose()));
+        using var stored = FourBitTensor.Quantize(inputs.Tensors[0], FourBitKind.Nf4, isDouble: true);
+        var seconds = Median(() => Timed(() => FourBitTensor.Quantize(inputs.Tensors[0], FourBitKind.Nf4, isDouble: true).Dispose()));
         yield return new("nf4", "quantise", DType.Float32, seconds, null, stored.ElementCount);
         foreach (var type in (DType[])[DType.Float32, DType.BFloat16])
         {

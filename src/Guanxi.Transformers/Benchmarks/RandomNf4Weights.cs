@@ -43,9 +43,9 @@ internal sealed class RandomNf4Weights : WeightSource
         var packed = Bytes((outputSize * inputSize) + 1 >> 1).View(-1, 1);
         var maxima = Bytes(blocks);
         var scales = Tensor.Full([(blocks + MaximaPerScale - 1) / MaximaPerScale], MaximumSpread, DType.Float32, Device.Cpu);
-        using var sample = Nf4Tensor.Quantize(Tensor.Full([BlockSize], 1, DType.Float32, Device.Cpu), isDouble: true);
+        using var sample = FourBitTensor.Quantize(Tensor.Full([BlockSize], 1, DType.Float32, Device.Cpu), FourBitKind.Nf4, isDouble: true);
         var nested = new NestedMaxima(scales, sample.Nested!.Map.Clone(), MeanMaximum);
-        return new Nf4Weight(new Nf4Tensor([outputSize, inputSize], OriginalType, packed, maxima, nested), null);
+        return new FourBitWeight(new FourBitTensor(FourBitKind.Nf4, [outputSize, inputSize], OriginalType, packed, maxima, nested), null);
     }
 
     private Tensor Bytes(long count)

@@ -1,8 +1,13 @@
 using System.Diagnostics.CodeAnalysis;
+using Guanxi.Transformers.Checkpoints.Gguf;
+using Guanxi.Transformers.Checkpoints.Torch;
 
 namespace Guanxi.Transformers.Checkpoints;
 
-/// <summary>The weights of a Hugging Face model folder: one file, or shards with an index; safetensors, or files of torch.save.</summary>
+/// <summary>
+/// The weights of a Hugging Face model folder: one file, or shards with an index; safetensors, or files of torch.save; or a GGUF
+/// file.
+/// </summary>
 /// <remarks>Safe for several threads. Shards are opened when a tensor of theirs is first asked for.</remarks>
 public sealed class CheckpointReader : IDisposable
 {
@@ -46,7 +51,7 @@ public sealed class CheckpointReader : IDisposable
     /// <summary>Opens a model folder or a single weights file.</summary>
     /// <param name="path">
     /// A folder with <see cref="SingleName"/>, <see cref="IndexName"/>, <see cref="TorchSingleName"/> or
-    /// <see cref="TorchIndexName"/>, taken in this order; or a .safetensors, .bin, .pt or .pth file.
+    /// <see cref="TorchIndexName"/>, taken in this order; or a .safetensors, .bin, .pt, .pth or .gguf file.
     /// </param>
     /// <returns>The reader, owned by the caller.</returns>
     /// <exception cref="CheckpointException">There are no weights, their form is not supported, or they are damaged.</exception>
@@ -133,12 +138,17 @@ public sealed class CheckpointReader : IDisposable
             return TorchFile.Open(path);
         }
 
+        if (GgufFile.IsNamed(path))
+        {
+            return GgufFile.Open(path);
+        }
+
         return path.EndsWith(SafetensorsSuffix, StringComparison.OrdinalIgnoreCase) || !File.Exists(path)
             ? SafetensorsFile.Open(path)
             : throw new CheckpointException(new Problem(
                 path,
                 "this kind of weights file is not read",
-                $"a model folder, or a file {SafetensorsSuffix} or {string.Join(", ", s_torchSuffixes)}"));
+                $"a model folder, or a file {SafetensorsSuffix}, .gguf or {string.Join(", ", s_torchSuffixes)}"));
     }
 
     private static CheckpointException NoWeights(string folder)

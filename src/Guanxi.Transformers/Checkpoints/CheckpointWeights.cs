@@ -24,23 +24,37 @@ public sealed class CheckpointWeights : WeightSource
     public override Parameter Parameter(string name, WeightStart start, params ReadOnlySpan<long> shape)
     {
         using var scope = TensorScope.Enter();
-        if (Find(name, shape) is not { } stored)
+        if (Find(name, shape) is not { } found)
         {
             return StandIn(shape);
         }
 
+        var stored = found.Value;
         var rounded = stored.To(_loading.RoundBeforeQuantizing ?? stored.DType);
         var value = rounded.To(_loading.StorageType ?? rounded.DType).ToDevice(_loading.Device);
-        return new Parameter(value == stored && !_loading.IsMapped ? stored.Clone() : value);
+        if (value == stored && _loading.IsMapped)
+        {
+            return new Parameter(value);
+        }
+
+        var parameter = new Parameter(value == stored ? stored.Clone() : value);
+        found.File.Forget(found.Entry);
+        return parameter;
     }
 
     /// <inheritdoc/>
     public override LinearWeight LinearWeight(string name, long outputSize, long inputSize)
     {
         using var scope = TensorScope.Enter();
-        if (Nf4CheckpointTensors.IsPresent(_reader, name))
+        if (FourBitCheckpointTensors.IsPresent(_reader, name))
         {
-            return Nf4CheckpointTensors.Read(_reader, name, [outputSize, inputSize], part => _taken.Add(part), _problems, _loading)
+            return FourBitCheckpointTensors.Read(_reader, name, [outputSize, inputSize], part => _taken.Add(part), _problems, _loading)
+                ?? (LinearWeight)new DenseWeight(StandIn([outputSize, inputSize]));
+        }
+
+        if (Int8CheckpointTensors.IsPresent(_reader, name))
+        {
+            return Int8CheckpointTensors.Read(_reader, name, [outputSize, inputSize], part => _taken.Add(part), _problems, _loading)
                 ?? (LinearWeight)new DenseWeight(StandIn([outputSize, inputSize]));
         }
 
@@ -78,17 +92,23 @@ public sealed class CheckpointWeights : WeightSource
         return new Parameter(Tensor.Zeros([1], DType.Float32, Device.Cpu).Expand(shape));
     }
 
-    private LinearWeight Quantized(string name, long[] shape, Nf4Options quantization)
+    private LinearWeight Quantized(string name, long[] shape, QuantizationOptions quantization)
     {
-        if (Find(name, shape) is not { } stored)
+        if (Find(name, shape) is not { } found)
         {
             return new DenseWeight(StandIn(shape));
         }
 
         try
         {
-            var rounded = stored.To(_loading.RoundBeforeQuantizing ?? stored.DType);
-            return new Nf4Weight(Nf4Tensor.Quantize(rounded, quantization.IsDouble).MoveTo(_loading.Device), null);
+            var rounded = found.Value.To(_loading.RoundBeforeQuantizing ?? found.Value.DType);
+            LinearWeight weight = quantization.Kind is { } kind
+                ? new FourBitWeight(FourBitTensor.Quantize(rounded, kind, quantization.IsDouble).MoveTo(_loading.Device), null)
+                : Int8Weight.Quantize(rounded.ToDevice(_loading.Device));
+
+            // What was read and quantised is not needed again: a model larger than the memory passes through it tensor by tensor.
+            found.File.Forget(found.Entry);
+            return weight;
         }
         catch (TorchException error) when (!error.IsOutOfMemory)
         {
@@ -97,7 +117,7 @@ public sealed class CheckpointWeights : WeightSource
         }
     }
 
-    private Tensor? Find(string name, ReadOnlySpan<long> shape)
+    private Found? Find(string name, ReadOnlySpan<long> shape)
     {
         _taken.Add(name);
         if (!_reader.TryGet(name, out var file, out var entry))
@@ -119,8 +139,12 @@ public sealed class CheckpointWeights : WeightSource
             return null;
         }
 
-        return file.ToTensor(entry);
+        // Nothing computes in double precision, and no kernel reads it.
+        var value = file.ToTensor(entry);
+        return new Found(value.DType == DType.Float64 ? value.To(DType.Float32) : value, file, entry);
     }
+
+    private sealed record Found(Tensor Value, TensorFile File, TensorEntry Entry);
 }
 
 /// <summary>In what form weights are kept in memory.</summary>
@@ -134,15 +158,15 @@ public sealed record WeightLoading
     /// <value>False.</value>
     public bool IsMapped { get; init; }
 
-    /// <summary>4-bit quantisation of linear layers while they are loaded; null for none.</summary>
+    /// <summary>Quantisation of linear layers while they are loaded; null for none.</summary>
     /// <value>Null.</value>
-    public Nf4Options? Quantization { get; init; }
+    public QuantizationOptions? Quantization { get; init; }
 
     /// <summary>Type that all weights are rounded to before some are quantised, as transformers does; null for no rounding.</summary>
     /// <value>Null.</value>
     public DType? RoundBeforeQuantizing { get; init; }
 
-    /// <summary>Type that the author of a 4-bit checkpoint computed in (see <see cref="Nf4Weight"/>); null when it says none.</summary>
+    /// <summary>Type that the author of a 4-bit checkpoint computed in (see <see cref="FourBitWeight"/>); null when it says none.</summary>
     /// <value>Null.</value>
     public DType? AuthorComputeType { get; init; }
 
@@ -156,6 +180,7 @@ public sealed record WeightLoading
     internal static bool IsKeptWhole(string name) => name.StartsWith("lm_head", StringComparison.Ordinal);
 }
 
-/// <summary>Settings of NF4 quantisation.</summary>
-/// <param name="IsDouble">Whether the block scales are quantised too.</param>
-public sealed record Nf4Options(bool IsDouble);
+/// <summary>How linear layers are quantised while they are loaded.</summary>
+/// <param name="Kind">The values of 4-bit codes; null for 8 bits with a scale a row.</param>
+/// <param name="IsDouble">Whether the block scales of 4-bit layers are quantised too.</param>
+public sealed record QuantizationOptions(FourBitKind? Kind, bool IsDouble);

@@ -40,57 +40,67 @@ public static class ModelWriter
         WriteFiles(tensors, folder, shardBytes);
     }
 
-    /// <summary>Writes 4-bit weights as bitsandbytes stores them, and the others as they are.</summary>
-    /// <param name="model">A model with 4-bit layers and without adapters.</param>
+    /// <summary>Writes 4-bit and 8-bit weights as bitsandbytes stores them, and the others as they are.</summary>
+    /// <param name="model">A model with such layers, all of one kind, and without adapters.</param>
     /// <param name="folder">An existing folder.</param>
     /// <param name="shardBytes">Largest weights file; more weights are split over several with an index.</param>
     /// <exception cref="CheckpointException">A file cannot be written.</exception>
-    /// <exception cref="InvalidOperationException">The model has adapters, or no 4-bit layer.</exception>
+    /// <exception cref="InvalidOperationException">The model has adapters, or no quantised layer.</exception>
     public static void WriteQuantized(Decoder model, string folder, long shardBytes)
     {
         ArgumentNullException.ThrowIfNull(model);
         var tensors = new List<TensorSource>();
-        Nf4Tensor? any = null;
+        QuantizationConfig? found = null;
         foreach (var (name, layer, parameter) in Weights(model))
         {
             if (layer?.Adapter is not null)
             {
-                throw new InvalidOperationException($"{name}: a 4-bit weight cannot hold an adapter; merge it into dense weights");
+                throw new InvalidOperationException($"{name}: a quantised weight cannot hold an adapter; merge it into dense weights");
             }
 
-            any = (layer?.Weight as Nf4Weight)?.Quantized ?? any;
-            tensors.AddRange(layer?.Weight is Nf4Weight quantized
-                ? Nf4CheckpointTensors.Sources(name, quantized.Quantized)
-                : [Plain(name, parameter ?? layer!.Weight.Parameter!, null)]);
+            found = layer is null ? found : ConfigOf(layer.Weight) ?? found;
+            tensors.AddRange(layer?.Weight switch
+            {
+                FourBitWeight { Quantized: var quantized } => FourBitCheckpointTensors.Sources(name, quantized),
+                Int8Weight eightBit => Int8CheckpointTensors.Sources(name, eightBit),
+                _ => [Plain(name, parameter ?? layer!.Weight.Parameter!, null)],
+            });
         }
 
-        if (any is null)
+        if (found is null)
         {
-            throw new InvalidOperationException("the model has no 4-bit layer");
+            throw new InvalidOperationException("the model has no quantised layer");
         }
 
         WriteFiles(tensors, folder, shardBytes);
-        var quantization = model.Config.Quantization
-            ?? new QuantizationConfig("nf4", any.Nested is not null, DecoderConfigWriter.NameOf(any.OriginalType), "uint8", null);
-        (model.Config with { StorageType = EmbeddingType(model), Quantization = quantization }).Write(folder);
+        (model.Config with { StorageType = EmbeddingType(model), Quantization = model.Config.Quantization ?? found }).Write(folder);
     }
 
+    private static QuantizationConfig? ConfigOf(LinearWeight weight) => weight switch
+    {
+        FourBitWeight { Quantized: var layer } => new QuantizationConfig(
+            FourBitCheckpointTensors.NameOf(layer.Kind), layer.Nested is not null, DecoderConfigWriter.NameOf(layer.OriginalType),
+            "uint8", null),
+        Int8Weight => QuantizationConfig.EightBit,
+        _ => null,
+    };
+
     /// <summary>Everything that is stored, in the order of the model: matrices of linear layers, and other parameters.</summary>
-    private static IEnumerable<(string Name, Linear? Layer, Parameter? Parameter)> Weights(Module model)
+    internal static IEnumerable<StoredWeight> Weights(Module model)
     {
         foreach (var (path, part) in model.NamedModules(string.Empty))
         {
             var prefix = path.Length == 0 ? string.Empty : path + ".";
             if (part is Linear layer)
             {
-                yield return (prefix + "weight", layer, null);
+                yield return new StoredWeight(prefix + "weight", layer, null);
             }
 
             foreach (var (name, parameter) in part.Parameters)
             {
                 if ((part as Linear)?.Weight.Parameter != parameter)
                 {
-                    yield return (prefix + name, null, parameter);
+                    yield return new StoredWeight(prefix + name, null, parameter);
                 }
             }
         }
@@ -151,3 +161,9 @@ public static class ModelWriter
         return shards;
     }
 }
+
+/// <summary>Something of a model that a checkpoint stores: the matrix of a linear layer, or another parameter.</summary>
+/// <param name="Name">Name in a checkpoint.</param>
+/// <param name="Layer">The layer, or null.</param>
+/// <param name="Parameter">The parameter, or null.</param>
+internal sealed record StoredWeight(string Name, Linear? Layer, Parameter? Parameter);

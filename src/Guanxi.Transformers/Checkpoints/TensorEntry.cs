@@ -14,6 +14,13 @@ public sealed record TensorEntry(string Name, DType DType, long[] Shape, long Of
     /// <value>Null: row-major without gaps.</value>
     public long[]? Strides { get; init; }
 
+    /// <summary>Whether the file holds something that the elements are made of: blocks, or parts in another order.</summary>
+    /// <value>False: it holds the elements.</value>
+    public bool IsEncoded { get; init; }
+
+    /// <summary>Whether the bytes of the file are the elements, row-major without gaps.</summary>
+    public bool IsInOrder => Strides is null && !IsEncoded;
+
     /// <summary>Number of elements.</summary>
     public long ElementCount => ByteLength / DType.SizeInBytes();
 

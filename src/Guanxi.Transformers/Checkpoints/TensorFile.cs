@@ -41,7 +41,7 @@ public abstract class TensorFile : IDisposable
     /// <summary>A tensor on the CPU, without a copy where the elements lie in order and aligned.</summary>
     /// <param name="entry">One of <see cref="Entries"/>, or a part of one.</param>
     /// <returns>New contiguous tensor, owned by the current scope. It is to be treated as read-only: it may be the mapped memory.</returns>
-    public Tensor ToTensor(TensorEntry entry)
+    public virtual Tensor ToTensor(TensorEntry entry)
     {
         ArgumentNullException.ThrowIfNull(entry);
         using var mode = Autograd.NoGrad();
@@ -107,9 +107,20 @@ public abstract class TensorFile : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>
+    /// Gives the memory of a tensor that was copied back to the system; what is still mapped is read from the file again.
+    /// </summary>
+    internal void Forget(TensorEntry entry)
+    {
+        if (entry.IsInOrder)
+        {
+            MappedPages.Release(Buffer, entry.Offset, entry.ByteLength);
+        }
+    }
+
     internal void CopyTo(TensorEntry entry, Stream target)
     {
-        if (entry.Strides is not null)
+        if (!entry.IsInOrder)
         {
             using var scope = TensorScope.Enter();
             TensorBytes.Write(ToTensor(entry), entry.DType, target);
@@ -161,7 +172,7 @@ public abstract class TensorFile : IDisposable
         }
 
         var target = new T[count];
-        if (entry.Strides is null)
+        if (entry.IsInOrder)
         {
             Buffer.ReadSpan((ulong)entry.Offset, MemoryMarshal.AsBytes(target.AsSpan()));
             return target;

@@ -117,7 +117,7 @@ public sealed record DecoderConfig
     }
 
     /// <summary>Reads the configuration of a model folder.</summary>
-    /// <param name="path">The folder, or the configuration file itself.</param>
+    /// <param name="path">The folder, the configuration file itself, or a GGUF file, whose keys say the same.</param>
     /// <returns>The configuration.</returns>
     /// <exception cref="CheckpointException">
     /// The file is missing, damaged, or asks for what is not supported; all problems are listed.

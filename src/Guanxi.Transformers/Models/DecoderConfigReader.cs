@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Guanxi.Torch;
 using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Checkpoints.Gguf;
 
 namespace Guanxi.Transformers.Models;
 
@@ -36,7 +37,8 @@ internal sealed class DecoderConfigReader
     /// <summary>Reads a file.</summary>
     public static DecoderConfig Read(string path)
     {
-        var reader = new DecoderConfigReader(JsonFile.ReadObject(path, ConfigKeys.MaxFileBytes), path);
+        var root = GgufFile.IsNamed(path) ? GgufConfig.Read(path) : JsonFile.ReadObject(path, ConfigKeys.MaxFileBytes);
+        var reader = new DecoderConfigReader(root, path);
         var config = reader.Parse();
         return config is not null && reader._problems.Count == 0 ? config : throw new CheckpointException(reader._problems);
     }

@@ -1,5 +1,6 @@
 using Guanxi.Torch;
 using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Checkpoints.Gguf;
 using Guanxi.Transformers.Nn;
 using Guanxi.Transformers.Peft;
 using Guanxi.Transformers.Tokenization;
@@ -64,12 +65,6 @@ public sealed class LanguageModel : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         var folder = ModelFolder.Find(path, options.BaseModel);
         var config = DecoderConfig.Read(folder.Base);
-        if (config.Quantization is { QuantType: not "nf4" } quantization)
-        {
-            throw new CheckpointException(new Problem(
-                $"{folder.Base}, bnb_4bit_quant_type", "this 4-bit form is not computed with", "nf4", quantization.QuantType));
-        }
-
         var reader = CheckpointReader.Open(folder.Base);
         Decoder? decoder = null;
         LanguageModel? model = null;
@@ -140,7 +135,13 @@ public sealed class LanguageModel : IDisposable
         {
             StorageType = options.Storage == WeightStorage.Float32 ? DType.Float32 : null,
             IsMapped = options.Storage != WeightStorage.Float32 && options.Device.IsCpu,
-            Quantization = options.Storage == WeightStorage.Nf4 ? new Nf4Options(options.UseDoubleQuantization) : null,
+            Quantization = options.Storage switch
+            {
+                WeightStorage.Nf4 => new QuantizationOptions(FourBitKind.Nf4, options.UseDoubleQuantization),
+                WeightStorage.Fp4 => new QuantizationOptions(FourBitKind.Fp4, options.UseDoubleQuantization),
+                WeightStorage.Int8 => new QuantizationOptions(null, IsDouble: false),
+                _ => null,
+            },
             RoundBeforeQuantizing = options.LoadType,
             AuthorComputeType = config.Quantization?.HalfComputeType,
             Device = options.Device,
@@ -160,5 +161,6 @@ public sealed class LanguageModel : IDisposable
 
     // Tables that old checkpoints hold beside the weights, and the second copy of a tied head.
     private static bool MayBeLeft(string name, DecoderConfig config) =>
-        name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (config.TieWordEmbeddings && name == "lm_head.weight");
+        name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || name == GgufRopeFactors.TensorName
+        || (config.TieWordEmbeddings && name == "lm_head.weight");
 }

@@ -13,7 +13,9 @@ public sealed record LanguageModelOptions
     /// <value><see cref="WeightStorage.AsStored"/>.</value>
     public WeightStorage Storage { get; init; } = WeightStorage.AsStored;
 
-    /// <summary>Whether the block scales of <see cref="WeightStorage.Nf4"/> are quantised too.</summary>
+    /// <summary>
+    /// Whether the block scales of <see cref="WeightStorage.Nf4"/> and <see cref="WeightStorage.Fp4"/> are quantised too.
+    /// </summary>
     /// <value>True.</value>
     public bool UseDoubleQuantization { get; init; } = true;
 
@@ -43,6 +45,12 @@ public enum WeightStorage
     /// <summary>Matrices of linear layers but the head in 4 bits; the rest as the files hold it.</summary>
     Nf4,
 
-    /// <summary>Single precision, in memory of their own, fit to be trained; weights that are stored in 4 bits stay so.</summary>
+    /// <summary>The same in the other table of 4 bits.</summary>
+    Fp4,
+
+    /// <summary>Matrices of linear layers but the head in 8 bits; the rest as the files hold it.</summary>
+    Int8,
+
+    /// <summary>Single precision, in memory of their own, fit to be trained; weights that are stored in 4 or 8 bits stay so.</summary>
     Float32,
 }

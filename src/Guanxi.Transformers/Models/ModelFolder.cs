@@ -1,11 +1,12 @@
 using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Checkpoints.Gguf;
 using Guanxi.Transformers.Peft;
 using Guanxi.Transformers.Tokenization;
 
 namespace Guanxi.Transformers.Models;
 
 /// <summary>What a path to a model stands for: the folder of the full model, and of an adapter beside it.</summary>
-/// <param name="Base">Folder with <c>config.json</c> and weights.</param>
+/// <param name="Base">Folder with <c>config.json</c> and weights, or a GGUF file.</param>
 /// <param name="Adapter">PEFT adapter folder, or null.</param>
 public sealed record ModelFolder(string Base, string? Adapter)
 {
@@ -30,7 +31,8 @@ public sealed record ModelFolder(string Base, string? Adapter)
 
         var found = File.Exists(path) ? "a file" : Directory.Exists(path) ? "a folder without either" : "nothing";
         throw new CheckpointException(new Problem(
-            path, "this is no model", $"a folder with {DecoderConfig.FileName} and weights, or with {LoraConfig.FileName}", found));
+            path, "this is no model", $"a folder with {DecoderConfig.FileName} and weights, or with {LoraConfig.FileName}, or a .gguf file",
+            found));
     }
 
     /// <summary>Loads the tokenizer of a path and looks at nothing else: the folder may have no model, an adapter no base.</summary>
@@ -49,7 +51,8 @@ public sealed record ModelFolder(string Base, string? Adapter)
 
     private static bool IsAdapter(string path) => File.Exists(Path.Combine(path, LoraConfig.FileName));
 
-    private static bool IsModel(string path) => File.Exists(Path.Combine(path, DecoderConfig.FileName));
+    private static bool IsModel(string path) =>
+        File.Exists(Path.Combine(path, DecoderConfig.FileName)) || (GgufFile.IsNamed(path) && File.Exists(path));
 
     private static bool HasTokenizer(string folder) =>
         s_tokenizerFiles.Any(pattern => Directory.EnumerateFiles(folder, pattern).Any());

@@ -4,8 +4,8 @@ using Guanxi.Transformers.Checkpoints;
 
 namespace Guanxi.Transformers.Models;
 
-/// <summary>How the linear layers of a checkpoint are stored in 4 bits: <c>quantization_config</c> of bitsandbytes.</summary>
-/// <param name="QuantType">The table of 16 values: <c>nf4</c> or <c>fp4</c>.</param>
+/// <summary>How the linear layers of a checkpoint are stored in 4 or 8 bits: <c>quantization_config</c> of bitsandbytes.</summary>
+/// <param name="QuantType">The table of 16 values: <c>nf4</c> or <c>fp4</c>; <see cref="Int8"/> for 8 bits.</param>
 /// <param name="UseDoubleQuant">Whether the block scales are quantised too.</param>
 /// <param name="ComputeDType">Element type the author computed in, e.g. <c>bfloat16</c>.</param>
 /// <param name="QuantStorage">Element type the packed bytes are stored under, <c>uint8</c> as a rule.</param>
@@ -13,6 +13,9 @@ namespace Guanxi.Transformers.Models;
 public sealed record QuantizationConfig(
     string QuantType, bool UseDoubleQuant, string ComputeDType, string QuantStorage, IReadOnlyList<string>? SkipModules)
 {
+    /// <summary>Stands in <see cref="QuantType"/> for 8-bit layers, which have no table.</summary>
+    public const string Int8 = "int8";
+
     private const string DefaultComputeDType = "float32";
     private const string DefaultStorage = "uint8";
 
@@ -30,6 +33,11 @@ public sealed record QuantizationConfig(
         _ => null,
     };
 
+    /// <summary>8-bit layers, with bitsandbytes' defaults for everything else.</summary>
+    internal static QuantizationConfig EightBit { get; } = new(Int8, false, DefaultComputeDType, DefaultStorage, null);
+
+    private bool IsEightBit => QuantType == Int8;
+
     internal static QuantizationConfig? Parse(JsonKeys root)
     {
         if (root.Nested("quantization_config") is not { } keys)
@@ -44,17 +52,14 @@ public sealed record QuantizationConfig(
             return null;
         }
 
-        if (keys.Flag("load_in_8bit", false) || keys.Flag("_load_in_8bit", false))
+        var isEightBit = keys.Flag("load_in_8bit", false) || keys.Flag("_load_in_8bit", false);
+        if (!isEightBit && !keys.Flag("load_in_4bit", false) && !keys.Flag("_load_in_4bit", false))
         {
-            keys.Report("load_in_8bit", "8-bit weights are not read", "false", "true");
-        }
-        else if (!keys.Flag("load_in_4bit", false) && !keys.Flag("_load_in_4bit", false))
-        {
-            keys.Report("load_in_4bit", "only 4-bit weights are read", "true", "false");
+            keys.Report("load_in_4bit", "only 4-bit and 8-bit weights are read", "true", "false");
         }
 
-        var quantType = keys.Text("bnb_4bit_quant_type") ?? DefaultQuantType;
-        if (quantType is not ("nf4" or "fp4"))
+        var quantType = isEightBit ? Int8 : keys.Text("bnb_4bit_quant_type") ?? DefaultQuantType;
+        if (!isEightBit && quantType is not ("nf4" or "fp4"))
         {
             keys.Report("bnb_4bit_quant_type", "unknown table", "nf4 or fp4", FileErrors.Quote(quantType));
         }
@@ -69,18 +74,18 @@ public sealed record QuantizationConfig(
 
     internal JsonObject ToJson() => new()
     {
-        ["_load_in_4bit"] = true,
-        ["_load_in_8bit"] = false,
+        ["_load_in_4bit"] = !IsEightBit,
+        ["_load_in_8bit"] = IsEightBit,
         ["bnb_4bit_compute_dtype"] = ComputeDType,
         ["bnb_4bit_quant_storage"] = QuantStorage,
-        ["bnb_4bit_quant_type"] = QuantType,
+        ["bnb_4bit_quant_type"] = IsEightBit ? DefaultQuantType : QuantType,
         ["bnb_4bit_use_double_quant"] = UseDoubleQuant,
         ["llm_int8_enable_fp32_cpu_offload"] = false,
         ["llm_int8_has_fp16_weight"] = false,
         ["llm_int8_skip_modules"] = PythonJson.Strings(SkipModules),
         ["llm_int8_threshold"] = PythonJson.Float(DefaultThreshold),
-        ["load_in_4bit"] = true,
-        ["load_in_8bit"] = false,
+        ["load_in_4bit"] = !IsEightBit,
+        ["load_in_8bit"] = IsEightBit,
         ["quant_method"] = "bitsandbytes",
     };
 }

@@ -85,10 +85,15 @@ public sealed class Linear : Module
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(layers);
         ArgumentNullException.ThrowIfNull(context);
-        return layers.Any(layer => layer.Trains)
-            ? [.. layers.Select(layer => layer.Trains ? layer.Trainable(x, context) : FrozenLinear.Apply(x, [layer], context)[0])]
+        return layers.Any(layer => layer.Trains || layer.Adapter is { Magnitude: not null })
+            ? [.. layers.Select(layer => layer.ForwardAlone(x, context))]
             : FrozenLinear.Apply(x, layers, context);
     }
+
+    private Tensor ForwardAlone(Tensor x, ForwardContext context) =>
+        Trains ? Trainable(x, context)
+        : Adapter?.Magnitude is { } magnitude ? magnitude.Forward(x, this, context)
+        : FrozenLinear.Apply(x, [this], context)[0];
 
     private bool Trains => Weight.Parameter is { IsTrainable: true };
 

@@ -41,6 +41,10 @@ internal static class AdapterFolder
         {
             Expect(place.DownName, place.DownShape);
             Expect(place.UpName, place.UpShape);
+            if (plan.Config.UseDora)
+            {
+                Expect(place.MagnitudeName, place.MagnitudeShape);
+            }
         }
 
         foreach (var saved in plan.Saved)

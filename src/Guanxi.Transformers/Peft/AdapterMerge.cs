@@ -3,7 +3,7 @@ using Guanxi.Transformers.Nn;
 
 namespace Guanxi.Transformers.Peft;
 
-/// <summary>Adds adapters to the weights they stand beside: W + scale x B A.</summary>
+/// <summary>Adds adapters to the weights they stand beside: W + scale x B A, with DoRA its rows brought to their magnitudes.</summary>
 /// <remarks>
 /// The sum is made in single precision and stays dense also over a 4-bit weight: to quantise it again, as PEFT does, would give
 /// every weight a new rounding error, as large as the adapter's own effect.
@@ -42,6 +42,6 @@ public static class AdapterMerge
         }
 
         var sum = layer.Weight.Materialize(DType.Float32).AddMatrixProduct(adapter.Up.Value, adapter.Down.Value, adapter.Scale);
-        return scope.Keep(sum.To(dtype));
+        return scope.Keep((adapter.Magnitude?.Rescale(sum) ?? sum).To(dtype));
     }
 }

@@ -18,7 +18,7 @@ public sealed class AdapterModel
         Model = model;
         _plan = plan;
         Trainable = [.. plan.Order.SelectMany(index => index >= 0
-            ? Matrices(plan.Places[index])
+            ? ParametersOf(plan.Places[index])
             : [(plan.Saved[~index].Name, plan.Saved[~index].Parameter)])];
     }
 
@@ -28,7 +28,10 @@ public sealed class AdapterModel
     /// <summary>The configuration; layers that were selected as all linear ones are named in it, as PEFT writes them.</summary>
     public LoraConfig Config => _plan.Config;
 
-    /// <summary>What trains, by PEFT's names, in the order of the model: A and B of every layer, and parameters saved whole.</summary>
+    /// <summary>
+    /// What trains, by PEFT's names, in the order of the model: A and B of every layer, DoRA's magnitudes, and parameters saved
+    /// whole.
+    /// </summary>
     public IReadOnlyList<(string Name, Parameter Parameter)> Trainable { get; }
 
     /// <summary>The adapted layers with their paths, in the order of the model.</summary>
@@ -55,7 +58,8 @@ public sealed class AdapterModel
         {
             var place = plan.Places[site];
             var down = AdapterStart.Down(seed, site, place.DownShape, device);
-            Attach(place, down, AdapterStart.Up(place.UpShape, device), config.Dropout, site);
+            var magnitude = config.UseDora ? DoraMagnitude.Of(place.Layer.Weight) : null;
+            Attach(place, down, AdapterStart.Up(place.UpShape, device), magnitude, config.Dropout, site);
         }
 
         foreach (var saved in plan.Saved)
@@ -91,7 +95,11 @@ public sealed class AdapterModel
             var place = plan.Places[site];
             using var scope = TensorScope.Enter();
             var down = new Parameter(AdapterFolder.Read(reader, place.DownName, device));
-            Attach(place, down, new Parameter(AdapterFolder.Read(reader, place.UpName, device)), plan.Config.Dropout, site);
+            var up = new Parameter(AdapterFolder.Read(reader, place.UpName, device));
+            var magnitude = plan.Config.UseDora
+                ? new DoraMagnitude(new Parameter(AdapterFolder.Read(reader, place.MagnitudeName, device)), place.Layer.Weight)
+                : null;
+            Attach(place, down, up, magnitude, plan.Config.Dropout, site);
         }
 
         foreach (var saved in plan.Saved)
@@ -133,11 +141,19 @@ public sealed class AdapterModel
         }
     }
 
-    private static void Attach(AdapterPlace place, Parameter down, Parameter up, double dropout, int site) =>
-        place.Layer.Attach(new LoraAdapter(down, up, place.Scale, dropout, site));
+    private static void Attach(AdapterPlace place, Parameter down, Parameter up, DoraMagnitude? magnitude, double dropout, int site) =>
+        place.Layer.Attach(new LoraAdapter(down, up, place.Scale, dropout, site) { Magnitude = magnitude });
 
-    private static (string Name, Parameter Parameter)[] Matrices(AdapterPlace place) =>
-        [(place.DownName, place.Layer.Adapter!.Down), (place.UpName, place.Layer.Adapter.Up)];
+    private static IEnumerable<(string Name, Parameter Parameter)> ParametersOf(AdapterPlace place)
+    {
+        var adapter = place.Layer.Adapter!;
+        yield return (place.DownName, adapter.Down);
+        yield return (place.UpName, adapter.Up);
+        if (adapter.Magnitude is { } magnitude)
+        {
+            yield return (place.MagnitudeName, magnitude.Parameter);
+        }
+    }
 
     private static Device DeviceOf(Module model) => model.NamedParameters().First().Parameter.Value.Device;
 

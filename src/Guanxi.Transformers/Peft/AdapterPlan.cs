@@ -63,11 +63,6 @@ internal sealed class AdapterPlan
 
     private void CheckNumbers()
     {
-        if (_config.UseDora)
-        {
-            _problems.Add(new Problem("use_dora", "DoRA is not supported", "false", "true", "Train the adapter without it."));
-        }
-
         if (_config.Rank < 1)
         {
             _problems.Add(new Problem("r", "the rank is too small", "at least 1", $"{_config.Rank}"));
@@ -126,7 +121,7 @@ internal sealed class AdapterPlan
         if (SavesPart(path) && linear.Weight.Parameter is null)
         {
             _problems.Add(
-                new Problem("modules_to_save", "a layer stored in 4 bits cannot be trained whole", Found: FileErrors.Quote(path)));
+                new Problem("modules_to_save", "a quantised layer cannot be trained whole", Found: FileErrors.Quote(path)));
         }
         else if (!SavesPart(path) && _config.Targets(path))
         {
@@ -194,11 +189,17 @@ internal sealed record AdapterPlace(string Path, Linear Layer, int Rank, double 
     /// <summary>PEFT's name of B.</summary>
     public string UpName => $"{AdapterFolder.Prefix}{Path}.lora_B.weight";
 
+    /// <summary>PEFT's name of the magnitudes of DoRA.</summary>
+    public string MagnitudeName => $"{AdapterFolder.Prefix}{Path}.lora_magnitude_vector";
+
     /// <summary>Shape of A.</summary>
     public long[] DownShape => [Rank, Layer.Weight.InputSize];
 
     /// <summary>Shape of B.</summary>
     public long[] UpShape => [Layer.Weight.OutputSize, Rank];
+
+    /// <summary>Shape of the magnitudes.</summary>
+    public long[] MagnitudeShape => [Layer.Weight.OutputSize];
 }
 
 /// <summary>A parameter that trains and is saved whole.</summary>

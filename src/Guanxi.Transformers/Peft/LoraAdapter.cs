@@ -36,19 +36,15 @@ public sealed class LoraAdapter : IDisposable
     /// <summary>Number of the layer among all with an adapter.</summary>
     public int Site { get; }
 
-    /// <summary>scale x B A: what merging adds to the weight.</summary>
-    /// <returns>[out, in], Float32, owned by the current scope.</returns>
-    public Tensor Delta()
-    {
-        using var mode = Autograd.NoGrad();
-        using var scope = TensorScope.Enter();
-        return scope.Keep(Up.Value.MatrixProduct(Down.Value) * Scale);
-    }
+    /// <summary>What makes it a DoRA adapter: the magnitudes of the rows; null for plain LoRA.</summary>
+    /// <value>Null.</value>
+    public DoraMagnitude? Magnitude { get; init; }
 
-    /// <summary>Releases both matrices.</summary>
+    /// <summary>Releases the matrices and the magnitudes.</summary>
     public void Dispose()
     {
         Down.Dispose();
         Up.Dispose();
+        Magnitude?.Dispose();
     }
 }

@@ -1,3 +1,5 @@
+using Guanxi.Transformers.Checkpoints.Gguf;
+
 namespace Guanxi.Transformers.Tokenization;
 
 /// <summary>Finds the tokenizer of a model folder.</summary>
@@ -9,11 +11,16 @@ public static class TokenizerLoader
     private static readonly string[] s_otherFiles = ["tokenizer.json", "vocab.txt", "vocab.json", "spiece.model"];
 
     /// <summary>Loads the tokenizer of a folder in Hugging Face's layout.</summary>
-    /// <param name="folder">The model folder.</param>
+    /// <param name="folder">The model folder, or a GGUF file.</param>
     /// <returns>The tokenizer.</returns>
     /// <exception cref="CheckpointException">There is none, it is damaged, or it is of a kind that is not supported.</exception>
     public static ITokenizer Load(string folder)
     {
+        if (GgufFile.IsNamed(folder) && File.Exists(folder))
+        {
+            return GgufTokenizer.Load(folder);
+        }
+
         if (!Directory.Exists(folder))
         {
             throw new CheckpointException(new Problem(folder, "there is no such model folder"));

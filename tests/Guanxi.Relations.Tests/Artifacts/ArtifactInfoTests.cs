@@ -1,6 +1,10 @@
 using Guanxi.Relations.Artifacts;
 using Guanxi.Relations.Prompts;
+using Guanxi.TestKit;
+using Guanxi.Torch;
 using Guanxi.Transformers;
+using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Models;
 using Xunit;
 
 namespace Guanxi.Relations.Tests.Artifacts;
@@ -147,6 +151,54 @@ public sealed class ArtifactInfoTests : IDisposable
 
         Assert.Equal(first, BaseModelIdentity.Of(_folder, "base"));
         Assert.Throws<CheckpointException>(() => BaseModelIdentity.Of(Path.Combine(_folder, "none"), "base"));
+    }
+
+    [Fact]
+    public void A_quantised_copy_of_the_base_is_accepted_and_what_is_not_quantised_must_be_the_same()
+    {
+        var (dense, copy, other) = (Folder("dense"), Folder("copy"), Folder("other"));
+        using (var model = LanguageModel.Load(Golden.Locate("peft/base"), new LanguageModelOptions { Storage = WeightStorage.Float32 }))
+        {
+            SpreadNorms(model.Decoder, 1);
+            ModelWriter.Write(model.Decoder, dense, null, ModelWriter.DefaultShardBytes);
+            SpreadNorms(model.Decoder, 1.5);
+            ModelWriter.Write(model.Decoder, other, null, ModelWriter.DefaultShardBytes);
+        }
+
+        using (var quantised = LanguageModel.Load(dense, new LanguageModelOptions { Storage = WeightStorage.Nf4 }))
+        {
+            ModelWriter.WriteQuantized(quantised.Decoder, copy, ModelWriter.DefaultShardBytes);
+        }
+
+        var (full, small) = (BaseModelIdentity.Of(dense, "dense"), BaseModelIdentity.Of(copy, "copy"));
+        Assert.NotEqual(full.Sha256, small.Sha256);
+        Assert.Equal((false, true), (full.IsQuantized, small.IsQuantized));
+        Assert.Equal(full.NormsSha256, small.NormsSha256);
+        (Full with { BaseModel = small }).RequireBase(full, _folder);
+        (Full with { BaseModel = full }).RequireBase(small, _folder);
+
+        (Full with { BaseModel = small }).Write(_folder);
+        Assert.Equal(small, ArtifactInfo.TryRead(_folder)!.BaseModel);
+
+        var stranger = BaseModelIdentity.Of(other, "other");
+        Assert.Throws<CheckpointException>(() => (Full with { BaseModel = small }).RequireBase(stranger, _folder));
+        var merged = full with { Sha256 = "00" };
+        Assert.Throws<CheckpointException>(() => (Full with { BaseModel = full }).RequireBase(merged, _folder));
+    }
+
+    private string Folder(string name) => Directory.CreateDirectory(Path.Combine(_folder, name)).FullName;
+
+    // Fresh norms are all ones and tell no model from another.
+    private static void SpreadNorms(Decoder decoder, double size)
+    {
+        using var scope = TensorScope.Enter();
+        foreach (var (name, parameter) in decoder.NamedParameters())
+        {
+            if (name.Contains("norm", StringComparison.Ordinal))
+            {
+                parameter.Value.UniformInPlace(0.5 * size, size);
+            }
+        }
     }
 
     private void Put(string text) => File.WriteAllText(Path.Combine(_folder, ArtifactInfo.FileName), text);

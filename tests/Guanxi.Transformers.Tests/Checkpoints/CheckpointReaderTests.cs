@@ -1,6 +1,7 @@
 using Guanxi.TestKit;
 using Guanxi.Torch;
 using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Checkpoints.Torch;
 using Xunit;
 
 namespace Guanxi.Transformers.Tests.Checkpoints;

@@ -174,7 +174,6 @@ public sealed class DecoderConfigTests
     [InlineData("""{"torch_dtype": "int8"}""", "torch_dtype")]
     [InlineData("""{"model_type": "mistral"}""", "model_type and architectures")]
     [InlineData("""{"architectures": ["LlamaForSequenceClassification"]}""", "model_type and architectures")]
-    [InlineData("""{"quantization_config": {"load_in_8bit": true}}""", "load_in_8bit")]
     [InlineData("""{"quantization_config": {"load_in_4bit": true, "bnb_4bit_quant_type": "int4"}}""", "bnb_4bit_quant_type")]
     [InlineData("""{"quantization_config": {}}""", "load_in_4bit")]
     public void A_wrong_key_is_refused_by_name(string keys, string named)

@@ -156,7 +156,7 @@ public sealed class LanguageModelTests
 
         using var model = LanguageModel.Load(adapter, new LanguageModelOptions { Storage = WeightStorage.Nf4, IsAdapterTrainable = true });
 
-        Assert.Equal(7, model.Decoder.NamedModules(string.Empty).Count(item => item.Part is Linear { Weight: Nf4Weight }));
+        Assert.Equal(7, model.Decoder.NamedModules(string.Empty).Count(item => item.Part is Linear { Weight: FourBitWeight }));
         Assert.All(model.Adapter!.Trainable, item => Assert.True(item.Parameter.IsTrainable));
         TinyModel.Logits(model.Decoder).Sum().Backward();
         Assert.All(model.Adapter.Trainable, item => Assert.NotNull(item.Parameter.Value.Grad));

@@ -26,7 +26,7 @@ public sealed class FrozenLinearTests
         using var reader = CheckpointReader.Open(Golden.Locate("quant/linear4bit/tensors.safetensors"));
         var weights = new CheckpointWeights(reader, new WeightLoading());
         using var layer = new Linear(weights.LinearWeight($"{name}.weight", 176, 64), new Parameter(golden["bias"]));
-        Assert.IsType<Nf4Weight>(layer.Weight);
+        Assert.IsType<FourBitWeight>(layer.Weight);
         var x = golden["x"].View(10, 64).To(computeType);
         x.RequiresGrad = true;
 
@@ -43,7 +43,7 @@ public sealed class FrozenLinearTests
         using var leaks = new LeakCheck();
         using var scope = TensorScope.Enter();
         var source = Tensor.Empty([12, 64], DType.Float32, Device.Cpu).NormalInPlace(0, 1).To(DType.BFloat16);
-        using var weight = new Nf4Weight(Nf4Tensor.Quantize(source, isDouble: false), null);
+        using var weight = new FourBitWeight(FourBitTensor.Quantize(source, FourBitKind.Nf4, isDouble: false), null);
 
         var (forward, backward) = (weight.Materialize(DType.Float32), weight.MaterializeForBackward(DType.Float32));
 
@@ -123,7 +123,7 @@ public sealed class FrozenLinearTests
 
     private static Linear Quantised(long width, int site)
     {
-        var layer = new Linear(new Nf4Weight(Nf4Tensor.Quantize(Random(width, 128), isDouble: true), null), null);
+        var layer = new Linear(new FourBitWeight(FourBitTensor.Quantize(Random(width, 128), FourBitKind.Nf4, isDouble: true), null), null);
         layer.Attach(new LoraAdapter(new Parameter(Random(4, 128)), new Parameter(Random(width, 4)), 0.5, 0.1, site));
         (layer.Adapter!.Down.IsTrainable, layer.Adapter.Up.IsTrainable) = (true, true);
         return layer;

@@ -123,15 +123,15 @@ public sealed class AdapterModelTests
     }
 
     [Fact]
-    public void Impossible_numbers_and_DoRA_are_refused_together()
+    public void Impossible_numbers_are_refused_together()
     {
         using var leaks = new LeakCheck();
         using var model = TinyModel.Make(layers: 1);
-        var config = new LoraConfig { TargetModules = ModuleSelector.AllLinear, Rank = 0, Dropout = 1, UseDora = true };
+        var config = new LoraConfig { TargetModules = ModuleSelector.AllLinear, Rank = 0, Dropout = 1 };
 
         var error = Assert.Throws<OptionsException>(() => AdapterModel.Start(model, config, Seed));
 
-        Assert.Equal(["use_dora", "r", "lora_dropout"], error.Problems.Select(problem => problem.Where));
+        Assert.Equal(["r", "lora_dropout"], error.Problems.Select(problem => problem.Where));
     }
 
     [Fact]

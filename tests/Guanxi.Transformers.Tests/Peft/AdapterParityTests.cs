@@ -20,7 +20,7 @@ public sealed class AdapterParityTests
 
     public static TheoryData<string> Cases =>
     [
-        "lora_r8_all_linear", "rslora_r4", "modules_to_save_lm_head", "rank_and_alpha_pattern", "baichuan_w_pack",
+        "lora_r8_all_linear", "rslora_r4", "modules_to_save_lm_head", "rank_and_alpha_pattern", "baichuan_w_pack", "dora_r8",
     ];
 
     [GoldenFact("golden/peft")]

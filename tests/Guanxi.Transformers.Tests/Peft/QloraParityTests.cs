@@ -52,7 +52,7 @@ public sealed class QloraParityTests
 
         foreach (var (path, part) in model.Decoder.NamedModules(string.Empty))
         {
-            if (part is Linear { Weight: Nf4Weight weight })
+            if (part is Linear { Weight: FourBitWeight weight })
             {
                 count++;
                 Assert.Equal(quantised[$"{path}.weight"].ToArray<byte>(), weight.Quantized.Packed.ToArray<byte>());

@@ -34,6 +34,9 @@ internal sealed unsafe class FourBitCode
         0f, 0.0625f / 12, 8f / 12, 1f, 4f / 12, 6f / 12, 2f / 12, 3f / 12,
         0f, -0.0625f / 12, -8f / 12, -1f, -4f / 12, -6f / 12, -2f / 12, -3f / 12]);
 
+    /// <summary>The code of a kind.</summary>
+    public static FourBitCode Of(FourBitKind kind) => kind == FourBitKind.Fp4 ? Fp4 : Nf4;
+
     /// <summary>Value of each number.</summary>
     public float[] Values { get; }
 

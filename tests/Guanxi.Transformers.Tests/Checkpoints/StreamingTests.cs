@@ -1,0 +1,136 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Guanxi.TestKit;
+using Guanxi.Torch;
+using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Models;
+using Guanxi.Transformers.Nn;
+using Xunit;
+
+namespace Guanxi.Transformers.Tests.Checkpoints;
+
+/// <summary>A checkpoint is quantised on its way in, one tensor in memory at a time.</summary>
+public sealed class StreamingTests
+{
+    private const long Slack = 64 << 10;
+
+    [Theory]
+    [InlineData(WeightStorage.Nf4, null, 1)]
+    [InlineData(WeightStorage.Nf4, DType.Float16, 2)]
+    [InlineData(WeightStorage.Fp4, null, 1)]
+    public void The_peak_is_the_quantised_model_and_one_tensor(WeightStorage storage, DType? loadType, int copies)
+    {
+        // The tensor as it is stored and, where it is rounded, its copy; what the slack holds is its block maxima before they are
+        // quantised.
+        using var leaks = new LeakCheck();
+        using var folder = new TemporaryFolder();
+        var config = TinyModel.Config(4) with { HiddenSize = 256, IntermediateSize = 512, HeadDim = 64 };
+        var largest = 2L * config.HiddenSize * config.IntermediateSize;
+        using (var model = TinyModel.Make(config, DType.BFloat16))
+        {
+            ModelWriter.Write(model, folder.FullPath, null, shardBytes: 3 * largest);
+        }
+
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        var before = TensorStatistics.LiveBytes;
+        TensorStatistics.ResetPeak();
+        using var loaded = LanguageModel.Load(folder.FullPath, new LanguageModelOptions { Storage = storage, LoadType = loadType });
+
+        var (end, peak) = (TensorStatistics.LiveBytes - before, TensorStatistics.PeakBytes - before);
+        Assert.InRange(peak, end, end + (copies * largest) + Slack);
+        Assert.True(peak < config.ParameterCount, $"{peak} bytes at most, for {config.ParameterCount} weights of two bytes");
+        Assert.True(Directory.GetFiles(folder.FullPath, "*.safetensors").Length > 2);
+    }
+
+    [LongFact]
+    [Trait(LongTests.Trait, LongTests.Long)]
+    public void A_checkpoint_of_seven_billion_weights_passes_through_the_memory_of_its_4_bit_form()
+    {
+        const long AllowedRest = 1L << 30;
+        using var leaks = new LeakCheck();
+        using var folder = new TemporaryFolder();
+        if (new DriveInfo(folder.FullPath).AvailableFreeSpace < 16L << 30)
+        {
+            return;
+        }
+
+        var config = TinyModel.Config(32) with
+        {
+            HiddenSize = 4096, IntermediateSize = 11008, HeadCount = 32, KeyValueHeadCount = 32, HeadDim = 128, VocabularySize = 64000,
+            MaxPositions = 4096, StorageType = DType.BFloat16,
+        };
+        WriteShards(config, folder.FullPath);
+        ResetResidentPeak();
+        var before = ResidentPeakBytes();
+        TensorStatistics.ResetPeak();
+        var live = TensorStatistics.LiveBytes;
+
+        using var model = LanguageModel.Load(folder.FullPath, new LanguageModelOptions { Storage = WeightStorage.Nf4 });
+
+        var largest = 2L * config.HiddenSize * config.IntermediateSize;
+        var end = TensorStatistics.LiveBytes - live;
+        Assert.InRange(TensorStatistics.PeakBytes - live, end, end + (2 * largest));
+        Assert.InRange(ResidentPeakBytes() - before, 0, end + AllowedRest);
+    }
+
+    private static void WriteShards(DecoderConfig config, string folder)
+    {
+        var shapes = new ShapesOnly();
+        new Decoder(config, shapes).Dispose();
+        config.Write(folder);
+        var noise = Noise();
+        var map = new JsonObject();
+        foreach (var (index, tensors) in shapes.Found.Chunk(40).Index())
+        {
+            var name = string.Create(CultureInfo.InvariantCulture, $"model-{index + 1:00000}.safetensors");
+            SafetensorsWriter.Write(
+                Path.Combine(folder, name),
+                tensors.Select(item => new TensorSource(item.Name, DType.BFloat16, item.Shape, stream => Fill(stream, item.Shape, noise))),
+                SafetensorsWriter.PyTorchMetadata);
+            foreach (var (tensor, _) in tensors)
+            {
+                map[tensor] = name;
+            }
+        }
+
+        File.WriteAllText(Path.Combine(folder, CheckpointReader.IndexName), new JsonObject { ["weight_map"] = map }.ToJsonString());
+    }
+
+    private static byte[] Noise()
+    {
+        using var scope = TensorScope.Enter();
+        var noise = Tensor.Empty([1 << 20], DType.Float32, Device.Cpu).NormalInPlace(0, 0.02).To(DType.BFloat16);
+        return TensorBytes.Of(noise).ToArray();
+    }
+
+    private static void Fill(Stream stream, long[] shape, byte[] noise)
+    {
+        for (var left = 2 * shape.Aggregate(1L, (product, size) => product * size); left > 0; left -= noise.Length)
+        {
+            stream.Write(noise.AsSpan(0, (int)Math.Min(left, noise.Length)));
+        }
+    }
+
+    // proc(5): writing 5 sets the peak to what is resident now.
+    private static void ResetResidentPeak() => File.WriteAllText("/proc/self/clear_refs", "5");
+
+    private static long ResidentPeakBytes()
+    {
+        var line = File.ReadLines("/proc/self/status").Single(text => text.StartsWith("VmHWM:", StringComparison.Ordinal));
+        return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Notes what a model asks for and gives it one element that stands for all.</summary>
+    private sealed class ShapesOnly : WeightSource
+    {
+        public List<(string Name, long[] Shape)> Found { get; } = [];
+
+        public override Parameter Parameter(string name, WeightStart start, params ReadOnlySpan<long> shape)
+        {
+            using var scope = TensorScope.Enter();
+            Found.Add((name, shape.ToArray()));
+            return new Parameter(Tensor.Zeros([1], DType.BFloat16, Device.Cpu).Expand(shape));
+        }
+    }
+}
