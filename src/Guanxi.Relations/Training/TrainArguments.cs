@@ -109,8 +109,7 @@ public sealed record TrainArguments
     public int LoraRank { get; init; } = 64;
 
     /// <summary>Numerator of the adapters' scale.</summary>
-    /// <value>16.</value>
-    public double LoraAlpha { get; init; } = 16;
+    public double? LoraAlpha { get; init; }
 
     /// <summary>Dropout before the adapters.</summary>
     /// <value>0.05.</value>

@@ -62,6 +62,7 @@ public sealed record TrainingDefaults
             WarmupRatio = warmup ? Values.WarmupRatio : given.WarmupRatio,
             MaxGradNorm = given.MaxGradNorm ?? Values.MaxGradNorm,
             GradientCheckpointing = given.GradientCheckpointing ?? Values.GradientCheckpointing,
+            LoraAlpha = given.LoraAlpha ?? Values.LoraAlpha,
         };
     }
 
@@ -77,6 +78,7 @@ public sealed record TrainingDefaults
         WarmupSteps = 100,
         MaxGradNorm = 0.3,
         GradientCheckpointing = true,
+        LoraAlpha = 16,
     };
 
     private static TrainArguments Pretraining { get; } = new()
@@ -90,6 +92,7 @@ public sealed record TrainingDefaults
         WarmupRatio = 0.02,
         MaxGradNorm = 1,
         GradientCheckpointing = false,
+        LoraAlpha = 16,
     };
 }
 

@@ -132,7 +132,7 @@ public sealed class TrainingJob : IDisposable
     private LoraConfig AdapterConfig() => new()
     {
         Rank = _arguments.LoraRank,
-        Alpha = _arguments.LoraAlpha,
+        Alpha = _arguments.LoraAlpha!.Value,
         Dropout = _arguments.LoraDropout,
         UseRsLora = _arguments.UseRslora,
         TargetModules = _arguments.LoraTargetModules is { Count: > 0 } names ? ModuleSelector.Named(names) : ModuleSelector.AllLinear,
