@@ -25,6 +25,9 @@ internal struct TokenBuffer
     /// <summary>Added to every place: where in the whole text the part being encoded begins.</summary>
     public int Origin { get; set; }
 
+    /// <summary>Whether places are kept.</summary>
+    public readonly bool HasOffsets => _offsets is not null;
+
     /// <summary>The last id.</summary>
     public readonly int Last => _ids[Count - 1];
 
@@ -45,6 +48,19 @@ internal struct TokenBuffer
         }
 
         _ids[Count++] = id;
+    }
+
+    /// <summary>Appends tokens whose places nobody wants.</summary>
+    /// <param name="ids">Their ids.</param>
+    public void AddRange(ReadOnlySpan<int> ids)
+    {
+        while (Count + ids.Length > _limit)
+        {
+            Grow();
+        }
+
+        ids.CopyTo(_ids.AsSpan(Count));
+        Count += ids.Length;
     }
 
     /// <summary>Makes the last token reach further.</summary>

@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Guanxi.TestKit;
 using Guanxi.Transformers.Tokenization;
+using Guanxi.Transformers.Tokenization.SentencePieces;
 using Xunit;
 
 namespace Guanxi.Transformers.Tests.Tokenization;

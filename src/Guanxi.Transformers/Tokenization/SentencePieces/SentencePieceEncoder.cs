@@ -1,7 +1,8 @@
 using System.Buffers;
 using System.Text;
+using Guanxi.Transformers.Tokenization.Merging;
 
-namespace Guanxi.Transformers.Tokenization;
+namespace Guanxi.Transformers.Tokenization.SentencePieces;
 
 /// <summary>Cuts text into pieces as SentencePiece's BPE model does.</summary>
 /// <remarks>

@@ -1,4 +1,4 @@
-namespace Guanxi.Transformers.Tokenization;
+namespace Guanxi.Transformers.Tokenization.SentencePieces;
 
 /// <summary>What a SentencePiece tokenizer adds to a text, and which ids frame it.</summary>
 /// <param name="AddBos">Whether <see cref="TokenizeOptions.AddSpecial"/> puts <paramref name="BosId"/> in front.</param>
@@ -27,7 +27,7 @@ public sealed class SentencePieceTokenizer : ITokenizer
     private readonly SentencePieceVocabulary _vocabulary;
     private readonly SentencePieceDecoder _decoder;
     private readonly SentencePieceFrame _frame;
-    private readonly SpecialStrings _special;
+    private readonly AddedTokenMatcher _special;
 
     /// <summary>Makes a tokenizer of a model.</summary>
     /// <param name="model">The vocabulary.</param>
@@ -41,9 +41,9 @@ public sealed class SentencePieceTokenizer : ITokenizer
         _frame = frame ?? SentencePieceFrame.Of(model);
         _vocabulary = new SentencePieceVocabulary(model);
         _decoder = new SentencePieceDecoder(model);
-        _special = new SpecialStrings(model.Pieces.Select((piece, id) => (piece, id))
+        _special = new AddedTokenMatcher([.. model.Pieces.Select((piece, id) => (piece, id))
             .Where(x => x.piece.Type is SentencePieceType.Control or SentencePieceType.Unknown)
-            .ToDictionary(x => x.piece.Text, x => x.id, StringComparer.Ordinal));
+            .Select(x => new AddedToken(x.id, x.piece.Text, IsSpecial: true))]);
     }
 
     /// <inheritdoc/>
@@ -137,12 +137,13 @@ public sealed class SentencePieceTokenizer : ITokenizer
     private void EncodeParts(string text, ref TokenBuffer buffer)
     {
         var position = 0;
-        while (_special.TryFind(text.AsSpan(position), out var start, out var length, out var id))
+        while (_special.TryFind(text, position, parseSpecial: true, out var match))
         {
             buffer.Origin = position;
-            SentencePieceEncoder.Encode(_vocabulary, text.AsSpan(position, start), _model.AddDummyPrefix, ref buffer);
-            buffer.Add(id, start, start + length);
-            position += start + length;
+            SentencePieceEncoder.Encode(_vocabulary, text.AsSpan(position, match.Start - position), _model.AddDummyPrefix, ref buffer);
+            buffer.Origin = 0;
+            buffer.Add(match.Id, match.Start, match.End);
+            position = match.End;
         }
 
         buffer.Origin = position;

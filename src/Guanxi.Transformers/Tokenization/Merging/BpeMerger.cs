@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Guanxi.Transformers.Tokenization;
+namespace Guanxi.Transformers.Tokenization.Merging;
 
 /// <summary>Merges a run of symbols: always the pair of the smallest rank, the leftmost of equals, until none is left.</summary>
 /// <remarks>

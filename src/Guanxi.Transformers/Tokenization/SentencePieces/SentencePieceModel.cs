@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Guanxi.Transformers.Tokenization;
+namespace Guanxi.Transformers.Tokenization.SentencePieces;
 
 /// <summary>What a piece of a SentencePiece vocabulary is for. The values are those of the file format.</summary>
 /// <remarks>Source: sentencepiece_model.proto of google/sentencepiece, <c>SentencePiece.Type</c>.</remarks>

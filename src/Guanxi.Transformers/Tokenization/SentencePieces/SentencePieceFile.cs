@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Google.Protobuf;
 
-namespace Guanxi.Transformers.Tokenization;
+namespace Guanxi.Transformers.Tokenization.SentencePieces;
 
 /// <summary>Reads the protobuf message of a <c>tokenizer.model</c> file.</summary>
 /// <remarks>

@@ -1,6 +1,7 @@
 using System.Text;
+using Guanxi.Transformers.Tokenization.Merging;
 
-namespace Guanxi.Transformers.Tokenization;
+namespace Guanxi.Transformers.Tokenization.SentencePieces;
 
 /// <summary>The tables that encoding looks things up in, made once from a <see cref="SentencePieceModel"/>.</summary>
 /// <remarks>
