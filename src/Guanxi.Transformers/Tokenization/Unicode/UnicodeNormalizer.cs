@@ -4,7 +4,9 @@ namespace Guanxi.Transformers.Tokenization.Unicode;
 
 /// <summary>Unicode's normal forms: canonical or compatible, composed or not.</summary>
 /// <remarks>
-/// Source: Unicode Standard Annex 15. Places follow huggingface/tokenizers: a composed character stands where its first part stood.
+/// Source: Unicode Standard Annex 15. Places follow huggingface/tokenizers, which counts: every character of the new text takes the next
+/// place of the old one, or the last place again where a decomposition added it, and passes over as many more as were composed into it.
+/// Marks that change their order so keep their places.
 /// </remarks>
 internal sealed class UnicodeNormalizer
 {
@@ -59,23 +61,25 @@ internal sealed class UnicodeNormalizer
         }
 
         var items = new List<Item>(text.Length + 16);
+        var ends = new List<int>(text.Length);
         for (var at = 0; at < text.Length;)
         {
             Rune.DecodeFromUtf16(text[at..], out var rune, out var length);
             if (Hangul.IsSyllable(rune.Value))
             {
-                Add(items, Hangul.Decompose(rune.Value), at, at + length);
+                Add(items, Hangul.Decompose(rune.Value));
             }
             else
             {
-                Add(items, _full.GetValueOrDefault(rune.Value) ?? [rune.Value], at, at + length);
+                Add(items, _full.GetValueOrDefault(rune.Value) ?? [rune.Value]);
             }
 
             at += length;
+            ends.Add(at);
         }
 
         Order(items);
-        return ToText(_composes ? Compose(items) : items);
+        return ToText(_composes ? Compose(items) : items, ends);
     }
 
     private bool NeedsWork(ReadOnlySpan<char> text)
@@ -103,7 +107,7 @@ internal sealed class UnicodeNormalizer
     private bool IsWhole(int rune)
     {
         var items = new List<Item>();
-        Add(items, _full[rune], 0, 1);
+        Add(items, _full[rune]);
         Order(items);
         return Compose(items) is [var only] && only.Rune == rune;
     }
@@ -118,15 +122,15 @@ internal sealed class UnicodeNormalizer
         return entry.Parts.SelectMany(part => Decompose(part, isCompatible));
     }
 
-    private static void Add(List<Item> items, int[] runes, int start, int end)
+    private static void Add(List<Item> items, int[] runes)
     {
-        foreach (var rune in runes)
+        for (var i = 0; i < runes.Length; i++)
         {
-            items.Add(new Item(rune, UnicodeData.Instance.Class(rune), start, end));
+            items.Add(new Item(runes[i], UnicodeData.Instance.Class(runes[i]), Added: i == 0 ? 0 : 1));
         }
     }
 
-    /// <summary>Sorts every run of marks by class; equal ones stay as they are. Places are not sorted: they stay in the order of the text.</summary>
+    /// <summary>Sorts every run of marks by class; equal ones stay as they are.</summary>
     private static void Order(List<Item> items)
     {
         for (var start = 0; start < items.Count; start++)
@@ -149,7 +153,7 @@ internal sealed class UnicodeNormalizer
                 var run = items.GetRange(start, end - start).OrderBy(item => item.Class).ToList();
                 for (var i = 0; i < run.Count; i++)
                 {
-                    items[start + i] = items[start + i] with { Rune = run[i].Rune, Class = run[i].Class };
+                    items[start + i] = run[i];
                 }
             }
 
@@ -167,7 +171,7 @@ internal sealed class UnicodeNormalizer
             var composed = isFree ? UnicodeData.Instance.Compose(result[starter].Rune, item.Rune) : -1;
             if (composed >= 0)
             {
-                result[starter] = result[starter] with { Rune = composed };
+                result[starter] = result[starter] with { Rune = composed, Added = result[starter].Added + item.Added - 1 };
                 continue;
             }
 
@@ -178,24 +182,28 @@ internal sealed class UnicodeNormalizer
         return result;
     }
 
-    private static AlignedText ToText(List<Item> items)
+    private static AlignedText ToText(List<Item> items, List<int> sourceEnds)
     {
         var text = new StringBuilder(items.Count);
         var (starts, ends) = (new List<int>(items.Count), new List<int>(items.Count));
         Span<char> units = stackalloc char[2];
+        var next = 0;
         foreach (var item in items)
         {
+            var place = item.Added > 0 ? next - 1 : next;
+            next += item.Added > 0 ? 0 : 1 - item.Added;
             var count = new Rune(item.Rune).EncodeToUtf16(units);
             text.Append(units[..count]);
             for (var i = 0; i < count; i++)
             {
-                starts.Add(item.Start);
-                ends.Add(item.End);
+                starts.Add(place > 0 ? sourceEnds[place - 1] : 0);
+                ends.Add(place >= 0 ? sourceEnds[place] : 0);
             }
         }
 
         return new AlignedText(text.ToString(), [.. starts], [.. ends]);
     }
 
-    private readonly record struct Item(int Rune, byte Class, int Start, int End);
+    /// <summary>A character; <c>Added</c> is 1 for one that a decomposition added, below 0 for one that others were composed into.</summary>
+    private readonly record struct Item(int Rune, byte Class, int Added);
 }
