@@ -6,6 +6,10 @@ namespace Guanxi.Transformers.Tokenization;
 /// <param name="IsSpecial">True for a control token; false for one that is found in any text.</param>
 internal readonly record struct AddedToken(int Id, string Text, bool IsSpecial)
 {
+    /// <summary>Ids of those that are control tokens, by their spelling.</summary>
+    public static Dictionary<string, int> Special(IEnumerable<AddedToken> tokens) =>
+        tokens.Where(token => token.IsSpecial).ToDictionary(token => token.Text, token => token.Id, StringComparer.Ordinal);
+
     /// <summary>Whether white space before it belongs to it.</summary>
     public bool StripsLeft { get; init; }
 

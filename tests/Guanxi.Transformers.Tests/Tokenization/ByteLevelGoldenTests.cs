@@ -90,7 +90,7 @@ public sealed class ByteLevelGoldenTests
         (WordSplitter Hand, string Pattern)[] pairs =
         [
             (new Gpt2Splitter(), Gpt2Splitter.Pattern),
-            .. new[] { @"\p{N}", @"\p{N}{1,2}", @"\p{N}{1,3}", @"\p{N}+" }.Select(digits => (Tiktoken(digits), TiktokenPattern(digits))),
+            .. new[] { @"\p{N}", @"\p{N}{1,2}", @"\p{N}{1,3}", @"\p{N}+" }.Select(digits => ((WordSplitter)Tiktoken(digits), TiktokenPattern(digits))),
         ];
         foreach (var (hand, pattern) in pairs)
         {
@@ -107,7 +107,7 @@ public sealed class ByteLevelGoldenTests
     private static string TiktokenPattern(string digits) =>
         @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|" + digits + @"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-    private static WordSplitter Tiktoken(string digits) => TiktokenSplitter.Of(TiktokenPattern(digits))!;
+    private static TiktokenSplitter Tiktoken(string digits) => TiktokenSplitter.Of(TiktokenPattern(digits))!;
 
     private static ByteLevelTokenizer Load(string name) => Assert.IsType<ByteLevelTokenizer>(TokenizerGolden.Load(name));
 }

@@ -67,7 +67,7 @@ public sealed class TokenizerFileTests : IDisposable
     [InlineData("""{"type": "Split", "pattern": {"Regex": "a"}, "behavior": "Removed"}""", "behavior")]
     [InlineData("""{"type": "Split", "pattern": 5, "behavior": "Isolated"}""", "pattern")]
     public void A_pre_tokenizer_that_is_not_supported_is_named(string splitter, string message) => AssertRefused(
-        $$"""{{{SmallModel}}, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{{splitter}}, {"type": "ByteLevel", "use_regex": false, "add_prefix_space": false}]}}""",
+        $$"""{{{SmallModel}}, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{{splitter}}, {"type": "ByteLevel", "use_regex": false, "add_prefix_space": false}] } }""",
         message);
 
     [Theory]
@@ -129,8 +129,8 @@ public sealed class TokenizerFileTests : IDisposable
         Write($$"""
             {{{SmallModel}}, {{ByteLevelParts}}, "added_tokens": [{"id": 5, "content": "<s>", "special": true}],
              "post_processor": {"type": "Sequence", "processors": [{"type": "ByteLevel", "trim_offsets": true}, {"type": "TemplateProcessing",
-               "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
-               "special_tokens": {"<s>": {"id": "<s>", "ids": [5], "tokens": ["<s>"]}}}]}}
+               "single": [{"SpecialToken": {"id": "<s>", "type_id": 0} }, {"Sequence": {"id": "A", "type_id": 0} }],
+               "special_tokens": {"<s>": {"id": "<s>", "ids": [5], "tokens": ["<s>"]} } }] } }
             """);
         var encoded = TokenizerLoader.Load(_folder).Tokenize("b a", new TokenizeOptions(ParseSpecial: false, AddSpecial: true));
         Assert.Equal([5, 1, 4], encoded.Ids);

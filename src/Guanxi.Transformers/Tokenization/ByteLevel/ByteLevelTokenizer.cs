@@ -23,7 +23,8 @@ public sealed class ByteLevelTokenizer : ITokenizer
             .Select(token => token with { Text = Normalize(token.Text)?.Text ?? token.Text })
             .DistinctBy(token => token.Text, StringComparer.Ordinal)]);
         _bytes = [.. model.Tokens.Select(token => token is null ? [] : ByteAlphabet.Bytes(token))];
-        _special = [.. model.Added.Where(token => token.IsSpecial).Select(token => token.Id)];
+        SpecialTokens = AddedToken.Special(model.Added);
+        _special = [.. SpecialTokens.Values];
     }
 
     /// <inheritdoc/>
@@ -37,6 +38,9 @@ public sealed class ByteLevelTokenizer : ITokenizer
 
     /// <inheritdoc/>
     public int? PadId => _model.PadId;
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, int> SpecialTokens { get; }
 
     /// <inheritdoc/>
     public string Fingerprint => _model.Fingerprint;

@@ -41,9 +41,10 @@ public sealed class SentencePieceTokenizer : ITokenizer
         _frame = frame ?? SentencePieceFrame.Of(model);
         _vocabulary = new SentencePieceVocabulary(model);
         _decoder = new SentencePieceDecoder(model);
-        _special = new AddedTokenMatcher([.. model.Pieces.Select((piece, id) => (piece, id))
+        SpecialTokens = model.Pieces.Select((piece, id) => (piece, id))
             .Where(x => x.piece.Type is SentencePieceType.Control or SentencePieceType.Unknown)
-            .Select(x => new AddedToken(x.id, x.piece.Text, IsSpecial: true))]);
+            .ToDictionary(x => x.piece.Text, x => x.id, StringComparer.Ordinal);
+        _special = new AddedTokenMatcher([.. SpecialTokens.Select(token => new AddedToken(token.Value, token.Key, IsSpecial: true))]);
     }
 
     /// <inheritdoc/>
@@ -57,6 +58,9 @@ public sealed class SentencePieceTokenizer : ITokenizer
 
     /// <inheritdoc/>
     public int? PadId => _frame.PadId;
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, int> SpecialTokens { get; }
 
     /// <inheritdoc/>
     public string Fingerprint => _model.Fingerprint;

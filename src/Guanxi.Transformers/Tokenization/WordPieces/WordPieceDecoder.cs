@@ -13,7 +13,7 @@ internal sealed class WordPieceDecoder(WordPieceModel model)
         (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
     ];
 
-    private readonly HashSet<int> _special = [.. model.Added.Where(token => token.IsSpecial).Select(token => token.Id)];
+    private readonly HashSet<int> _special = [.. AddedToken.Special(model.Added).Values];
 
     /// <summary>Decodes ids that are all of this vocabulary.</summary>
     /// <param name="ids">The ids.</param>

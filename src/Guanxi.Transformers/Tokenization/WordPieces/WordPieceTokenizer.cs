@@ -18,6 +18,7 @@ public sealed class WordPieceTokenizer : ITokenizer
         _encoder = new WordPieceEncoder(new BertCharacters(model.Normalization), new WordPieceVocabulary(model));
         _decoder = new WordPieceDecoder(model);
         _added = new AddedTokenMatcher(model.Added);
+        SpecialTokens = AddedToken.Special(model.Added);
         for (var id = 0; id < model.Tokens.Count; id++)
         {
             if (model.Tokens[id] is { } token)
@@ -43,6 +44,9 @@ public sealed class WordPieceTokenizer : ITokenizer
 
     /// <summary>Id of words that the vocabulary cannot say.</summary>
     public int UnknownId => _model.UnknownId;
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, int> SpecialTokens { get; }
 
     /// <inheritdoc/>
     public string Fingerprint => _model.Fingerprint;
