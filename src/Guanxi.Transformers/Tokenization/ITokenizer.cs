@@ -18,7 +18,7 @@ public interface ITokenizer
     /// <summary>SHA-256 over the files that define the tokenizer, lower-case hexadecimal.</summary>
     string Fingerprint { get; }
 
-    /// <summary>Ids of the control tokens by their spelling: what <see cref="TokenizeOptions.ParseSpecial"/> finds and plain text never gives.</summary>
+    /// <summary>Ids of control tokens by their spelling; in text only <see cref="TokenizeOptions.ParseSpecial"/> finds them.</summary>
     IReadOnlyDictionary<string, int> SpecialTokens { get; }
 
     /// <summary>Encodes text with the place of every token in it.</summary>

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Guanxi.Transformers.Tokenization.Unicode;
 
 namespace Guanxi.Transformers.Tokenization;
 
@@ -70,6 +71,23 @@ internal struct TokenBuffer
         if (_offsets is not null)
         {
             _offsets[Count - 1].End = Origin + end;
+        }
+    }
+
+    /// <summary>Makes places in a text that was made of the part into places in the part.</summary>
+    /// <param name="first">The first token of the part.</param>
+    /// <param name="places">The text that was made.</param>
+    public readonly void MapOffsets(int first, AlignedText places)
+    {
+        if (_offsets is null)
+        {
+            return;
+        }
+
+        foreach (ref var offset in _offsets.AsSpan(first, Count - first))
+        {
+            var (start, end) = (places.StartOf(offset.Start - Origin), places.EndOf(offset.End - Origin));
+            offset = (Origin + Math.Min(start, end), Origin + end);
         }
     }
 

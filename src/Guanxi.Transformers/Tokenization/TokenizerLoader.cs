@@ -57,7 +57,10 @@ public static class TokenizerLoader
                 return ByteLevelReader.Read(file, config);
             default:
                 throw new CheckpointException(new Problem(
-                    $"{file.Path}, model, type", "this kind of tokenizer is not supported", "WordPiece or byte-level BPE", $"'{file.ModelType}'"));
+                    $"{file.Path}, model, type",
+                    "this kind of tokenizer is not supported",
+                    "WordPiece or byte-level BPE",
+                    $"'{file.ModelType}'"));
         }
     }
 

@@ -157,6 +157,9 @@ public sealed class ChatTemplateTests
     [InlineData("{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}", "end")]
     [InlineData("{% set n = namespace(x='aaaaaaaa') %}{% for a in range(99) %}{% set n.x = n.x + n.x %}{% endfor %}", "too much text")]
     [InlineData("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "deep")]
+    [InlineData("{% set n = namespace(x=[]) %}{% for a in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x }}", "too large")]
+    [InlineData("{% set n = namespace(x=[]) %}{% for a in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x | tojson }}", "too large")]
+    [InlineData("{% set n = namespace(x=[]) %}{% for a in range(200000) %}{% set n.x = [n.x] %}{% endfor %}{{ n.x }}", "too large")]
     public void A_failure_while_rendering_is_said_and_bounded(string source, string message) =>
         Assert.Contains(message, Assert.Throws<CheckpointException>(() => Render(source)).Message, StringComparison.Ordinal);
 
@@ -165,6 +168,8 @@ public sealed class ChatTemplateTests
     {
         var source = "{{ " + new string('(', 100_000) + "1" + new string(')', 100_000) + " }}";
         Assert.Contains("deep", Assert.Throws<CheckpointException>(() => ChatTemplate.Parse(source, "file", s_tokens)).Message, StringComparison.Ordinal);
+        source = "{{ 1" + string.Concat(Enumerable.Repeat(" + 1", 300_000)) + " }}";
+        Assert.Contains("deep", Assert.Throws<CheckpointException>(() => Render(source)).Message, StringComparison.Ordinal);
         source = "{{ " + string.Concat(Enumerable.Repeat("not ", 100_000)) + "1 }}";
         Assert.Contains("deep", Assert.Throws<CheckpointException>(() => ChatTemplate.Parse(source, "file", s_tokens)).Message, StringComparison.Ordinal);
     }

@@ -6,7 +6,7 @@ using Guanxi.Transformers.Tokenization.Unicode;
 namespace Guanxi.Transformers.Tokenization.ByteLevel;
 
 /// <summary>Merges the bytes of words.</summary>
-/// <remarks>Source: models/bpe of huggingface/tokenizers: the merge that stands first in the file comes first, the leftmost of equals.</remarks>
+/// <remarks>Source: models/bpe of huggingface/tokenizers: merges come in the order of the file, the leftmost of equals first.</remarks>
 internal sealed class ByteLevelEncoder
 {
     private const int ShortWord = 192;
@@ -24,8 +24,8 @@ internal sealed class ByteLevelEncoder
     public ByteLevelEncoder(ByteLevelModel model)
     {
         _model = model;
-        _byteIds = [.. Enumerable.Range(0, 256)
-            .Select(value => model.Vocabulary.TryGetValue(ByteAlphabet.Character(value).ToString(), out var id) ? id : model.UnknownId ?? Missing)];
+        _byteIds = [.. Enumerable.Range(0, 256).Select(value => ByteAlphabet.Character(value).ToString())
+            .Select(text => model.Vocabulary.TryGetValue(text, out var id) ? id : model.UnknownId ?? Missing)];
         _lengths = [.. model.Tokens.Select(token => token?.Length ?? 0)];
         var ranks = new Dictionary<(int, int), MergeTable.Merge>(model.Merges.Count);
         for (var rank = 0; rank < model.Merges.Count; rank++)
@@ -35,7 +35,8 @@ internal sealed class ByteLevelEncoder
         }
 
         _merges = new MergeTable([.. ranks.Values], []);
-        _whole = new Dictionary<string, int>(model.IgnoresMerges ? model.Vocabulary : [], StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
+        _whole = (model.IgnoresMerges ? new Dictionary<string, int>(model.Vocabulary, StringComparer.Ordinal) : new(StringComparer.Ordinal))
+            .GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
     /// <summary>Encodes a text without added tokens.</summary>

@@ -46,7 +46,7 @@ public sealed class ByteLevelTokenizer : ITokenizer
     public string Fingerprint => _model.Fingerprint;
 
     /// <inheritdoc/>
-    /// <remarks>Tokens that are parts of one character share its range; of a composed character it is the range of its first part.</remarks>
+    /// <remarks>Tokens that are parts of one character share its range, which for a composed one is that of its first part.</remarks>
     public TokenizedText Tokenize(string text, TokenizeOptions options)
     {
         ArgumentNullException.ThrowIfNull(text);

@@ -14,7 +14,8 @@ internal sealed class RegexSplitter : WordSplitter
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(5);
 
     // What means one thing to the reference's engine and another, or nothing, to the runtime's.
-    private static readonly string[] s_foreign = ["&&", "[:", @"\h", @"\H", @"\R", @"\X", @"\K", @"\G", "++", "*+", "?+", "}+", @"\p{^", "(?>", "(?P"];
+    private static readonly string[] s_foreign =
+        ["&&", "[:", @"\h", @"\H", @"\R", @"\X", @"\K", @"\G", "++", "*+", "?+", "}+", @"\p{^", "(?>", "(?P"];
 
     // One unit of each category that has characters beyond U+FFFF, from scripts that no pattern names.
     private static readonly Dictionary<UnicodeCategory, char> s_substitutes = new()
@@ -60,7 +61,8 @@ internal sealed class RegexSplitter : WordSplitter
     {
         if (s_foreign.FirstOrDefault(construct => pattern.Contains(construct, StringComparison.Ordinal)) is { } foreign)
         {
-            problems.Add(new Problem(where, "a construct of the regular expression is not supported", Found: $"'{foreign}' in '{pattern}'"));
+            problems.Add(
+                new Problem(where, "a construct of the regular expression is not supported", Found: $"'{foreign}' in '{pattern}'"));
             return null;
         }
 
@@ -134,7 +136,9 @@ internal sealed class RegexSplitter : WordSplitter
         catch (RegexMatchTimeoutException error)
         {
             throw new CheckpointException(
-                new Problem(_where, $"the regular expression takes more than {s_limit.TotalSeconds} s on a text", Found: $"{text.Length} characters"), error);
+                new Problem(
+                    _where, $"the expression takes more than {s_limit.TotalSeconds} s on a text", Found: $"{text.Length} characters"),
+                error);
         }
 
         AddEnd(text.Length, places, origin, ref last, ends);

@@ -63,8 +63,13 @@ internal sealed class TiktokenSplitter(int digits) : SequentialSplitter
     private int EndOfDigits(ReadOnlySpan<char> text, int start)
     {
         var at = start;
-        for (var count = 0; count < digits && at < text.Length && CharacterKinds.At(text, at, out var length) == CharacterKind.Number; count++)
+        for (var count = 0; count < digits && at < text.Length; count++)
         {
+            if (CharacterKinds.At(text, at, out var length) != CharacterKind.Number)
+            {
+                break;
+            }
+
             at += length;
         }
 

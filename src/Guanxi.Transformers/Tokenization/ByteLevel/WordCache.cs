@@ -1,6 +1,6 @@
 namespace Guanxi.Transformers.Tokenization.ByteLevel;
 
-/// <summary>Remembers the ids of words that came more than once. Threads share it without a lock: an entry is replaced as a whole.</summary>
+/// <summary>Remembers the ids of words that came more than once. Threads share it without a lock: an entry is replaced whole.</summary>
 internal sealed class WordCache
 {
     private const int Slots = 1 << 15;
@@ -18,9 +18,7 @@ internal sealed class WordCache
     public int[]? Find(ReadOnlySpan<char> word, out int hash)
     {
         hash = string.GetHashCode(word);
-        return word.Length <= LongestWord && _entries[hash & (Slots - 1)] is { } entry && entry.Hash == hash && word.SequenceEqual(entry.Word)
-            ? entry.Ids
-            : null;
+        return _entries[hash & (Slots - 1)] is { } entry && entry.Hash == hash && word.SequenceEqual(entry.Word) ? entry.Ids : null;
     }
 
     /// <summary>Keeps a word, if it is not the first time.</summary>

@@ -17,9 +17,10 @@ internal sealed class ChatEncoder
     public ChatEncoder(ITokenizer tokenizer, IReadOnlyList<ChatMessage> messages)
     {
         _tokenizer = tokenizer;
-        _special = new AddedTokenMatcher([.. tokenizer.SpecialTokens.Select(token => new AddedToken(token.Value, token.Key, IsSpecial: true))]);
+        _special = new AddedTokenMatcher(
+            [.. tokenizer.SpecialTokens.Select(token => new AddedToken(token.Value, token.Key, IsSpecial: true))]);
         var mark = FirstMark;
-        while (mark < LastMark && messages.Any(message => message.Content.Contains(mark, StringComparison.Ordinal) || message.Role.Contains(mark, StringComparison.Ordinal)))
+        while (mark < LastMark && messages.Any(message => message.Content.Contains(mark) || message.Role.Contains(mark)))
         {
             mark++;
         }

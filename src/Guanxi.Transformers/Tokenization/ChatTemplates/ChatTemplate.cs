@@ -9,6 +9,8 @@ namespace Guanxi.Transformers.Tokenization.ChatTemplates;
 /// </remarks>
 public sealed class ChatTemplate
 {
+    private const int MostCharacters = 1 << 20;
+
     private readonly IReadOnlyList<TemplateStatement> _statements;
     private readonly TemplateErrors _errors;
     private readonly IReadOnlyDictionary<string, string> _tokens;
@@ -18,6 +20,12 @@ public sealed class ChatTemplate
     {
         (Source, _where, _tokens) = (source, where, tokens);
         _errors = new TemplateErrors(where);
+        if (source.Length > MostCharacters)
+        {
+            throw new CheckpointException(
+                new Problem(where, "the chat template is too long", $"at most {MostCharacters} characters", $"{source.Length}"));
+        }
+
         _statements = TemplateParser.Read(source, _errors);
     }
 
@@ -77,7 +85,7 @@ public sealed class ChatTemplate
         return Render(TemplateValue.From(messages), options);
     }
 
-    /// <summary>Renders a conversation and encodes it; no string in a message becomes a control token, only those of the template do.</summary>
+    /// <summary>Renders a conversation and encodes it; control tokens come from the template alone, never from a message.</summary>
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="messages">The messages.</param>
     /// <param name="options">What else the template sees.</param>
@@ -101,7 +109,9 @@ public sealed class ChatTemplate
         var run = new TemplateRun(_errors);
         var globals = new TemplateScope(run, null);
         globals.Set("raise_exception", (TemplateCallable)((arguments, _, line) => throw new OptionsException(new Problem(
-            $"{_where}, line {line}", "the chat template refuses the conversation", Found: TemplateValue.Text(arguments.At(0, "message"))))));
+            $"{_where}, line {line}",
+            "the chat template refuses the conversation",
+            Found: TemplateValue.Text(arguments.At(0, "message"))))));
         globals.Set("namespace", (TemplateCallable)Namespace);
         globals.Set("dict", (TemplateCallable)Map);
         globals.Set("range", (TemplateCallable)Range);
@@ -122,15 +132,26 @@ public sealed class ChatTemplate
                 JsonElement element => TemplateValue.From(element),
                 null or bool or long or double or string => value,
                 _ => throw new OptionsException(new Problem(
-                    $"chat template variable {name}", "the value has the wrong kind", "a string, a truth value, a number or null", value.GetType().Name)),
+                    $"chat template variable {name}",
+                    "the value has the wrong kind",
+                    "a string, a truth value, a number or null",
+                    value.GetType().Name)),
             });
         }
 
-        TemplateStatement.ExecuteAll(_statements, new TemplateScope(run, globals));
-        return run.Output;
+        try
+        {
+            TemplateStatement.ExecuteAll(_statements, new TemplateScope(run, globals));
+            return run.Output;
+        }
+        catch (TemplateBoundException error)
+        {
+            throw new CheckpointException(new Problem(_where, error.Message), error);
+        }
     }
 
-    private static TemplateMap Namespace(ArgumentValues arguments, TemplateRun run, int line) => Filled(new TemplateMap { IsNamespace = true }, arguments);
+    private static TemplateMap Namespace(ArgumentValues arguments, TemplateRun run, int line) =>
+        Filled(new TemplateMap { IsNamespace = true }, arguments);
 
     private static TemplateMap Map(ArgumentValues arguments, TemplateRun run, int line) => Filled([], arguments);
 

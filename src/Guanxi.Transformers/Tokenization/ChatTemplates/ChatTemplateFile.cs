@@ -13,7 +13,8 @@ internal static class ChatTemplateFile
     private const string DefaultName = "default";
     private const int MostBytes = 16 << 20;
 
-    private static readonly string[] s_tokens = ["bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token"];
+    private static readonly string[] s_tokens =
+        ["bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token"];
 
     /// <summary>Reads the template, or gives null when the folder has none.</summary>
     public static ChatTemplate? Read(string folder)
@@ -53,16 +54,21 @@ internal static class ChatTemplateFile
         {
             foreach (var item in value.EnumerateArray())
             {
-                if (item.ValueKind == JsonValueKind.Object && item.TryGetProperty("name", out var name) && name.ValueKind == JsonValueKind.String
-                    && name.GetString() == DefaultName && item.TryGetProperty("template", out var template) && template.ValueKind == JsonValueKind.String)
+                if (String(item, "name") == DefaultName && String(item, "template") is { } template)
                 {
-                    return template.GetString()!;
+                    return template;
                 }
             }
         }
 
         return value.ValueKind == JsonValueKind.String
             ? value.GetString()!
-            : throw new CheckpointException(new Problem(where, "this is no chat template", "a string, or a list with one named 'default'", JsonKeys.Show(value)));
+            : throw new CheckpointException(new Problem(
+                where, "this is no chat template", $"a string, or a list with one named '{DefaultName}'", JsonKeys.Show(value)));
     }
+
+    private static string? String(JsonElement item, string key) =>
+        item.ValueKind == JsonValueKind.Object && item.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()
+            : null;
 }

@@ -7,7 +7,8 @@ namespace Guanxi.Transformers.Tokenization.ChatTemplates;
 /// <param name="cursor">The tokens.</param>
 internal sealed class ExpressionParser(TemplateCursor cursor)
 {
-    private static readonly string[][] s_levels = [["or"], ["and"], ["not"], ["==", "!=", "<", ">", "<=", ">=", "in", "not in"], ["+", "-"], ["~"], ["*", "/", "//", "%"]];
+    private static readonly string[][] s_levels =
+        [["or"], ["and"], ["not"], ["==", "!=", "<", ">", "<=", ">=", "in", "not in"], ["+", "-"], ["~"], ["*", "/", "//", "%"]];
 
     /// <summary>Reads an expression.</summary>
     public TemplateExpression Read() => cursor.Nested(() =>
@@ -57,7 +58,7 @@ internal sealed class ExpressionParser(TemplateCursor cursor)
             return "not in";
         }
 
-        return cursor.Current.Kind is TemplateTokenKind.Sign or TemplateTokenKind.Name && signs.Contains(cursor.Current.Text) ? cursor.Next().Text : null;
+        return signs.FirstOrDefault(cursor.Is) is { } sign && cursor.Take(sign) ? sign : null;
     }
 
     private TemplateExpression Unary()
@@ -83,13 +84,13 @@ internal sealed class ExpressionParser(TemplateCursor cursor)
         switch (token.Kind)
         {
             case TemplateTokenKind.String:
-                var text = token.Text;
+                var parts = new List<string> { token.Text };
                 while (cursor.Current.Kind == TemplateTokenKind.String)
                 {
-                    text += cursor.Next().Text;
+                    parts.Add(cursor.Next().Text);
                 }
 
-                return new LiteralExpression(token.Line, text);
+                return new LiteralExpression(token.Line, string.Concat(parts));
             case TemplateTokenKind.Number:
                 return new LiteralExpression(token.Line, Number(token));
             case TemplateTokenKind.Name:
@@ -107,7 +108,8 @@ internal sealed class ExpressionParser(TemplateCursor cursor)
             case TemplateTokenKind.Sign when token.Text == "{":
                 return new MapExpression(token.Line, Items("}", MapItem));
             default:
-                cursor.Errors.Throw(token.Line, "the chat template cannot be read", "a value", token.Kind == TemplateTokenKind.Sign ? $"'{token.Text}'" : cursor.Found);
+                var found = token.Kind == TemplateTokenKind.Sign ? $"'{token.Text}'" : cursor.Found;
+                cursor.Errors.Throw(token.Line, "the chat template cannot be read", "a value", found);
                 return null;
         }
     }

@@ -9,7 +9,8 @@ public static class NamedTemplates
 
     // A conversation that begins without a system message gets the model's own.
     private const string Qwen =
-        "{% if not messages or messages[0].role != 'system' %}{{ '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}{% endif %}" + ChatMl;
+        "{% if not messages or messages[0].role != 'system' %}"
+        + "{{ '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}{% endif %}" + ChatMl;
 
     private const string Llama3 =
         "{{ bos_token }}{% for message in messages %}"
@@ -25,8 +26,10 @@ public static class NamedTemplates
 
     private const string Llama2 = Turns
         + "{% if message.role == 'user' %}"
-        + "{% set content = '<<SYS>>\\n' + system + '\\n<</SYS>>\\n\\n' + message.content if loop.first and system is not none else message.content %}"
-        + "{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}{% else %}{{ ' ' + message.content.strip() + ' ' + eos_token }}{% endif %}{% endfor %}";
+        + "{% set content = '<<SYS>>\\n' + system + '\\n<</SYS>>\\n\\n' + message.content "
+        + "if loop.first and system is not none else message.content %}"
+        + "{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}"
+        + "{% else %}{{ ' ' + message.content.strip() + ' ' + eos_token }}{% endif %}{% endfor %}";
 
     private const string Mistral = "{{ bos_token }}" + Turns
         + "{% if message.role == 'user' %}"
@@ -50,7 +53,8 @@ public static class NamedTemplates
 
     internal static ChatTemplate Find(string name) => s_sources.TryGetValue(name, out var source)
         ? ChatTemplate.Parse(source, $"chat template {name}", Tokens(name))
-        : throw new OptionsException(new Problem("chat_template", "there is no chat template of this name", string.Join(", ", Names), $"'{name}'"));
+        : throw new OptionsException(
+            new Problem("chat_template", "there is no chat template of this name", string.Join(", ", Names), $"'{name}'"));
 
     private static Dictionary<string, string> Tokens(string name) => name.Equals("llama-3", StringComparison.OrdinalIgnoreCase)
         ? new() { ["bos_token"] = "<|begin_of_text|>", ["eos_token"] = "<|eot_id|>" }
@@ -59,6 +63,7 @@ public static class NamedTemplates
     // Baichuan's chat models mark who speaks by reserved pieces of the vocabulary.
     private static string Reserved(int user, int assistant) =>
         "{% for message in messages %}{% if message.role == 'user' %}{{ '<reserved_" + user + ">' + message.content }}"
-        + "{% elif message.role == 'assistant' %}{{ '<reserved_" + assistant + ">' + message.content }}{% else %}{{ message.content }}{% endif %}{% endfor %}"
+        + "{% elif message.role == 'assistant' %}{{ '<reserved_" + assistant + ">' + message.content }}"
+        + "{% else %}{{ message.content }}{% endif %}{% endfor %}"
         + "{% if add_generation_prompt %}<reserved_" + assistant + ">{% endif %}";
 }

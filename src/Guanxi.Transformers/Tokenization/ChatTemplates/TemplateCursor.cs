@@ -23,7 +23,8 @@ internal sealed class TemplateCursor(List<TemplateToken> tokens, TemplateErrors 
     public bool Is(string text) => Current.Kind is TemplateTokenKind.Sign or TemplateTokenKind.Name && Current.Text == text;
 
     /// <summary>Whether a keyword follows the current token.</summary>
-    public bool IsNext(string text) => _at + 1 < tokens.Count && tokens[_at + 1] is { Kind: TemplateTokenKind.Name } next && next.Text == text;
+    public bool IsNext(string text) =>
+        _at + 1 < tokens.Count && tokens[_at + 1] is { Kind: TemplateTokenKind.Name } next && next.Text == text;
 
     public bool Take(string text)
     {

@@ -13,5 +13,6 @@ internal sealed class TemplateErrors(string where)
 
     /// <summary>Refuses a construct that Jinja has and we do not.</summary>
     [DoesNotReturn]
-    public void Unsupported(int line, string construct) => Throw(line, "this construct of a chat template is not supported", found: construct);
+    public void Unsupported(int line, string construct) =>
+        Throw(line, "this construct of a chat template is not supported", found: construct);
 }

@@ -1,6 +1,8 @@
 namespace Guanxi.Transformers.Tokenization.ChatTemplates;
 
-/// <summary>An expression of a template. Values are null, <see cref="Undefined"/>, bool, long, double, string, lists, maps and callables.</summary>
+/// <summary>
+/// An expression of a template. Values are null, <see cref="Undefined"/>, bool, long, double, string, lists, maps and callables.
+/// </summary>
 /// <param name="Line">The line it stands on.</param>
 internal abstract record TemplateExpression(int Line)
 {
@@ -27,7 +29,8 @@ internal sealed record ListExpression(int Line, IReadOnlyList<TemplateExpression
 }
 
 /// <summary>A map.</summary>
-internal sealed record MapExpression(int Line, IReadOnlyList<(TemplateExpression Key, TemplateExpression Value)> Items) : TemplateExpression(Line)
+internal sealed record MapExpression(int Line, IReadOnlyList<(TemplateExpression Key, TemplateExpression Value)> Items)
+    : TemplateExpression(Line)
 {
     public override object? Evaluate(TemplateScope scope)
     {
@@ -60,10 +63,12 @@ internal sealed record MemberExpression(int Line, TemplateExpression Target, Tem
 
 /// <summary><c>a[b:c:d]</c>.</summary>
 internal sealed record SliceExpression(
-    int Line, TemplateExpression Target, TemplateExpression? Start, TemplateExpression? Stop, TemplateExpression? Step) : TemplateExpression(Line)
+    int Line, TemplateExpression Target, TemplateExpression? Start, TemplateExpression? Stop, TemplateExpression? Step)
+    : TemplateExpression(Line)
 {
     public override object? Evaluate(TemplateScope scope)
     {
+        scope.Run.Step(Line);
         var target = Target.Evaluate(scope);
         var step = Part(Step, scope) ?? 1;
         if (step == 0 || target is not (string or List<object?>))
@@ -80,10 +85,14 @@ internal sealed record SliceExpression(
             places.Add((int)at);
         }
 
-        return target is string text ? new string([.. places.Select(at => text[at])]) : places.Select(at => ((List<object?>)target!)[at]).ToList();
+        return target is string text
+            ? new string([.. places.Select(at => text[at])])
+            : places.Select(at => ((List<object?>)target!)[at]).ToList();
 
         long Bound(long? given, long otherwise) =>
-            given is not { } value ? otherwise : Math.Clamp(value < 0 ? value + length : value, step > 0 ? 0 : -1, step > 0 ? length : length - 1);
+            given is not { } value
+                ? otherwise
+                : Math.Clamp(value < 0 ? value + length : value, step > 0 ? 0 : -1, step > 0 ? length : length - 1);
     }
 
     private static long? Part(TemplateExpression? part, TemplateScope scope) => part?.Evaluate(scope) switch
@@ -120,7 +129,8 @@ internal sealed record CallExpression(int Line, TemplateExpression Target, Templ
 }
 
 /// <summary><c>a | filter(...)</c>.</summary>
-internal sealed record FilterExpression(int Line, TemplateExpression Target, string Name, TemplateArguments Arguments) : TemplateExpression(Line)
+internal sealed record FilterExpression(int Line, TemplateExpression Target, string Name, TemplateArguments Arguments)
+    : TemplateExpression(Line)
 {
     public override object? Evaluate(TemplateScope scope)
     {
@@ -130,10 +140,14 @@ internal sealed record FilterExpression(int Line, TemplateExpression Target, str
 }
 
 /// <summary><c>a is test</c>.</summary>
-internal sealed record TestExpression(int Line, TemplateExpression Target, string Name, TemplateExpression? Argument, bool IsNegated) : TemplateExpression(Line)
+internal sealed record TestExpression(int Line, TemplateExpression Target, string Name, TemplateExpression? Argument, bool IsNegated)
+    : TemplateExpression(Line)
 {
-    public override object? Evaluate(TemplateScope scope) =>
-        TemplateTests.Apply(Name, Target.Evaluate(scope), Argument?.Evaluate(scope)) != IsNegated;
+    public override object? Evaluate(TemplateScope scope)
+    {
+        scope.Run.Step(Line);
+        return TemplateTests.Apply(Name, Target.Evaluate(scope), Argument?.Evaluate(scope)) != IsNegated;
+    }
 }
 
 /// <summary><c>not a</c> or <c>-a</c>.</summary>
@@ -163,16 +177,22 @@ internal sealed record BinaryExpression(int Line, string Sign, TemplateExpressio
 }
 
 /// <summary><c>a if b else c</c>.</summary>
-internal sealed record ConditionalExpression(int Line, TemplateExpression Condition, TemplateExpression Then, TemplateExpression? Otherwise) : TemplateExpression(Line)
+internal sealed record ConditionalExpression(
+    int Line, TemplateExpression Condition, TemplateExpression Then, TemplateExpression? Otherwise) : TemplateExpression(Line)
 {
-    public override object? Evaluate(TemplateScope scope) =>
-        TemplateValue.Truth(Condition.Evaluate(scope)) ? Then.Evaluate(scope) : Otherwise is null ? Undefined.Value : Otherwise.Evaluate(scope);
+    public override object? Evaluate(TemplateScope scope)
+    {
+        scope.Run.Step(Line);
+        var chosen = TemplateValue.Truth(Condition.Evaluate(scope)) ? Then : Otherwise;
+        return chosen is null ? Undefined.Value : chosen.Evaluate(scope);
+    }
 }
 
 /// <summary>Arguments of a call.</summary>
 /// <param name="Positional">Those without a name.</param>
 /// <param name="Named">Those with one.</param>
-internal sealed record TemplateArguments(IReadOnlyList<TemplateExpression> Positional, IReadOnlyList<(string Name, TemplateExpression Value)> Named)
+internal sealed record TemplateArguments(
+    IReadOnlyList<TemplateExpression> Positional, IReadOnlyList<(string Name, TemplateExpression Value)> Named)
 {
     public static TemplateArguments None { get; } = new([], []);
 

@@ -7,8 +7,9 @@ internal static class TemplateFilters
 {
     private static readonly HashSet<string> s_names =
     [
-        "trim", "length", "count", "tojson", "default", "d", "upper", "lower", "capitalize", "title", "join", "string", "int", "float", "list",
-        "first", "last", "replace", "items", "reverse", "map", "select", "reject", "selectattr", "rejectattr", "safe", "abs", "sum", "min", "max", "unique",
+        "trim", "length", "count", "tojson", "default", "d", "upper", "lower", "capitalize", "title", "join", "string",
+        "int", "float", "list", "first", "last", "replace", "items", "reverse", "map", "select", "reject", "selectattr", "rejectattr",
+        "safe", "abs", "sum", "min", "max", "unique",
     ];
 
     public static bool Knows(string name) => s_names.Contains(name);
@@ -28,7 +29,8 @@ internal static class TemplateFilters
             "float" => Number(value) ?? 0.0,
             "abs" => value is long number ? Math.Abs(number) : Math.Abs(TemplateValue.Number(value) ?? 0),
             "items" => value is TemplateMap map ? TemplateMethods.Items(map) : value is Undefined ? new List<object?>() : null,
-            "upper" or "lower" or "capitalize" or "title" or "trim" or "replace" => OfText(name, TemplateValue.Text(value), arguments, run, line),
+            "upper" or "lower" or "capitalize" or "title" or "trim" or "replace" =>
+                OfText(name, TemplateValue.Text(value), arguments, run, line),
             _ => TemplateValue.Items(value) is { } items ? OfItems(name, items, arguments, run, line) : null,
         };
         if (result is null && name is not ("default" or "d" or "first" or "last" or "min" or "max"))
@@ -147,8 +149,9 @@ internal static class TemplateFilters
         return name;
     }
 
-    private static object Whole(object? value, object? otherwise) =>
-        Number(value) is { } number && Math.Abs(number) < long.MaxValue ? (long)Math.Truncate(number) : otherwise is long given ? given : 0L;
+    private static object Whole(object? value, object? otherwise) => Number(value) is { } number && Math.Abs(number) < long.MaxValue
+        ? (long)Math.Truncate(number)
+        : otherwise is long given ? given : 0L;
 
     private static double? Number(object? value) => value is string text
         ? double.TryParse(text.Trim(), NumberStyles.Float, CultureInfo.InvariantCulture, out var parsed) ? parsed : null

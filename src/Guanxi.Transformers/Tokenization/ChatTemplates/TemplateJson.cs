@@ -14,12 +14,14 @@ internal static class TemplateJson
     public static string Write(object? value, object? indent)
     {
         var text = new StringBuilder();
-        Write(value, indent is long width ? (int)Math.Clamp(width, 0, WidestIndent) : null, 0, text);
+        var budget = new TemplateBudget();
+        Write(value, new Layout(indent is long width ? (int)Math.Clamp(width, 0, WidestIndent) : null, 0), text, budget);
         return text.ToString();
     }
 
-    private static void Write(object? value, int? indent, int depth, StringBuilder text)
+    private static void Write(object? value, Layout layout, StringBuilder text, TemplateBudget budget)
     {
+        budget.Spend(value is string known ? known.Length : 1);
         switch (value)
         {
             case bool flag:
@@ -35,15 +37,15 @@ internal static class TemplateJson
                 WriteString(content, text);
                 break;
             case List<object?> list:
-                WriteItems('[', ']', list, item => Write(item, indent, depth + 1, text), indent, depth, text);
+                WriteItems('[', ']', list, item => Write(item, layout.Inner, text, budget), layout, text);
                 break;
             case TemplateMap map:
                 WriteItems('{', '}', map.ToList(), item =>
                 {
                     WriteString(item.Key, text);
                     text.Append(": ");
-                    Write(item.Value, indent, depth + 1, text);
-                }, indent, depth, text);
+                    Write(item.Value, layout.Inner, text, budget);
+                }, layout, text);
                 break;
             default:
                 text.Append("null");
@@ -51,29 +53,29 @@ internal static class TemplateJson
         }
     }
 
-    private static void WriteItems<T>(char open, char close, List<T> items, Action<T> write, int? indent, int depth, StringBuilder text)
+    private static void WriteItems<T>(char open, char close, List<T> items, Action<T> write, Layout layout, StringBuilder text)
     {
         text.Append(open);
         for (var i = 0; i < items.Count; i++)
         {
-            text.Append(i == 0 ? string.Empty : indent is null ? ", " : ",");
-            NewLine(indent, depth + 1, text);
+            text.Append(i == 0 ? string.Empty : layout.Indent is null ? ", " : ",");
+            NewLine(layout.Inner, text);
             write(items[i]);
         }
 
         if (items.Count > 0)
         {
-            NewLine(indent, depth, text);
+            NewLine(layout, text);
         }
 
         text.Append(close);
     }
 
-    private static void NewLine(int? indent, int depth, StringBuilder text)
+    private static void NewLine(Layout layout, StringBuilder text)
     {
-        if (indent is { } width)
+        if (layout.Indent is { } width)
         {
-            text.Append('\n').Append(' ', width * depth);
+            text.Append('\n').Append(' ', width * layout.Depth);
         }
     }
 
@@ -97,5 +99,10 @@ internal static class TemplateJson
         }
 
         text.Append('"');
+    }
+
+    private readonly record struct Layout(int? Indent, int Depth)
+    {
+        public Layout Inner => this with { Depth = Depth + 1 };
     }
 }

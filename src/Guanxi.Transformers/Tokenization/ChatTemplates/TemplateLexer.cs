@@ -171,7 +171,8 @@ internal sealed class TemplateLexer
 
         if (char.IsAsciiDigit(first))
         {
-            ReadWhile(TemplateTokenKind.Number, at => char.IsAsciiDigit(_source[at]) || (_source[at] == '.' && at + 1 < _source.Length && char.IsAsciiDigit(_source[at + 1])));
+            bool IsPoint(int at) => _source[at] == '.' && at + 1 < _source.Length && char.IsAsciiDigit(_source[at + 1]);
+            ReadWhile(TemplateTokenKind.Number, at => char.IsAsciiDigit(_source[at]) || IsPoint(at));
             return 0;
         }
 

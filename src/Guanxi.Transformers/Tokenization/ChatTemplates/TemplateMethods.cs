@@ -125,7 +125,8 @@ internal static class TemplateMethods
             case "values":
                 return map.Values.ToList();
             case "get" when arguments.At(0, "key") is string key:
-                return map.TryGetValue(key, out var value) ? value : arguments.At(1, "default") is var other and not Undefined ? other : null;
+                var otherwise = arguments.At(1, "default");
+                return map.TryGetValue(key, out var value) ? value : otherwise is Undefined ? null : otherwise;
             default:
                 return Undefined.Value;
         }

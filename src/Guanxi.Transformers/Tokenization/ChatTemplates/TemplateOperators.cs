@@ -31,7 +31,9 @@ internal static class TemplateOperators
             return null;
         }
 
-        return left is double || right is double || sign == "/" ? Fraction(sign, first, second, run, line) : Whole(sign, (long)first, (long)second, run, line);
+        return left is double || right is double || sign == "/"
+            ? Fraction(sign, first, second, run, line)
+            : Whole(sign, (long)first, (long)second, run, line);
     }
 
     private static bool Contains(object? whole, object? part, TemplateRun run, int line)

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace Guanxi.Transformers.Tokenization.ChatTemplates;
@@ -19,9 +20,14 @@ internal sealed class TemplateRun(TemplateErrors errors)
     /// <summary>What was written.</summary>
     public string Output => _output.ToString();
 
-    /// <summary>Counts a step.</summary>
+    /// <summary>Counts a step; every expression that can be nested without brackets takes one, so that none overflows the stack.</summary>
     public void Step(int line)
     {
+        if (!RuntimeHelpers.TryEnsureSufficientExecutionStack())
+        {
+            Fail(line, "the chat template is nested too deeply", null);
+        }
+
         if (++_steps > MostSteps)
         {
             Fail(line, "the chat template does not come to an end", $"more than {MostSteps} steps");

@@ -63,12 +63,15 @@ internal sealed record IfStatement(int Line, IReadOnlyList<(TemplateExpression? 
 }
 
 /// <summary><c>set</c>: a variable, a part of a namespace, or several from a list.</summary>
-internal sealed record SetStatement(int Line, IReadOnlyList<string> Names, string? Member, TemplateExpression? Value, IReadOnlyList<TemplateStatement> Body)
+internal sealed record SetStatement(
+    int Line, IReadOnlyList<string> Names, string? Member, TemplateExpression? Value, IReadOnlyList<TemplateStatement> Body)
     : TemplateStatement(Line)
 {
     public override TemplateFlow Execute(TemplateScope scope)
     {
-        var value = Value is not null ? Value.Evaluate(scope) : scope.Run.Capture(() => ExecuteAll(Body, new TemplateScope(scope.Run, scope)), Line);
+        var value = Value is not null
+            ? Value.Evaluate(scope)
+            : scope.Run.Capture(() => ExecuteAll(Body, new TemplateScope(scope.Run, scope)), Line);
         if (Member is null)
         {
             Assign(Names, value, scope, Line);
@@ -200,8 +203,9 @@ internal sealed record MacroStatement(
                 var inner = new TemplateScope(run, scope);
                 for (var i = 0; i < Parameters.Count; i++)
                 {
-                    var given = arguments.At(i, Parameters[i].Name);
-                    inner.Set(Parameters[i].Name, given is Undefined && Parameters[i].Default is { } otherwise ? otherwise.Evaluate(inner) : given);
+                    var (parameter, otherwise) = Parameters[i];
+                    var given = arguments.At(i, parameter);
+                    inner.Set(parameter, given is Undefined && otherwise is not null ? otherwise.Evaluate(inner) : given);
                 }
 
                 ExecuteAll(Body, inner);

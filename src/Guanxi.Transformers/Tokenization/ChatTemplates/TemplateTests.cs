@@ -5,8 +5,8 @@ internal static class TemplateTests
 {
     private static readonly HashSet<string> s_plain =
     [
-        "defined", "undefined", "none", "string", "mapping", "sequence", "iterable", "number", "integer", "float", "boolean", "true", "false",
-        "even", "odd", "lower", "upper", "callable",
+        "defined", "undefined", "none", "string", "mapping", "sequence", "iterable", "number", "integer", "float", "boolean",
+        "true", "false", "even", "odd", "lower", "upper", "callable",
     ];
 
     private static readonly HashSet<string> s_withArgument =

@@ -99,19 +99,26 @@ internal static class TemplateValue
     {
         Undefined => string.Empty,
         string text => text,
-        _ => Repr(value),
+        _ => Written(value),
     };
 
     /// <summary>Whether two values are equal.</summary>
-    public static bool AreEqual(object? left, object? right) => (left, right) switch
+    public static bool AreEqual(object? left, object? right) => AreEqual(left, right, new TemplateBudget());
+
+    private static bool AreEqual(object? left, object? right, TemplateBudget budget)
     {
-        (null, null) => true,
-        (null, _) or (_, null) => false,
-        (List<object?> a, List<object?> b) => a.Count == b.Count && a.Zip(b).All(pair => AreEqual(pair.First, pair.Second)),
-        (TemplateMap a, TemplateMap b) => a.Count == b.Count && a.All(item => b.TryGetValue(item.Key, out var other) && AreEqual(item.Value, other)),
-        _ when Number(left) is { } a && Number(right) is { } b => a == b,
-        _ => left.Equals(right),
-    };
+        budget.Spend(1);
+        return (left, right) switch
+        {
+            (null, null) => true,
+            (null, _) or (_, null) => false,
+            (List<object?> a, List<object?> b) => a.Count == b.Count && a.Zip(b).All(pair => AreEqual(pair.First, pair.Second, budget)),
+            (TemplateMap a, TemplateMap b) =>
+                a.Count == b.Count && a.All(item => b.TryGetValue(item.Key, out var other) && AreEqual(item.Value, other, budget)),
+            _ when Number(left) is { } a && Number(right) is { } b => a == b,
+            _ => left.Equals(right),
+        };
+    }
 
     /// <summary>A value as a number, truth values too; null when it is none.</summary>
     public static double? Number(object? value) => value switch
@@ -122,17 +129,61 @@ internal static class TemplateValue
         _ => null,
     };
 
-    private static string Repr(object? value) => value switch
+    private static string Written(object? value)
     {
-        null => "None",
-        bool flag => flag ? "True" : "False",
-        long number => number.ToString(CultureInfo.InvariantCulture),
-        double number => Float(number),
-        string text => Quoted(text),
-        List<object?> list => $"[{string.Join(", ", list.Select(Repr))}]",
-        TemplateMap map => $"{{{string.Join(", ", map.Select(item => $"{Quoted(item.Key)}: {Repr(item.Value)}"))}}}",
-        _ => string.Empty,
-    };
+        var text = new StringBuilder();
+        Repr(value, text, new TemplateBudget());
+        return text.ToString();
+    }
+
+    private static void Repr(object? value, StringBuilder text, TemplateBudget budget)
+    {
+        var before = text.Length;
+        switch (value)
+        {
+            case null:
+                text.Append("None");
+                break;
+            case bool flag:
+                text.Append(flag ? "True" : "False");
+                break;
+            case long number:
+                text.Append(number.ToString(CultureInfo.InvariantCulture));
+                break;
+            case double number:
+                text.Append(Float(number));
+                break;
+            case string content:
+                text.Append(Quoted(content));
+                break;
+            case List<object?> list:
+                text.Append('[');
+                for (var i = 0; i < list.Count; i++)
+                {
+                    budget.Spend(1);
+                    text.Append(i == 0 ? string.Empty : ", ");
+                    Repr(list[i], text, budget);
+                }
+
+                text.Append(']');
+                return;
+            case TemplateMap map:
+                text.Append('{');
+                var isFirst = true;
+                foreach (var (key, item) in map)
+                {
+                    budget.Spend(1);
+                    text.Append(isFirst ? string.Empty : ", ").Append(Quoted(key)).Append(": ");
+                    Repr(item, text, budget);
+                    isFirst = false;
+                }
+
+                text.Append('}');
+                return;
+        }
+
+        budget.Spend(text.Length - before);
+    }
 
     /// <summary>A number with a point, as Python writes it.</summary>
     public static string Float(double number)

@@ -19,12 +19,16 @@ public sealed record SentencePieceFrame(bool AddBos, bool AddEos, int? BosId, in
     }
 }
 
-/// <summary>SentencePiece BPE, as LLaMA, Baichuan and their descendants use it.</summary>
-/// <remarks>Source: google/sentencepiece (bpe_model.cc, sentencepiece_processor.cc); ids and decoded text are equal to its own.</remarks>
+/// <summary>SentencePiece: BPE, as LLaMA, Baichuan and their descendants use it, or unigram, as T5 and ALBERT do.</summary>
+/// <remarks>
+/// Source: google/sentencepiece (bpe_model.cc, unigram_model.cc, sentencepiece_processor.cc); ids and decoded text are equal to its own.
+/// </remarks>
 public sealed class SentencePieceTokenizer : ITokenizer
 {
     private readonly SentencePieceModel _model;
-    private readonly SentencePieceVocabulary _vocabulary;
+    private readonly SentencePieceVocabulary? _vocabulary;
+    private readonly UnigramEncoder? _unigram;
+    private readonly SentencePieceNormalizer? _normalizer;
     private readonly SentencePieceDecoder _decoder;
     private readonly SentencePieceFrame _frame;
     private readonly AddedTokenMatcher _special;
@@ -39,7 +43,9 @@ public sealed class SentencePieceTokenizer : ITokenizer
         model.Validate();
         _model = model;
         _frame = frame ?? SentencePieceFrame.Of(model);
-        _vocabulary = new SentencePieceVocabulary(model);
+        _normalizer = SentencePieceNormalizer.Of(model);
+        _unigram = model.Kind == SentencePieceKind.Unigram ? new UnigramEncoder(model) : null;
+        _vocabulary = _unigram is null ? new SentencePieceVocabulary(model) : null;
         _decoder = new SentencePieceDecoder(model);
         SpecialTokens = model.Pieces.Select((piece, id) => (piece, id))
             .Where(x => x.piece.Type is SentencePieceType.Control or SentencePieceType.Unknown)
@@ -87,7 +93,7 @@ public sealed class SentencePieceTokenizer : ITokenizer
             }
             else
             {
-                SentencePieceEncoder.Encode(_vocabulary, text, _model.AddDummyPrefix, ref buffer);
+                EncodePart(text, ref buffer);
             }
 
             buffer.Origin = 0;
@@ -111,7 +117,7 @@ public sealed class SentencePieceTokenizer : ITokenizer
         var buffer = new TokenBuffer(text.Length, withOffsets: false);
         try
         {
-            SentencePieceEncoder.Encode(_vocabulary, text, _model.AddDummyPrefix, ref buffer);
+            EncodePart(text, ref buffer);
             return buffer.ToIds();
         }
         finally
@@ -144,14 +150,34 @@ public sealed class SentencePieceTokenizer : ITokenizer
         while (_special.TryFind(text, position, parseSpecial: true, out var match))
         {
             buffer.Origin = position;
-            SentencePieceEncoder.Encode(_vocabulary, text.AsSpan(position, match.Start - position), _model.AddDummyPrefix, ref buffer);
+            EncodePart(text.AsSpan(position, match.Start - position), ref buffer);
             buffer.Origin = 0;
             buffer.Add(match.Id, match.Start, match.End);
             position = match.End;
         }
 
         buffer.Origin = position;
-        SentencePieceEncoder.Encode(_vocabulary, text.AsSpan(position), _model.AddDummyPrefix, ref buffer);
+        EncodePart(text.AsSpan(position), ref buffer);
+    }
+
+    private void EncodePart(ReadOnlySpan<char> text, ref TokenBuffer buffer)
+    {
+        var first = buffer.Count;
+        var places = _normalizer?.Apply(text);
+        text = places is null ? text : places.Text;
+        if (_unigram is not null)
+        {
+            _unigram.Encode(text, ref buffer);
+        }
+        else
+        {
+            SentencePieceEncoder.Encode(_vocabulary!, text, _model.AddDummyPrefix, ref buffer);
+        }
+
+        if (places is not null)
+        {
+            buffer.MapOffsets(first, places);
+        }
     }
 
     private void CheckId(int id, string parameter)

@@ -69,7 +69,8 @@ internal static class ByteLevelReader
     public static ByteLevelTokenizer ReadPair(string folder, TokenizerConfig config)
     {
         var (vocabPath, mergesPath) = (Path.Combine(folder, VocabularyName), Path.Combine(folder, MergesName));
-        var (vocab, merges) = (JsonFile.ReadBytes(vocabPath, TokenizerJson.MostBytes), JsonFile.ReadBytes(mergesPath, TokenizerJson.MostBytes));
+        var vocab = JsonFile.ReadBytes(vocabPath, TokenizerJson.MostBytes);
+        var merges = JsonFile.ReadBytes(mergesPath, TokenizerJson.MostBytes);
         var problems = new List<Problem>();
         var vocabulary = new VocabularyBuilder(problems);
         foreach (var entry in JsonFile.ParseObject(vocab, vocabPath).EnumerateObject())
@@ -119,7 +120,8 @@ internal static class ByteLevelReader
 
     private static ByteLevelModel Name(TokenizerConfig config, VocabularyBuilder vocabulary, ByteLevelModel model)
     {
-        var (bos, eos) = (vocabulary.Require($"{config.Folder}, bos_token", config.Bos), vocabulary.Require($"{config.Folder}, eos_token", config.Eos));
+        var bos = vocabulary.Require($"{config.Folder}, bos_token", config.Bos);
+        var eos = vocabulary.Require($"{config.Folder}, eos_token", config.Eos);
         var frame = model.Frame;
         if (frame.Prefix.Length == 0 && config.AddBos == true && bos is { } first)
         {

@@ -34,7 +34,8 @@ internal sealed class MergeReader(VocabularyBuilder vocabulary, string where, Li
         {
             string[] parts = [left, right, left + right];
             var missing = parts.First(part => !vocabulary.Ids.ContainsKey(part));
-            problems.Add(new Problem($"{where}, merge {Merges.Count}", "the merge has a token that is not in the vocabulary", Found: $"'{missing}'"));
+            problems.Add(
+                new Problem($"{where}, merge {Merges.Count}", "a token of the merge is not in the vocabulary", Found: $"'{missing}'"));
         }
     }
 

@@ -54,15 +54,17 @@ internal sealed class PipelinePart
     /// <summary>Notes that this kind is not supported.</summary>
     /// <param name="supported">The kinds that are.</param>
     public void Refuse(string supported) =>
-        _problems.Add(new Problem(_where, "this kind is not supported", supported, Type.Length == 0 ? JsonKeys.Show(_element) : $"'{Type}'"));
+        _problems.Add(
+            new Problem(_where, "this kind is not supported", supported, Type.Length == 0 ? JsonKeys.Show(_element) : $"'{Type}'"));
 
     /// <summary>Notes that a setting is not supported.</summary>
     public void Refuse(string key, string expected)
     {
-        _ = Keys.TryFind(key, out var value);
-        _problems.Add(new Problem($"{Where}, {key}", "this setting is not supported", expected, value.ValueKind == JsonValueKind.Undefined ? null : JsonKeys.Show(value)));
+        var found = Keys.TryFind(key, out var value) ? JsonKeys.Show(value) : null;
+        _problems.Add(new Problem($"{Where}, {key}", "this setting is not supported", expected, found));
     }
 
     /// <summary>Notes anything else.</summary>
-    public void Report(string what, string? expected = null, string? found = null) => _problems.Add(new Problem(Where, what, expected, found));
+    public void Report(string what, string? expected = null, string? found = null) =>
+        _problems.Add(new Problem(Where, what, expected, found));
 }

@@ -94,8 +94,9 @@ internal sealed record PostProcessor(TokenFrame Frame, bool TrimsOffsets)
         var name = token.ValueKind == JsonValueKind.Object && token.TryGetProperty("id", out var id) && id.ValueKind == JsonValueKind.String
             ? id.GetString()!
             : string.Empty;
-        if (part.Keys.TryFind("special_tokens", out var all) && all.ValueKind == JsonValueKind.Object && all.TryGetProperty(name, out var entry)
-            && entry.ValueKind == JsonValueKind.Object && entry.TryGetProperty("ids", out var ids) && ids.ValueKind == JsonValueKind.Array
+        if (part.Keys.TryFind("special_tokens", out var all) && all.ValueKind == JsonValueKind.Object
+            && all.TryGetProperty(name, out var entry) && entry.ValueKind == JsonValueKind.Object
+            && entry.TryGetProperty("ids", out var ids) && ids.ValueKind == JsonValueKind.Array
             && ids.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out _)))
         {
             return [.. ids.EnumerateArray().Select(item => item.GetInt32())];

@@ -48,7 +48,8 @@ internal sealed class TokenizerJson
     public VocabularyBuilder Vocabulary { get; }
 
     /// <summary>The kind of model; files older than 2021 do not say it.</summary>
-    public string ModelType => Model.Text("type") ?? (Model.Has("merges") ? "BPE" : Model.Has("continuing_subword_prefix") ? "WordPiece" : "unknown");
+    public string ModelType => Model.Text("type")
+        ?? (Model.Has("merges") ? "BPE" : Model.Has("continuing_subword_prefix") ? "WordPiece" : "unknown");
 
     /// <summary>Opens a file.</summary>
     /// <exception cref="CheckpointException">It cannot be read or is no such file.</exception>
@@ -110,7 +111,8 @@ internal sealed class TokenizerJson
                 case JsonValueKind.String:
                     reader.Add(entry.GetString()!);
                     break;
-                case JsonValueKind.Array when entry.GetArrayLength() == 2 && entry.EnumerateArray().All(side => side.ValueKind == JsonValueKind.String):
+                case JsonValueKind.Array when entry.GetArrayLength() == 2
+                    && entry.EnumerateArray().All(side => side.ValueKind == JsonValueKind.String):
                     reader.Add(entry[0].GetString()!, entry[1].GetString()!);
                     break;
                 default:
@@ -158,7 +160,8 @@ internal sealed class TokenizerJson
             if (entry.ValueKind != JsonValueKind.Object || !entry.TryGetProperty("id", out var number)
                 || number.ValueKind != JsonValueKind.Number || !number.TryGetInt32(out var id))
             {
-                Problems.Add(new Problem(where, "the entry is no token with its id", "{\"id\": ..., \"content\": ...}", JsonKeys.Show(entry)));
+                Problems.Add(
+                    new Problem(where, "the entry is no token with its id", "{\"id\": ..., \"content\": ...}", JsonKeys.Show(entry)));
                 continue;
             }
 

@@ -53,7 +53,9 @@ internal static class WordPieceReader
         var content = JsonFile.ReadBytes(path, MostVocabularyBytes);
         ReadLines(content, path, vocabulary, problems);
         string[] special =
-            [config.Pad ?? "[PAD]", config.Unknown ?? "[UNK]", config.Class ?? "[CLS]", config.Separator ?? "[SEP]", config.Mask ?? "[MASK]"];
+        [
+            config.Pad ?? "[PAD]", config.Unknown ?? "[UNK]", config.Class ?? "[CLS]", config.Separator ?? "[SEP]", config.Mask ?? "[MASK]",
+        ];
         foreach (var token in special)
         {
             if (vocabulary.Find(token) is { } id)

@@ -46,7 +46,8 @@ internal sealed class UnicodeNormalizer
 
         if (_composes)
         {
-            Enumerable.Range(Hangul.FirstVowel, Hangul.Vowels).Concat(Enumerable.Range(Hangul.FinalBase + 1, Hangul.Finals - 1)).ToList().ForEach(Mark);
+            Enumerable.Range(Hangul.FirstVowel, Hangul.Vowels).ToList().ForEach(Mark);
+            Enumerable.Range(Hangul.FinalBase + 1, Hangul.Finals - 1).ToList().ForEach(Mark);
         }
     }
 
@@ -204,6 +205,6 @@ internal sealed class UnicodeNormalizer
         return new AlignedText(text.ToString(), [.. starts], [.. ends]);
     }
 
-    /// <summary>A character; <c>Added</c> is 1 for one that a decomposition added, below 0 for one that others were composed into.</summary>
+    /// <summary>A character; <c>Added</c> is 1 where a decomposition added it and below 0 where others were composed into it.</summary>
     private readonly record struct Item(int Rune, byte Class, int Added);
 }

@@ -44,15 +44,17 @@ internal sealed class BertCharacters
     // Marks, formats and punctuation of the runtime's Unicode that Unicode 8 did not know, as inclusive ranges.
     private const string Newer =
         """
-        61D 7FD 890-891 897-89F 8CA-8E2 9FD-9FE A76 AFA-AFF B55 C04 C3C C77 C84 D00 D3B-D3C D81 EBA ECE 180F 1885-1886 1ABF-1ACE 1B4E-1B4F 1B7D-1B7F
-        1DF6-1DFB 2E43-2E4F 2E52-2E5D A82C A8C5 A8FF A9BD 10D24-10D27 10D69-10D6E 10EAB-10EAD 10EFC-10EFF 10F46-10F50 10F55-10F59 10F82-10F89
+        61D 7FD 890-891 897-89F 8CA-8E2 9FD-9FE A76 AFA-AFF B55 C04 C3C C77 C84 D00 D3B-D3C D81 EBA ECE 180F
+        1885-1886 1ABF-1ACE 1B4E-1B4F 1B7D-1B7F 1DF6-1DFB 2E43-2E4F 2E52-2E5D A82C A8C5 A8FF A9BD 10D24-10D27 10D69-10D6E 10EAB-10EAD
+        10EFC-10EFF 10F46-10F50 10F55-10F59 10F82-10F89
         11070 11073-11074 110C2 110CD 111CF 1123E 11241 1133B 113BB-113E2 11438-1145E 11660-1166C 116B9 1182F-1183B 1193B-11946 119D4-119E2
         11A01-11A0A 11A33-11A47 11A51-11A5B 11A8A-11AA2 11B00-11B09 11BE1 11C30-11C45 11C70-11C71 11C92-11CB6 11D31-11D47 11D90-11D97
         11EF3-11EF8 11F00-11F5A 11FFF 12FF1-12FF2 13430-13455 1611E-1612F 16D6D-16D6F 16E97-16E9A 16F4F 16FE2-16FE4 1CF00-1CF46 1E000-1E02A
         1E08F 1E130-1E136 1E2AE 1E2EC-1E2EF 1E4EC-1E4EF 1E5EE-1E5FF 1E944-1E94A 1E95E-1E95F
         """;
 
-    private static readonly (int First, int Last)[] s_newer = [.. Newer.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Select(Range)];
+    private static readonly (int First, int Last)[] s_newer =
+        [.. Newer.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Select(Range)];
     private static readonly int[] s_oldMarks = [0x1734, 0x1171E];
     private static readonly int[] s_oldPunctuation = [0x166D, 0x111C9];
 

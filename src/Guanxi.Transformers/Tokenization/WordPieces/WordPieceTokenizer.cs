@@ -2,7 +2,8 @@ namespace Guanxi.Transformers.Tokenization.WordPieces;
 
 /// <summary>WordPiece, as BERT and its descendants use it.</summary>
 /// <remarks>
-/// Source: huggingface/tokenizers (models/wordpiece, normalizers/bert.rs, pre_tokenizers/bert.rs); ids, places and text are equal to its own.
+/// Source: huggingface/tokenizers (models/wordpiece, normalizers/bert.rs, pre_tokenizers/bert.rs); ids, places and text are equal to
+/// its own.
 /// </remarks>
 public sealed class WordPieceTokenizer : ITokenizer
 {
@@ -52,7 +53,7 @@ public sealed class WordPieceTokenizer : ITokenizer
     public string Fingerprint => _model.Fingerprint;
 
     /// <inheritdoc/>
-    /// <remarks>A range spans the source of the piece's characters; those that vanish inside it are in it. [CLS] and [SEP] are at 0..0.</remarks>
+    /// <remarks>A range spans the source of its characters and of those that vanish between them. [CLS] and [SEP] are at 0..0.</remarks>
     public TokenizedText Tokenize(string text, TokenizeOptions options)
     {
         ArgumentNullException.ThrowIfNull(text);
