@@ -34,7 +34,7 @@ internal sealed class ByteLevelEncoder
             ranks[(left, right)] = new MergeTable.Merge(left, right, result, rank);
         }
 
-        _merges = new MergeTable([.. ranks.Values], []);
+        _merges = new MergeTable([.. ranks.Values], CharacterBoundaries.NeighboursIn(model.Vocabulary.Keys));
         _whole = (model.IgnoresMerges ? new Dictionary<string, int>(model.Vocabulary, StringComparer.Ordinal) : new(StringComparer.Ordinal))
             .GetAlternateLookup<ReadOnlySpan<char>>();
     }
@@ -49,16 +49,17 @@ internal sealed class ByteLevelEncoder
         var start = 0;
         foreach (var end in WordSplitter.SplitAll(_model.Splitters, text))
         {
-            if (end > start)
+            while (start < end)
             {
-                EncodeWord(text[start..end], at + start, places, ref output);
+                // Whether a word is a token is asked of the whole word.
+                var length = _model.IgnoresMerges ? end - start : CharacterBoundaries.EndOfRun(_merges, text[start..end]);
+                EncodeRun(text.Slice(start, length), at + start, places, ref output);
+                start += length;
             }
-
-            start = end;
         }
     }
 
-    private void EncodeWord(ReadOnlySpan<char> word, int at, AlignedText? places, ref TokenBuffer output)
+    private void EncodeRun(ReadOnlySpan<char> word, int at, AlignedText? places, ref TokenBuffer output)
     {
         if (_cache.Find(word, out var hash) is { } known)
         {

@@ -32,8 +32,8 @@ internal static class TemplateTests
         "false" => value is false,
         "even" => value is long number && number % 2 == 0,
         "odd" => value is long number && number % 2 != 0,
-        "lower" => value is string text && text.Any(char.IsLetter) && text == text.ToLowerInvariant(),
-        "upper" => value is string text && text.Any(char.IsLetter) && text == text.ToUpperInvariant(),
+        "lower" => value is string text && text.Any(char.IsLetter) && !text.Any(char.IsUpper),
+        "upper" => value is string text && text.Any(char.IsLetter) && !text.Any(char.IsLower),
         "callable" => value is TemplateCallable,
         "in" => argument is string whole ? value is string part && whole.Contains(part, StringComparison.Ordinal)
             : TemplateValue.Items(argument)?.Any(item => TemplateValue.AreEqual(item, value)) ?? false,

@@ -17,7 +17,7 @@ internal sealed class MergeTable
     private const ulong Golden = 0x9E3779B97F4A7C15UL;
     private const int BitsPerPair = 8;
     private const int SmallestBitmap = 1 << 12;
-    private const int LargestBitmap = 1 << 20;
+    private const int LargestBitmap = 1 << 21;
 
     private readonly Entry[] _entries;
     private readonly int _entryMask;
