@@ -39,9 +39,9 @@ public sealed class UnigramTests
     }
 
     [Fact]
-    public void A_user_defined_piece_wins_over_any_way_round_it()
+    public void A_user_defined_piece_scores_as_if_each_of_its_bytes_were_the_best_piece()
     {
-        var model = Model([("a", -1), ("b", -1), ("ab", -0.1f)]);
+        var model = Model([("a", -3), ("b", -3), ("ab", -7), ("x", -1)]);
         model = model with { Pieces = [.. model.Pieces, new SentencePiece("ba", 0, SentencePieceType.UserDefined)] };
         var tokenizer = new SentencePieceTokenizer(model);
         Assert.Equal(["a", "ba", "b"], tokenizer.Encode("abab").Select(tokenizer.IdToToken));
@@ -166,7 +166,7 @@ public sealed class UnigramTests
         var units = new uint[4096];
         var taken = new bool[units.Length];
         taken[0] = true;
-        Place(root, 0, 0, units, taken);
+        Place(root, 0, 0, units, taken, []);
         var map = new byte[(units.Length + 1) * sizeof(uint)];
         BinaryPrimitives.WriteInt32LittleEndian(map, units.Length * sizeof(uint));
         for (var i = 0; i < units.Length; i++)
@@ -177,10 +177,12 @@ public sealed class UnigramTests
         return [.. map, .. replacements];
     }
 
-    private static void Place(Node node, int at, byte label, uint[] units, bool[] taken)
+    private static void Place(Node node, int at, byte label, uint[] units, bool[] taken, HashSet<int> starts)
     {
         var labels = node.Children.Keys.Select(key => (int)key).Concat(node.Value >= 0 ? [0] : Array.Empty<int>()).ToArray();
-        var start = Enumerable.Range(1, units.Length - 257).First(start => labels.All(child => !taken[start ^ child]));
+        // Two nodes must not begin their children at one place: a label would then lead from one to a child of the other.
+        var start = Enumerable.Range(1, units.Length - 257)
+            .First(start => labels.All(child => !taken[start ^ child]) && starts.Add(start));
         units[at] = ((uint)(at ^ start) << 10) | (node.Value >= 0 ? 0x100u : 0) | label;
         foreach (var child in labels)
         {
@@ -194,7 +196,7 @@ public sealed class UnigramTests
 
         foreach (var (key, child) in node.Children)
         {
-            Place(child, start ^ key, key, units, taken);
+            Place(child, start ^ key, key, units, taken, starts);
         }
     }
 

@@ -15,7 +15,7 @@ internal sealed class RegexSplitter : WordSplitter
 
     // What means one thing to the reference's engine and another, or nothing, to the runtime's.
     private static readonly string[] s_foreign =
-        ["&&", "[:", @"\h", @"\H", @"\R", @"\X", @"\K", @"\G", "++", "*+", "?+", "}+", @"\p{^", "(?>", "(?P"];
+        ["&&", "[:", @"\h", @"\H", @"\R", @"\X", @"\K", @"\G", "++", "*+", "?+", @"\p{^", "(?>", "(?P"];
 
     // One unit of each category that has characters beyond U+FFFF, from scripts that no pattern names.
     private static readonly Dictionary<UnicodeCategory, char> s_substitutes = new()
