@@ -17,6 +17,8 @@ internal sealed class StubTokenizer(int vocabularySize, int? bos, int? eos) : IT
 
     public int? PadId => null;
 
+    public IReadOnlyDictionary<string, int> SpecialTokens { get; } = new Dictionary<string, int>();
+
     public string Fingerprint { get; init; } = "00ff";
 
     public TokenizedText Tokenize(string text, TokenizeOptions options) => new(Encode(text), [.. text.Select((_, at) => (at, at + 1))]);

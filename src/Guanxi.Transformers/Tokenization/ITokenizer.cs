@@ -18,6 +18,9 @@ public interface ITokenizer
     /// <summary>SHA-256 over the files that define the tokenizer, lower-case hexadecimal.</summary>
     string Fingerprint { get; }
 
+    /// <summary>Ids of control tokens by their spelling; in text only <see cref="TokenizeOptions.ParseSpecial"/> finds them.</summary>
+    IReadOnlyDictionary<string, int> SpecialTokens { get; }
+
     /// <summary>Encodes text with the place of every token in it.</summary>
     /// <param name="text">Any text; what is not valid UTF-16 is read as U+FFFD.</param>
     /// <param name="options">Treatment of special strings and of added tokens.</param>

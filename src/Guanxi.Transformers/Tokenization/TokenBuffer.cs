@@ -1,4 +1,5 @@
 using System.Buffers;
+using Guanxi.Transformers.Tokenization.Unicode;
 
 namespace Guanxi.Transformers.Tokenization;
 
@@ -25,6 +26,9 @@ internal struct TokenBuffer
     /// <summary>Added to every place: where in the whole text the part being encoded begins.</summary>
     public int Origin { get; set; }
 
+    /// <summary>Whether places are kept.</summary>
+    public readonly bool HasOffsets => _offsets is not null;
+
     /// <summary>The last id.</summary>
     public readonly int Last => _ids[Count - 1];
 
@@ -47,6 +51,19 @@ internal struct TokenBuffer
         _ids[Count++] = id;
     }
 
+    /// <summary>Appends tokens whose places nobody wants.</summary>
+    /// <param name="ids">Their ids.</param>
+    public void AddRange(ReadOnlySpan<int> ids)
+    {
+        while (Count + ids.Length > _limit)
+        {
+            Grow();
+        }
+
+        ids.CopyTo(_ids.AsSpan(Count));
+        Count += ids.Length;
+    }
+
     /// <summary>Makes the last token reach further.</summary>
     /// <param name="end">Its new end in the part.</param>
     public readonly void ExtendLast(int end)
@@ -54,6 +71,23 @@ internal struct TokenBuffer
         if (_offsets is not null)
         {
             _offsets[Count - 1].End = Origin + end;
+        }
+    }
+
+    /// <summary>Makes places in a text that was made of the part into places in the part.</summary>
+    /// <param name="first">The first token of the part.</param>
+    /// <param name="places">The text that was made.</param>
+    public readonly void MapOffsets(int first, AlignedText places)
+    {
+        if (_offsets is null)
+        {
+            return;
+        }
+
+        foreach (ref var offset in _offsets.AsSpan(first, Count - first))
+        {
+            var (start, end) = (places.StartOf(offset.Start - Origin), places.EndOf(offset.End - Origin));
+            offset = (Origin + Math.Min(start, end), Origin + end);
         }
     }
 

@@ -2,12 +2,6 @@ using System.Text.Json;
 
 namespace Guanxi.Transformers.Tokenization;
 
-/// <summary>A token that a model folder adds behind the vocabulary of its tokenizer file.</summary>
-/// <param name="Id">Its id.</param>
-/// <param name="Text">Its spelling.</param>
-/// <param name="IsSpecial">True for a control token; false for one that is found in any text.</param>
-internal readonly record struct AddedToken(int Id, string Text, bool IsSpecial);
-
 /// <summary>What <c>tokenizer_config.json</c> and its older companions say about special tokens; null where they are silent.</summary>
 /// <remarks>Files of a Hugging Face model folder: tokenizer_config.json, special_tokens_map.json, added_tokens.json.</remarks>
 internal sealed class TokenizerConfig
@@ -38,6 +32,36 @@ internal sealed class TokenizerConfig
 
     /// <summary>Spelling of the pad token.</summary>
     public string? Pad { get; private set; }
+
+    /// <summary>Spelling of the unknown token.</summary>
+    public string? Unknown { get; private set; }
+
+    /// <summary>Spelling of the token that begins a BERT sequence.</summary>
+    public string? Class { get; private set; }
+
+    /// <summary>Spelling of the token that ends a BERT sequence.</summary>
+    public string? Separator { get; private set; }
+
+    /// <summary>Spelling of the token that hides another.</summary>
+    public string? Mask { get; private set; }
+
+    /// <summary>Name of the tokenizer's class in transformers.</summary>
+    public string? TokenizerClass { get; private set; }
+
+    /// <summary>Whether capital letters become small ones.</summary>
+    public bool? LowerCase { get; private set; }
+
+    /// <summary>Whether accents are dropped.</summary>
+    public bool? StripAccents { get; private set; }
+
+    /// <summary>Whether every Chinese character is a word of its own.</summary>
+    public bool? SplitChinese { get; private set; }
+
+    /// <summary>Whether decoding closes up punctuation.</summary>
+    public bool? CleanUp { get; private set; }
+
+    /// <summary>Tokens that no text is split inside of.</summary>
+    public IReadOnlyList<string> NeverSplit { get; private set; } = [];
 
     /// <summary>Tokens with ids of their own, in the order of the ids; some may repeat the vocabulary.</summary>
     public IReadOnlyCollection<AddedToken> Added => _added.Values;
@@ -86,6 +110,12 @@ internal sealed class TokenizerConfig
     {
         AddBos = Flag(path, root, "add_bos_token");
         AddEos = Flag(path, root, "add_eos_token");
+        LowerCase = Flag(path, root, "do_lower_case");
+        StripAccents = Flag(path, root, "strip_accents");
+        SplitChinese = Flag(path, root, "tokenize_chinese_chars");
+        CleanUp = Flag(path, root, "clean_up_tokenization_spaces");
+        TokenizerClass = Name(path, root, "tokenizer_class");
+        NeverSplit = Names(path, root, "never_split");
         ReadNames(path, root);
         if (!root.TryGetProperty("added_tokens_decoder", out var added) || added.ValueKind != JsonValueKind.Object)
         {
@@ -97,8 +127,7 @@ internal sealed class TokenizerConfig
             var text = Name(path, added, entry.Name);
             if (text is not null && int.TryParse(entry.Name, out var id))
             {
-                var special = entry.Value.ValueKind == JsonValueKind.Object ? Flag(path, entry.Value, "special") : null;
-                Add(path, new AddedToken(id, text, special ?? true));
+                Add(path, Token($"{path}, added_tokens_decoder", entry.Value, id, text));
             }
             else
             {
@@ -112,6 +141,23 @@ internal sealed class TokenizerConfig
         Bos ??= Name(path, root, "bos_token");
         Eos ??= Name(path, root, "eos_token");
         Pad ??= Name(path, root, "pad_token");
+        Unknown ??= Name(path, root, "unk_token");
+        Class ??= Name(path, root, "cls_token");
+        Separator ??= Name(path, root, "sep_token");
+        Mask ??= Name(path, root, "mask_token");
+    }
+
+    private AddedToken Token(string path, JsonElement entry, int id, string text)
+    {
+        bool? Flagged(string key) => entry.ValueKind == JsonValueKind.Object ? Flag(path, entry, key) : null;
+        var isSpecial = Flagged("special") ?? true;
+        return new AddedToken(id, text, isSpecial)
+        {
+            StripsLeft = Flagged("lstrip") ?? false,
+            StripsRight = Flagged("rstrip") ?? false,
+            IsWord = Flagged("single_word") ?? false,
+            IsNormalized = Flagged("normalized") ?? !isSpecial,
+        };
     }
 
     private void ReadAdded(string path, JsonElement root)
@@ -153,6 +199,22 @@ internal sealed class TokenizerConfig
 
         _problems.Add(new Problem($"{path}, {key}", "the value has the wrong kind", "true or false", value.GetRawText()));
         return null;
+    }
+
+    private string[] Names(string path, JsonElement root, string key)
+    {
+        if (!root.TryGetProperty(key, out var value) || value.ValueKind == JsonValueKind.Null)
+        {
+            return [];
+        }
+
+        if (value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String))
+        {
+            return [.. value.EnumerateArray().Select(item => item.GetString()!)];
+        }
+
+        _problems.Add(new Problem($"{path}, {key}", "the value has the wrong kind", "a list of tokens", value.GetRawText()));
+        return [];
     }
 
     /// <summary>A token's spelling, given as a string or as an object with <c>content</c>.</summary>

@@ -1,14 +1,13 @@
 using Guanxi.Transformers.Checkpoints.Gguf;
+using Guanxi.Transformers.Tokenization.SentencePieces;
+using Guanxi.Transformers.Tokenization.TokenizerFiles;
 
 namespace Guanxi.Transformers.Tokenization;
 
 /// <summary>Finds the tokenizer of a model folder.</summary>
 public static class TokenizerLoader
 {
-    private const string SentencePieceFileName = "tokenizer.model";
-
-    // Recognised only so that the message can say what the folder has.
-    private static readonly string[] s_otherFiles = ["tokenizer.json", "vocab.txt", "vocab.json", "spiece.model"];
+    private static readonly string[] s_sentencePieceNames = ["tokenizer.model", "spiece.model"];
 
     /// <summary>Loads the tokenizer of a folder in Hugging Face's layout.</summary>
     /// <param name="folder">The model folder, or a GGUF file.</param>
@@ -26,18 +25,49 @@ public static class TokenizerLoader
             throw new CheckpointException(new Problem(folder, "there is no such model folder"));
         }
 
-        var path = Path.Combine(folder, SentencePieceFileName);
-        if (File.Exists(path))
+        string? Existing(string name) => Path.Combine(folder, name) is var path && File.Exists(path) ? path : null;
+        if (s_sentencePieceNames.Select(Existing).FirstOrDefault(path => path is not null) is { } model)
         {
-            return LoadSentencePiece(path, TokenizerConfig.Read(folder));
+            return LoadSentencePiece(model, TokenizerConfig.Read(folder));
         }
 
-        var others = s_otherFiles.Where(name => File.Exists(Path.Combine(folder, name))).ToArray();
+        if (Existing(TokenizerJson.FileName) is { } json)
+        {
+            return LoadJson(TokenizerJson.Open(json), TokenizerConfig.Read(folder));
+        }
+
+        if (Existing(ByteLevelReader.VocabularyName) is not null && Existing(ByteLevelReader.MergesName) is not null)
+        {
+            return ByteLevelReader.ReadPair(folder, TokenizerConfig.Read(folder));
+        }
+
+        if (Existing(WordPieceReader.VocabularyName) is { } words)
+        {
+            return WordPieceReader.ReadText(words, TokenizerConfig.Read(folder));
+        }
+
         throw new CheckpointException(new Problem(
             folder,
-            "the folder has no tokenizer that is supported",
-            $"{SentencePieceFileName} (SentencePiece BPE)",
-            others.Length == 0 ? "no tokenizer file" : string.Join(", ", others)));
+            "the folder has no tokenizer",
+            "tokenizer.model, spiece.model, tokenizer.json, vocab.json with merges.txt, or vocab.txt",
+            "none of these files"));
+    }
+
+    private static ITokenizer LoadJson(TokenizerJson file, TokenizerConfig config)
+    {
+        switch (file.ModelType)
+        {
+            case "WordPiece":
+                return WordPieceReader.Read(file, config);
+            case "BPE" when ByteLevelReader.IsByteLevel(file):
+                return ByteLevelReader.Read(file, config);
+            default:
+                throw new CheckpointException(new Problem(
+                    $"{file.Path}, model, type",
+                    "this kind of tokenizer is not supported",
+                    "WordPiece or byte-level BPE",
+                    $"'{file.ModelType}'"));
+        }
     }
 
     private static SentencePieceTokenizer LoadSentencePiece(string path, TokenizerConfig config)

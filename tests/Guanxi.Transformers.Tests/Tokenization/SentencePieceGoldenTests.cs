@@ -13,7 +13,7 @@ public sealed class SentencePieceGoldenTests
     [InlineData("llama-spm", 8396)]
     public void Every_text_gets_the_ids_of_the_reference_and_comes_back_as_there(string name, int cases)
     {
-        var tokenizer = TokenizerLoader.Load(TokenizerGolden.Folder(name));
+        var tokenizer = TokenizerGolden.Load(name);
         var checkedRows = 0;
         foreach (var row in TokenizerGolden.Rows(name, "cases.jsonl.gz"))
         {
@@ -42,7 +42,7 @@ public sealed class SentencePieceGoldenTests
     [InlineData("llama-spm")]
     public void Ids_that_no_encoder_would_write_decode_as_the_reference_does(string name)
     {
-        var tokenizer = TokenizerLoader.Load(TokenizerGolden.Folder(name));
+        var tokenizer = TokenizerGolden.Load(name);
         var rows = TokenizerGolden.Rows(name, "decode.jsonl.gz").ToList();
         Assert.Equal(300, rows.Count);
         Assert.All(rows, row => Assert.Equal(row.GetProperty("decoded").GetString(), tokenizer.Decode(TokenizerGolden.Ids(row))));

@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Guanxi.TestKit;
 using Guanxi.Transformers.Tokenization;
+using Guanxi.Transformers.Tokenization.SentencePieces;
 using Xunit;
 
 namespace Guanxi.Transformers.Tests.Tokenization;
@@ -10,13 +11,12 @@ public sealed class SentencePieceModelTests
     private const string Name = "folder/tokenizer.model";
 
     [Theory]
-    [InlineData(1, "unigram")]
     [InlineData(3, "word")]
     [InlineData(4, "char")]
     public void Another_kind_of_model_is_refused_by_name(int type, string name)
     {
         var problem = Assert.Single(Refused(Small(trainer => trainer.WriteVarintField(3, type))));
-        Assert.Equal((Name, "BPE", name), (problem.Where, problem.Expected, problem.Found));
+        Assert.Equal((Name, "BPE or unigram", name), (problem.Where, problem.Expected, problem.Found));
     }
 
     [Fact]
@@ -27,24 +27,34 @@ public sealed class SentencePieceModelTests
             normalizer =>
             {
                 normalizer.WriteBytesField(1, "nmt_nfkc"u8);
-                normalizer.WriteBytesField(2, new byte[77]);
-                normalizer.WriteVarintField(4, 1);
                 normalizer.WriteVarintField(5, 0);
             }));
-        Assert.Equal(4, problems.Count);
-        Assert.Contains(problems, problem => problem.Found == "map 'nmt_nfkc' of 77 bytes");
+        Assert.Equal(2, problems.Count);
+        Assert.Contains(problems, problem => problem.Expected == "escape_whitespaces true");
+    }
+
+    [Theory]
+    [InlineData("00000000")]
+    [InlineData("0400000000000000")]
+    [InlineData("FFFFFFFF00000000FF00")]
+    [InlineData("0300000000000000FF00")]
+    public void A_damaged_map_of_characters_is_refused(string map)
+    {
+        var problem = Assert.Single(Refused(Small(_ => { }, normalizer => normalizer.WriteBytesField(2, Convert.FromHexString(map)))));
+        Assert.Contains("map of characters", problem.What, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Settings_that_a_file_leaves_out_have_the_defaults_of_the_format()
     {
-        // Absent: remove_extra_whitespaces, whose default, true, is not supported.
-        var problem = Assert.Single(Refused(Message(file =>
-        {
-            file.WriteMessageField(1, piece => WritePiece(piece, "<unk>", 0, SentencePieceType.Unknown));
-            file.WriteMessageField(2, trainer => trainer.WriteVarintField(3, 2));
-        })));
-        Assert.Contains("remove_extra_whitespaces", problem.Expected, StringComparison.Ordinal);
+        var model = SentencePieceModel.Parse(
+            Message(file =>
+            {
+                file.WriteMessageField(1, piece => WritePiece(piece, "<unk>", 0, SentencePieceType.Unknown));
+                file.WriteMessageField(1, piece => WritePiece(piece, "a", 0, SentencePieceType.Normal));
+            }),
+            Name);
+        Assert.Equal((SentencePieceKind.Unigram, true, true), (model.Kind, model.RemoveExtraSpaces, model.AddDummyPrefix));
     }
 
     [Theory]

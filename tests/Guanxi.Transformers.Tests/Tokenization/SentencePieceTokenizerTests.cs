@@ -1,5 +1,6 @@
 using System.Text;
 using Guanxi.Transformers.Tokenization;
+using Guanxi.Transformers.Tokenization.SentencePieces;
 using Xunit;
 
 namespace Guanxi.Transformers.Tests.Tokenization;

@@ -11,11 +11,11 @@ public sealed class TokenizerLoaderTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void A_folder_without_a_supported_tokenizer_says_what_is_there_and_what_would_be_right()
+    public void A_folder_without_a_tokenizer_says_what_would_be_one()
     {
-        File.WriteAllText(Path.Combine(_folder, "vocab.txt"), "[PAD]\n");
+        File.WriteAllText(Path.Combine(_folder, "merges.txt"), "#version: 0.2\n");
         var problem = Assert.Single(Assert.Throws<CheckpointException>(() => TokenizerLoader.Load(_folder)).Problems);
-        Assert.Equal("vocab.txt", problem.Found);
+        Assert.Equal(_folder, problem.Where);
         Assert.Contains("tokenizer.model", problem.Expected, StringComparison.Ordinal);
 
         var missing = Path.Combine(_folder, "none");

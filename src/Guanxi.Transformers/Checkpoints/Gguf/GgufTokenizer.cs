@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Guanxi.Transformers.Tokenization;
+using Guanxi.Transformers.Tokenization.SentencePieces;
 
 namespace Guanxi.Transformers.Checkpoints.Gguf;
 

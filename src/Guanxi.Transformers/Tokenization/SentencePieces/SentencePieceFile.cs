@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Google.Protobuf;
 
-namespace Guanxi.Transformers.Tokenization;
+namespace Guanxi.Transformers.Tokenization.SentencePieces;
 
 /// <summary>Reads the protobuf message of a <c>tokenizer.model</c> file.</summary>
 /// <remarks>
@@ -13,7 +13,6 @@ internal static class SentencePieceFile
     private const int WireVarint = 0;
     private const int WireBytes = 2;
     private const int WireFloat = 5;
-    private const uint BpeModel = 2;
 
     private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -47,6 +46,9 @@ internal static class SentencePieceFile
             Source = source,
             Fingerprint = Convert.ToHexStringLower(SHA256.HashData(content)),
             Pieces = settings.Pieces,
+            Kind = (SentencePieceKind)settings.ModelType,
+            RemoveExtraSpaces = settings.RemoveExtraSpaces,
+            CharactersMap = settings.CharactersMap,
             ByteFallback = settings.ByteFallback,
             AddDummyPrefix = settings.AddDummyPrefix,
             UnknownSurface = settings.UnknownSurface,
@@ -82,15 +84,9 @@ internal static class SentencePieceFile
             }
         }
 
-        var kind = settings.ModelType switch { 1 => "unigram", 3 => "word", 4 => "char", var other => $"type {other}" };
-        Refuse(settings.ModelType != BpeModel, "this kind of SentencePiece model is not supported", "BPE", kind);
-        Refuse(
-            settings.CharsMapBytes > 0,
-            "the model normalises text by a character map, which is not supported",
-            "no map (identity)",
-            $"map '{settings.NormalizerName}' of {settings.CharsMapBytes} bytes");
+        var kind = settings.ModelType switch { 3 => "word", 4 => "char", var other => $"type {other}" };
+        Refuse(settings.ModelType is not (1 or 2), "this kind of SentencePiece model is not supported", "BPE or unigram", kind);
         Refuse(settings.DenormalizerBytes > 0, "a map for decoding is not supported", "none", $"{settings.DenormalizerBytes} bytes");
-        Refuse(settings.RemoveExtraSpaces, "removal of extra spaces is not supported", "remove_extra_whitespaces false", "true");
         Refuse(!settings.EscapeSpaces, "plain spaces in pieces are not supported", "escape_whitespaces true", "false");
         Refuse(settings.SpaceAsSuffix, "spaces at the end of words are not supported", "treat_whitespace_as_suffix false", "true");
         return problems;
@@ -114,7 +110,7 @@ internal static class SentencePieceFile
                 case (5 << 3) | WireBytes:
                     var denormalizer = new Settings();
                     ReadNormalizer(Nested(input), denormalizer);
-                    settings.DenormalizerBytes = denormalizer.CharsMapBytes;
+                    settings.DenormalizerBytes = denormalizer.CharactersMap.Length;
                     break;
                 default:
                     input.SkipLastField();
@@ -188,11 +184,8 @@ internal static class SentencePieceFile
         {
             switch (tag)
             {
-                case (1 << 3) | WireBytes:
-                    settings.NormalizerName = Text(input);
-                    break;
                 case (2 << 3) | WireBytes:
-                    settings.CharsMapBytes = input.ReadBytes().Length;
+                    settings.CharactersMap = input.ReadBytes().ToByteArray();
                     break;
                 case (3 << 3) | WireVarint:
                     settings.AddDummyPrefix = input.ReadBool();
@@ -233,9 +226,7 @@ internal static class SentencePieceFile
 
         public string PadPiece { get; set; } = "<pad>";
 
-        public string NormalizerName { get; set; } = string.Empty;
-
-        public int CharsMapBytes { get; set; }
+        public byte[] CharactersMap { get; set; } = [];
 
         public int DenormalizerBytes { get; set; }
 

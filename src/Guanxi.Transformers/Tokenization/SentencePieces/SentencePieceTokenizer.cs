@@ -1,4 +1,4 @@
-namespace Guanxi.Transformers.Tokenization;
+namespace Guanxi.Transformers.Tokenization.SentencePieces;
 
 /// <summary>What a SentencePiece tokenizer adds to a text, and which ids frame it.</summary>
 /// <param name="AddBos">Whether <see cref="TokenizeOptions.AddSpecial"/> puts <paramref name="BosId"/> in front.</param>
@@ -19,15 +19,19 @@ public sealed record SentencePieceFrame(bool AddBos, bool AddEos, int? BosId, in
     }
 }
 
-/// <summary>SentencePiece BPE, as LLaMA, Baichuan and their descendants use it.</summary>
-/// <remarks>Source: google/sentencepiece (bpe_model.cc, sentencepiece_processor.cc); ids and decoded text are equal to its own.</remarks>
+/// <summary>SentencePiece: BPE, as LLaMA, Baichuan and their descendants use it, or unigram, as T5 and ALBERT do.</summary>
+/// <remarks>
+/// Source: google/sentencepiece (bpe_model.cc, unigram_model.cc, sentencepiece_processor.cc); ids and decoded text are equal to its own.
+/// </remarks>
 public sealed class SentencePieceTokenizer : ITokenizer
 {
     private readonly SentencePieceModel _model;
-    private readonly SentencePieceVocabulary _vocabulary;
+    private readonly SentencePieceVocabulary? _vocabulary;
+    private readonly UnigramEncoder? _unigram;
+    private readonly SentencePieceNormalizer? _normalizer;
     private readonly SentencePieceDecoder _decoder;
     private readonly SentencePieceFrame _frame;
-    private readonly SpecialStrings _special;
+    private readonly AddedTokenMatcher _special;
 
     /// <summary>Makes a tokenizer of a model.</summary>
     /// <param name="model">The vocabulary.</param>
@@ -39,11 +43,14 @@ public sealed class SentencePieceTokenizer : ITokenizer
         model.Validate();
         _model = model;
         _frame = frame ?? SentencePieceFrame.Of(model);
-        _vocabulary = new SentencePieceVocabulary(model);
+        _normalizer = SentencePieceNormalizer.Of(model);
+        _unigram = model.Kind == SentencePieceKind.Unigram ? new UnigramEncoder(model) : null;
+        _vocabulary = _unigram is null ? new SentencePieceVocabulary(model) : null;
         _decoder = new SentencePieceDecoder(model);
-        _special = new SpecialStrings(model.Pieces.Select((piece, id) => (piece, id))
+        SpecialTokens = model.Pieces.Select((piece, id) => (piece, id))
             .Where(x => x.piece.Type is SentencePieceType.Control or SentencePieceType.Unknown)
-            .ToDictionary(x => x.piece.Text, x => x.id, StringComparer.Ordinal));
+            .ToDictionary(x => x.piece.Text, x => x.id, StringComparer.Ordinal);
+        _special = new AddedTokenMatcher([.. SpecialTokens.Select(token => new AddedToken(token.Value, token.Key, IsSpecial: true))]);
     }
 
     /// <inheritdoc/>
@@ -57,6 +64,9 @@ public sealed class SentencePieceTokenizer : ITokenizer
 
     /// <inheritdoc/>
     public int? PadId => _frame.PadId;
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, int> SpecialTokens { get; }
 
     /// <inheritdoc/>
     public string Fingerprint => _model.Fingerprint;
@@ -83,7 +93,7 @@ public sealed class SentencePieceTokenizer : ITokenizer
             }
             else
             {
-                SentencePieceEncoder.Encode(_vocabulary, text, _model.AddDummyPrefix, ref buffer);
+                EncodePart(text, ref buffer);
             }
 
             buffer.Origin = 0;
@@ -107,7 +117,7 @@ public sealed class SentencePieceTokenizer : ITokenizer
         var buffer = new TokenBuffer(text.Length, withOffsets: false);
         try
         {
-            SentencePieceEncoder.Encode(_vocabulary, text, _model.AddDummyPrefix, ref buffer);
+            EncodePart(text, ref buffer);
             return buffer.ToIds();
         }
         finally
@@ -137,16 +147,37 @@ public sealed class SentencePieceTokenizer : ITokenizer
     private void EncodeParts(string text, ref TokenBuffer buffer)
     {
         var position = 0;
-        while (_special.TryFind(text.AsSpan(position), out var start, out var length, out var id))
+        while (_special.TryFind(text, position, parseSpecial: true, out var match))
         {
             buffer.Origin = position;
-            SentencePieceEncoder.Encode(_vocabulary, text.AsSpan(position, start), _model.AddDummyPrefix, ref buffer);
-            buffer.Add(id, start, start + length);
-            position += start + length;
+            EncodePart(text.AsSpan(position, match.Start - position), ref buffer);
+            buffer.Origin = 0;
+            buffer.Add(match.Id, match.Start, match.End);
+            position = match.End;
         }
 
         buffer.Origin = position;
-        SentencePieceEncoder.Encode(_vocabulary, text.AsSpan(position), _model.AddDummyPrefix, ref buffer);
+        EncodePart(text.AsSpan(position), ref buffer);
+    }
+
+    private void EncodePart(ReadOnlySpan<char> text, ref TokenBuffer buffer)
+    {
+        var first = buffer.Count;
+        var places = _normalizer?.Apply(text);
+        text = places is null ? text : places.Text;
+        if (_unigram is not null)
+        {
+            _unigram.Encode(text, ref buffer);
+        }
+        else
+        {
+            SentencePieceEncoder.Encode(_vocabulary!, text, _model.AddDummyPrefix, ref buffer);
+        }
+
+        if (places is not null)
+        {
+            buffer.MapOffsets(first, places);
+        }
     }
 
     private void CheckId(int id, string parameter)

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Guanxi.Transformers.Tokenization;
+namespace Guanxi.Transformers.Tokenization.SentencePieces;
 
 /// <summary>What a piece of a SentencePiece vocabulary is for. The values are those of the file format.</summary>
 /// <remarks>Source: sentencepiece_model.proto of google/sentencepiece, <c>SentencePiece.Type</c>.</remarks>
@@ -25,13 +25,24 @@ public enum SentencePieceType
     Byte = 6,
 }
 
+/// <summary>How a SentencePiece model chooses the pieces of a text. The values are those of the file format.</summary>
+/// <remarks>Source: sentencepiece_model.proto of google/sentencepiece, <c>TrainerSpec.ModelType</c>.</remarks>
+public enum SentencePieceKind
+{
+    /// <summary>The pieces whose scores, logarithms of probabilities, have the largest sum.</summary>
+    Unigram = 1,
+
+    /// <summary>Merges, the best score first.</summary>
+    Bpe = 2,
+}
+
 /// <summary>One entry of a SentencePiece vocabulary; its index is its id.</summary>
 /// <param name="Text">The piece, with U+2581 for a space.</param>
-/// <param name="Score">Of two possible merges the one whose result scores higher comes first.</param>
+/// <param name="Score">Rank of the merge that makes the piece, or the logarithm of its probability; larger is better.</param>
 /// <param name="Type">What the piece is for.</param>
 public readonly record struct SentencePiece(string Text, float Score, SentencePieceType Type);
 
-/// <summary>A SentencePiece BPE vocabulary and the few settings that decide how text is cut with it.</summary>
+/// <summary>A SentencePiece vocabulary and the few settings that decide how text is cut with it.</summary>
 public sealed record SentencePieceModel
 {
     /// <summary>What SentencePiece writes for a space.</summary>
@@ -56,6 +67,18 @@ public sealed record SentencePieceModel
 
     /// <summary>Whether a space is put before every text.</summary>
     public required bool AddDummyPrefix { get; init; }
+
+    /// <summary>How pieces are chosen.</summary>
+    /// <value>BPE.</value>
+    public SentencePieceKind Kind { get; init; } = SentencePieceKind.Bpe;
+
+    /// <summary>Whether spaces at the ends of a text vanish, and all but one between words.</summary>
+    /// <value>False.</value>
+    public bool RemoveExtraSpaces { get; init; }
+
+    /// <summary>The compiled map of characters that are replaced before anything else; empty for none.</summary>
+    /// <value>Empty.</value>
+    public ReadOnlyMemory<byte> CharactersMap { get; init; }
 
     /// <summary>What the unknown piece decodes to.</summary>
     /// <value>U+2047 between two spaces.</value>
@@ -113,6 +136,11 @@ public sealed record SentencePieceModel
         }
 
         CheckWhole(problems);
+        if (!CharactersMap.IsEmpty && PrecompiledMap.Read(CharactersMap.Span) is null)
+        {
+            problems.Add(new Problem(Source, "the map of characters is damaged", Found: $"{CharactersMap.Length} bytes"));
+        }
+
         if (problems.Count > ProblemsListed)
         {
             var more = problems.Count - ProblemsListed;

@@ -1,6 +1,8 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
-namespace Guanxi.Transformers.Tokenization;
+namespace Guanxi.Transformers.Tokenization.Merging;
 
 /// <summary>Merges a run of symbols: always the pair of the smallest rank, the leftmost of equals, until none is left.</summary>
 /// <remarks>
@@ -9,7 +11,7 @@ namespace Guanxi.Transformers.Tokenization;
 /// </remarks>
 internal static class BpeMerger
 {
-    private const int ShortRun = 32;
+    private const int ShortRun = 64;
 
     /// <summary>Merges in place.</summary>
     /// <param name="table">The merges.</param>
@@ -38,6 +40,7 @@ internal static class BpeMerger
     {
         Span<int> ranks = stackalloc int[ShortRun];
         Span<int> results = stackalloc int[ShortRun];
+        ranks.Fill(MergeTable.NoRank);
         var count = symbols.Length;
         for (var i = 0; i + 1 < count; i++)
         {
@@ -46,25 +49,19 @@ internal static class BpeMerger
 
         while (true)
         {
-            var (best, at) = (MergeTable.NoRank, -1);
-            for (var i = 0; i + 1 < count; i++)
-            {
-                if (ranks[i] < best)
-                {
-                    (best, at) = (ranks[i], i);
-                }
-            }
-
-            if (at < 0)
+            var best = Smallest(ranks, count - 1);
+            if (best == MergeTable.NoRank)
             {
                 return count;
             }
 
+            var at = ranks.IndexOf(best);
             symbols[at] = results[at];
             symbols[(at + 2)..count].CopyTo(symbols[(at + 1)..]);
             ranks[(at + 1)..count].CopyTo(ranks[at..]);
             results[(at + 1)..count].CopyTo(results[at..]);
             count--;
+            ranks[count - 1] = MergeTable.NoRank;
             if (at + 1 < count)
             {
                 ranks[at] = table.Rank(symbols[at], symbols[at + 1], out results[at]);
@@ -75,6 +72,21 @@ internal static class BpeMerger
                 ranks[at - 1] = table.Rank(symbols[at - 1], symbols[at], out results[at - 1]);
             }
         }
+    }
+
+    /// <summary>The smallest rank; those behind the last pair are all <see cref="MergeTable.NoRank"/>.</summary>
+    private static int Smallest(ReadOnlySpan<int> ranks, int pairs)
+    {
+        ref var first = ref MemoryMarshal.GetReference(ranks);
+        var smallest = Vector256.LoadUnsafe(ref first);
+        for (var at = Vector256<int>.Count; at < pairs; at += Vector256<int>.Count)
+        {
+            smallest = Vector256.Min(smallest, Vector256.LoadUnsafe(ref first, (nuint)at));
+        }
+
+        var half = Vector128.Min(smallest.GetLower(), smallest.GetUpper());
+        half = Vector128.Min(half, Vector128.Shuffle(half, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.Min(half, Vector128.Shuffle(half, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
 
     private static int MergeLong(MergeTable table, Span<int> symbols)

@@ -1,6 +1,7 @@
 using System.Text;
+using Guanxi.Transformers.Tokenization.Merging;
 
-namespace Guanxi.Transformers.Tokenization;
+namespace Guanxi.Transformers.Tokenization.SentencePieces;
 
 /// <summary>The tables that encoding looks things up in, made once from a <see cref="SentencePieceModel"/>.</summary>
 /// <remarks>
@@ -26,29 +27,20 @@ internal sealed class SentencePieceVocabulary
     private readonly Dictionary<char, int[]> _userLengths = [];
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _userIds;
     private readonly int[] _lengths;
-    private readonly int[] _byteIds = new int[256];
 
     /// <summary>Makes the tables.</summary>
     /// <param name="model">A model that was validated.</param>
     public SentencePieceVocabulary(SentencePieceModel model)
     {
         Size = model.Pieces.Count;
-        HasByteFallback = model.ByteFallback;
+        Unknown = new UnknownPieces(model);
         var userIds = new Dictionary<string, int>(StringComparer.Ordinal);
         for (var id = 0; id < Size; id++)
         {
             var (text, _, type) = model.Pieces[id];
-            switch (type)
+            if (type == SentencePieceType.UserDefined)
             {
-                case SentencePieceType.UserDefined:
-                    userIds.Add(text, id);
-                    break;
-                case SentencePieceType.Unknown:
-                    UnknownId = id;
-                    break;
-                case SentencePieceType.Byte:
-                    _byteIds[SentencePieceModel.ByteOf(text)] = id;
-                    break;
+                userIds.Add(text, id);
             }
         }
 
@@ -60,17 +52,11 @@ internal sealed class SentencePieceVocabulary
     /// <summary>Number of ids; symbols from here on are characters without an id.</summary>
     public int Size { get; }
 
-    /// <summary>Id of the unknown piece.</summary>
-    public int UnknownId { get; }
-
-    /// <summary>Whether characters in no piece are spelled in bytes.</summary>
-    public bool HasByteFallback { get; }
+    /// <summary>What becomes of characters in no piece.</summary>
+    public UnknownPieces Unknown { get; }
 
     /// <summary>The merges.</summary>
     public MergeTable Merges { get; }
-
-    /// <summary>Id of the piece of a byte; only with byte fallback.</summary>
-    public int ByteId(byte value) => _byteIds[value];
 
     /// <summary>UTF-16 units of a symbol.</summary>
     public int LengthOf(int symbol) => _lengths[symbol];

@@ -1,7 +1,7 @@
 using System.Buffers;
-using System.Text;
+using Guanxi.Transformers.Tokenization.Merging;
 
-namespace Guanxi.Transformers.Tokenization;
+namespace Guanxi.Transformers.Tokenization.SentencePieces;
 
 /// <summary>Cuts text into pieces as SentencePiece's BPE model does.</summary>
 /// <remarks>
@@ -32,10 +32,7 @@ internal static class SentencePieceEncoder
         var normal = length <= StackLimit ? stackalloc char[StackLimit] : (rentedText = ArrayPool<char>.Shared.Rent(length));
         var run = length <= StackLimit ? stackalloc int[StackLimit] : (rentedRun = ArrayPool<int>.Shared.Rent(length));
         normal = normal[..length];
-        normal[0] = SentencePieceModel.Space;
-        text.Replace(normal[prefix..], ' ', SentencePieceModel.Space);
-        ReplaceLoneSurrogates(normal);
-
+        Prepare(text, prefix, normal);
         new Pass(vocabulary, normal, prefix, run).Run(ref output);
 
         if (rentedText is not null)
@@ -43,6 +40,14 @@ internal static class SentencePieceEncoder
             ArrayPool<char>.Shared.Return(rentedText);
             ArrayPool<int>.Shared.Return(rentedRun!);
         }
+    }
+
+    /// <summary>Writes a text as pieces spell it, with or without a space in front.</summary>
+    public static void Prepare(ReadOnlySpan<char> text, int prefix, Span<char> normal)
+    {
+        normal[0] = SentencePieceModel.Space;
+        text.Replace(normal[prefix..], ' ', SentencePieceModel.Space);
+        ReplaceLoneSurrogates(normal);
     }
 
     private static void ReplaceLoneSurrogates(Span<char> text)
@@ -121,27 +126,7 @@ internal static class SentencePieceEncoder
             }
         }
 
-        private void AddUnknown(int position, int length, int first, ref TokenBuffer output)
-        {
-            var (start, end) = (position - _prefix, position + length - _prefix);
-            if (_vocabulary.HasByteFallback)
-            {
-                Span<byte> bytes = stackalloc byte[4];
-                var count = Encoding.UTF8.GetBytes(_text.Slice(position, length), bytes);
-                foreach (var value in bytes[..count])
-                {
-                    output.Add(_vocabulary.ByteId(value), start, end);
-                }
-            }
-            else if (output.Count > first && output.Last == _vocabulary.UnknownId)
-            {
-                // SentencePiece makes one unknown token of neighbours.
-                output.ExtendLast(end);
-            }
-            else
-            {
-                output.Add(_vocabulary.UnknownId, start, end);
-            }
-        }
+        private void AddUnknown(int position, int length, int first, ref TokenBuffer output) =>
+            _vocabulary.Unknown.Add(_text.Slice(position, length), position - _prefix, first, ref output);
     }
 }

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 
-namespace Guanxi.Transformers.Tokenization;
+namespace Guanxi.Transformers.Tokenization.SentencePieces;
 
 /// <summary>Turns ids of a SentencePiece vocabulary back into text.</summary>
 /// <remarks>

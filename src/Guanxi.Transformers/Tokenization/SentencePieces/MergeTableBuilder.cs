@@ -1,6 +1,7 @@
 using System.Text;
+using Guanxi.Transformers.Tokenization.Merging;
 
-namespace Guanxi.Transformers.Tokenization;
+namespace Guanxi.Transformers.Tokenization.SentencePieces;
 
 /// <summary>Finds every pair of symbols that can merge: any two whose strings put together are a normal piece.</summary>
 /// <remarks>
