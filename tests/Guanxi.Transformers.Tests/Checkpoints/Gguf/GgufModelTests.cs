@@ -5,6 +5,7 @@ using Guanxi.Transformers.Checkpoints.Gguf;
 using Guanxi.Transformers.Models;
 using Guanxi.Transformers.Nn;
 using Guanxi.Transformers.Tokenization;
+using Guanxi.Transformers.Tokenization.SentencePieces;
 using Xunit;
 
 namespace Guanxi.Transformers.Tests.Checkpoints.Gguf;
