@@ -17,6 +17,8 @@ internal static class BenchCommand
     private const string KernelsCase = "kernels";
     private const int KernelSamples = 7;
 
+    private static readonly TimeSpan s_tokenizerTime = TimeSpan.FromSeconds(2);
+
     /// <summary>The verb.</summary>
     public static Verb Verb { get; } = new("bench", Summary, Build);
 
@@ -26,13 +28,18 @@ internal static class BenchCommand
         {
             Examples = ["./guanxi bench train --shape 7b --layers 1", "./guanxi bench kernels --json -"],
         };
-        var what = new Argument<string>("case") { Description = $"What to measure: {TrainCase} (a QLoRA step) or {KernelsCase} (the fused kernels).", Arity = ArgumentArity.ExactlyOne };
+        var what = new Argument<string>("case") { Description = $"What to measure: {TrainCase} (a QLoRA step) or {KernelsCase} (the fused kernels and tokenizers).", Arity = ArgumentArity.ExactlyOne };
         var shape = OptionKinds.Text("--shape", "NAME", $"Shape of the model: {string.Join(", ", BenchmarkShape.All.Select(known => known.Name))}. Default: 0.44b.");
         var layers = OptionKinds.Whole("--layers", "Only N blocks, without head and without checkpointing (default: the whole model, with both).", 1);
         var dtype = OptionKinds.OneOf("--dtype", "Type to compute in; auto takes the faster one.", ["auto", "fp32", "bf16"]);
+        var tokenizers = new Option<string[]>("--tokenizer")
+        {
+            HelpName = "DIR", Description = "Tokenizers that kernels measures (default: the embedded base's).", AllowMultipleArgumentsPerToken = true,
+        };
+        var text = OptionKinds.Text("--text", "FILE", "Text that they encode (default: the sample).");
         var json = JsonOutput.Option();
         command.Add(what);
-        foreach (var option in (Option[])[shape, layers, dtype, json])
+        foreach (var option in (Option[])[shape, layers, dtype, tokenizers, text, json])
         {
             command.Add(option);
         }
@@ -44,7 +51,7 @@ internal static class BenchCommand
             var cases = new Dictionary<string, Action>
             {
                 [TrainCase] = () => Train(parsed.GetValue(shape), parsed.GetValue(layers), parsed.GetValue(dtype)!, status, output),
-                [KernelsCase] = () => Kernels(output),
+                [KernelsCase] = () => Kernels(Tokenizers(parsed.GetValue(tokenizers), parsed.GetValue(text)), output),
             };
             Chosen(cases, parsed.GetValue(what)!)();
             return ExitCode.Done;
@@ -69,14 +76,30 @@ internal static class BenchCommand
         Show(benchmark.Run(status.Say), output);
     }
 
-    private static void Kernels(JsonOutput output)
+    private static (string Folder, TokenizerBenchmark Benchmark)[] Tokenizers(string[]? folders, string? text)
     {
+        var chosen = folders is { Length: > 0 } ? folders : [Path.Combine(EmbeddedFiles.FindRoot(), EmbeddedFiles.Base)];
+        text ??= Path.Combine(EmbeddedFiles.FindRoot(), EmbeddedFiles.TrainingRows);
+        return [.. chosen.Select(folder => (folder, TokenizerBenchmark.Load(folder, text, TimeProvider.System)))];
+    }
+
+    private static void Kernels((string Folder, TokenizerBenchmark Benchmark)[] tokenizers, JsonOutput output)
+    {
+        var encoded = new JsonArray();
+        foreach (var (folder, benchmark) in tokenizers)
+        {
+            var measured = benchmark.Run(s_tokenizerTime);
+            encoded.Add(measured.ToJson());
+            Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{folder}: {measured.Tokenizer}, {measured.MegabytesPerSecond:F1} MB/s on one thread"));
+        }
+
         Console.Out.WriteLine($"{"kernel",-15} {"pass",-10} type {"fused",9}    {"composed",9}      gain   throughput (medians of {KernelSamples}, in turn)");
         var timings = new KernelBenchmark(KernelSizes.SevenBillion, KernelSamples, TimeProvider.System).Run(timing => Console.Out.WriteLine(timing));
         var result = new JsonObject
         {
             ["case"] = KernelsCase,
             ["threads"] = TorchRuntime.Threads,
+            ["tokenizers"] = encoded,
             ["kernels"] = new JsonArray([.. timings.Select(timing => timing.ToJson())]),
         };
         WriteJson(result, output);

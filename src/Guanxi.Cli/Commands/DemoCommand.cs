@@ -19,9 +19,6 @@ internal static class DemoCommand
     private const int ShownLabels = 4;
     private const int BarWidth = 30;
 
-    private static readonly string s_base = Path.Combine("assets", "base-zh");
-    private static readonly string s_sample = Path.Combine("examples", "people");
-
     /// <summary>The verb.</summary>
     public static Verb Verb { get; } = new("demo", Summary, Build);
 
@@ -34,7 +31,7 @@ internal static class DemoCommand
 
     private static int Run()
     {
-        var root = FindRoot();
+        var root = EmbeddedFiles.FindRoot();
         var output = Path.Combine(root, "runs", "demo");
         if (File.Exists(Path.Combine(output, ArtifactInfo.FileName)))
         {
@@ -58,8 +55,8 @@ internal static class DemoCommand
     private static TrainArguments Arguments(string root, string output) => TrainArgumentsReader.Read(
         null,
         [
-            new("model_name_or_path", Path.Combine(root, s_base)),
-            new("train_file", Path.Combine(root, s_sample, "train.tsv")),
+            new("model_name_or_path", Path.Combine(root, EmbeddedFiles.Base)),
+            new("train_file", Path.Combine(root, EmbeddedFiles.TrainingRows)),
             new("output_dir", output),
             new("save_strategy", "no"),
             new("logging_steps", "50"),
@@ -70,7 +67,7 @@ internal static class DemoCommand
     private static void Show(string root, string output, CancellationToken stop)
     {
         using var model = TrainedModel.Load(output, new LanguageModelOptions { ComputeType = ComputeType.Choose("auto", Device.Cpu, out _) });
-        var data = DatasetReader.Read(Path.Combine(root, s_sample, "test.tsv"), new DatasetReadOptions { Schema = model.Schema });
+        var data = DatasetReader.Read(Path.Combine(root, EmbeddedFiles.TestRows), new DatasetReadOptions { Schema = model.Schema });
         var evaluation = new Evaluator(TimeProvider.System).Evaluate(model.Classifier, data.Relations, null, stop);
         Console.Out.WriteLine(evaluation.Result.Report.ToString());
         foreach (var row in evaluation.Rows.Where(row => row.Prediction is not null).Take(ShownPredictions))
@@ -100,20 +97,5 @@ internal static class DemoCommand
             var bar = new string('#', (int)Math.Round(probability * BarWidth));
             Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {probability,6:P1} {bar,-BarWidth} {label}"));
         }
-    }
-
-    /// <summary>The folder that holds the embedded base: the checkout, or wherever the program was unpacked.</summary>
-    private static string FindRoot()
-    {
-        for (var folder = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar); folder is not null; folder = Path.GetDirectoryName(folder))
-        {
-            if (File.Exists(Path.Combine(folder, s_base, DecoderConfig.FileName)))
-            {
-                return folder;
-            }
-        }
-
-        throw new CheckpointException(new Problem(
-            s_base, "the embedded base is not beside the program", "a checkout of the repository, or an unpacked release", AppContext.BaseDirectory));
     }
 }
