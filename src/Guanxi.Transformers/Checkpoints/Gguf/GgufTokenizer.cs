@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Guanxi.Transformers.Tokenization;
 using Guanxi.Transformers.Tokenization.SentencePieces;
+using Guanxi.Transformers.Tokenization.TokenizerFiles;
 
 namespace Guanxi.Transformers.Checkpoints.Gguf;
 
@@ -133,11 +134,14 @@ public sealed record GgufTokenizer
         using var file = GgufFile.Open(path);
         var read = Read(file) ?? throw new CheckpointException(new Problem(
             path, "the file has no tokenizer", $"the keys {Prefix}model and {Prefix}tokens", Hint: "Name a folder that has one."));
-        return read.Model == SentencePieceModelName
-            ? new SentencePieceTokenizer(read.ToSentencePiece(), read.ToFrame())
-            : throw new CheckpointException(new Problem(
-                $"{path}, {Prefix}model", "this kind of vocabulary is not read from a GGUF file", SentencePieceModelName,
-                FileErrors.Quote(read.Model)));
+        return read.Model switch
+        {
+            SentencePieceModelName => new SentencePieceTokenizer(read.ToSentencePiece(), read.ToFrame()),
+            GgufByteLevelReader.ModelName => GgufByteLevelReader.Read(read),
+            _ => throw new CheckpointException(new Problem(
+                $"{path}, {Prefix}model", "this kind of vocabulary is not read from a GGUF file",
+                $"{SentencePieceModelName} or {GgufByteLevelReader.ModelName}", FileErrors.Quote(read.Model))),
+        };
     }
 
     /// <summary>The vocabulary of a SentencePiece model.</summary>

@@ -105,10 +105,13 @@ internal static class ByteLevelReader
             Added = vocabulary.Added,
             Frame = TokenFrame.None,
             Normalizers = isQwen ? [new UnicodeNormalizer(NormalizationForm.FormC)] : [],
-            Splitters = [isQwen ? TiktokenSplitter.Of(QwenPattern)! : new Gpt2Splitter()],
+            Splitters = [isQwen ? QwenSplitter() : new Gpt2Splitter()],
         });
         return problems.Count == 0 ? new ByteLevelTokenizer(model) : throw new CheckpointException([.. problems.Take(10)]);
     }
+
+    /// <summary>Cuts as Qwen2 does.</summary>
+    public static WordSplitter QwenSplitter() => TiktokenSplitter.Of(QwenPattern)!;
 
     private static void AddConfigured(VocabularyBuilder vocabulary, TokenizerConfig config)
     {

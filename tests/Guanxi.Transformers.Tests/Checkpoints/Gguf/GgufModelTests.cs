@@ -43,6 +43,22 @@ public sealed class GgufModelTests
     }
 
     [GoldenFact("golden/smollm2")]
+    public void The_tokenizer_of_a_real_file_gives_the_ids_and_the_text_of_the_reference()
+    {
+        var tokenizer = TokenizerLoader.Load(Golden.Locate("smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"));
+        var fromJson = TokenizerLoader.Load(Golden.Locate("smollm2"));
+        foreach (var prompt in Golden.Json("smollm2/expected.json").GetProperty("prompts").EnumerateArray())
+        {
+            var text = prompt.GetProperty("text").GetString()!;
+            var ids = prompt.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()).ToArray();
+            Assert.Equal(ids, tokenizer.Tokenize(text, TokenizeOptions.Plain with { ParseSpecial = true }).Ids);
+            Assert.Equal(text, fromJson.Decode(fromJson.Encode(text)));
+            Assert.Equal(fromJson.Encode(text), tokenizer.Encode(text));
+            Assert.Equal(fromJson.Decode(ids), tokenizer.Decode(ids));
+        }
+    }
+
+    [GoldenFact("golden/smollm2")]
     public void The_vocabulary_of_a_real_file_is_given_as_it_stands()
     {
         using var file = GgufFile.Open(Golden.Locate("smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"));
