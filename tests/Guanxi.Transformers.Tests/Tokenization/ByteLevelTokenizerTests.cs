@@ -56,7 +56,7 @@ public sealed class ByteLevelTokenizerTests
     [InlineData(NormalizationForm.FormC, "\u212B\u0958", "Å\u0915\u093C")]
     public void Normal_forms_are_those_of_Unicode(NormalizationForm form, string text, string expected)
     {
-        var normalizer = new UnicodeNormalizer(form);
+        var normalizer = UnicodeNormalizer.Of(form);
         Assert.Equal(expected, normalizer.Apply(text)!.Text);
         Assert.Equal(expected, normalizer.Apply(expected)?.Text ?? expected);
         Assert.Null(normalizer.Apply("abc 中文"));

@@ -55,7 +55,7 @@ public sealed class WordPieceGoldenTests
     public void Every_character_has_the_role_that_the_reference_gives_it()
     {
         var classes = TokenizerGolden.Packed("bert-base-chinese", "char_classes.json.gz");
-        var characters = new BertCharacters(BertNormalization.Uncased);
+        var characters = BertCharacters.Of(BertNormalization.Uncased);
         foreach (var (key, role) in new[]
         {
             ("removed", BertRole.Vanishes), ("space", BertRole.Splits), ("alone", BertRole.Alone), ("joins", BertRole.Joins),

@@ -8,7 +8,7 @@ namespace Guanxi.Transformers.Tokenization.ChatTemplates;
 /// </summary>
 internal sealed class TemplateBudget
 {
-    private const long MostCharacters = 64 << 20;
+    private const long MostCharacters = 8 << 20;
 
     private long _spent;
 

@@ -9,7 +9,7 @@ namespace Guanxi.Transformers.Tokenization.ChatTemplates;
 internal sealed class TemplateRun(TemplateErrors errors)
 {
     private const int MostSteps = 2_000_000;
-    private const long MostCharacters = 64 << 20;
+    private const long MostCharacters = 32 << 20;
     private const int MostDepth = 64;
 
     private StringBuilder _output = new();

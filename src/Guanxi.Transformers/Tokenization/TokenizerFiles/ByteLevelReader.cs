@@ -104,7 +104,7 @@ internal static class ByteLevelReader
             Merges = reader.Merges,
             Added = vocabulary.Added,
             Frame = TokenFrame.None,
-            Normalizers = isQwen ? [new UnicodeNormalizer(NormalizationForm.FormC)] : [],
+            Normalizers = isQwen ? [UnicodeNormalizer.Of(NormalizationForm.FormC)] : [],
             Splitters = [isQwen ? QwenSplitter() : new Gpt2Splitter()],
         });
         return problems.Count == 0 ? new ByteLevelTokenizer(model) : throw new CheckpointException([.. problems.Take(10)]);
@@ -163,7 +163,7 @@ internal static class ByteLevelReader
         {
             if (s_forms.TryGetValue(part.Type, out var form))
             {
-                result.Add(new UnicodeNormalizer(form));
+                result.Add(UnicodeNormalizer.Of(form));
             }
             else
             {

@@ -70,7 +70,7 @@ internal static class GgufByteLevelReader
                 Prefix = read is { AddBos: true, BosId: { } bos } ? [bos] : [],
                 Suffix = read is { AddEos: true, EosId: { } eos } ? [eos] : [],
             },
-            Normalizers = name == "qwen2" ? [new UnicodeNormalizer(NormalizationForm.FormC)] : [],
+            Normalizers = name == "qwen2" ? [UnicodeNormalizer.Of(NormalizationForm.FormC)] : [],
             Splitters = splitters(),
             BosId = read.BosId,
             EosId = read.EosId,

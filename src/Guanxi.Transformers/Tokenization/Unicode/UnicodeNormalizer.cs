@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 
 namespace Guanxi.Transformers.Tokenization.Unicode;
@@ -12,13 +13,13 @@ internal sealed class UnicodeNormalizer
 {
     private const int CodePoints = 0x110000;
 
+    private static readonly ConcurrentDictionary<NormalizationForm, UnicodeNormalizer> s_forms = new();
+
     private readonly bool _composes;
     private readonly Dictionary<int, int[]> _full = [];
     private readonly ulong[] _attention = new ulong[CodePoints / 64];
 
-    /// <summary>Prepares a form.</summary>
-    /// <param name="form">C, D, KC or KD.</param>
-    public UnicodeNormalizer(NormalizationForm form)
+    private UnicodeNormalizer(NormalizationForm form)
     {
         _composes = form is NormalizationForm.FormC or NormalizationForm.FormKC;
         var isCompatible = form is NormalizationForm.FormKC or NormalizationForm.FormKD;
@@ -50,6 +51,10 @@ internal sealed class UnicodeNormalizer
             Enumerable.Range(Hangul.FinalBase + 1, Hangul.Finals - 1).ToList().ForEach(Mark);
         }
     }
+
+    /// <summary>The normalizer of a form, made once.</summary>
+    /// <param name="form">C, D, KC or KD.</param>
+    public static UnicodeNormalizer Of(NormalizationForm form) => s_forms.GetOrAdd(form, wanted => new UnicodeNormalizer(wanted));
 
     /// <summary>Brings a text into the form.</summary>
     /// <param name="text">The text.</param>

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using Guanxi.Transformers.Tokenization.Unicode;
@@ -65,14 +66,14 @@ internal sealed class BertCharacters
         (0x2B920, 0x2CEAF), (0x2F800, 0x2FA1F),
     ];
 
+    private static readonly ConcurrentDictionary<BertNormalization, BertCharacters> s_tables = new();
+
     private readonly BertNormalization _rules;
-    private readonly UnicodeNormalizer _decomposition = new(NormalizationForm.FormD);
+    private readonly UnicodeNormalizer _decomposition = UnicodeNormalizer.Of(NormalizationForm.FormD);
     private readonly BertRole[] _roles = new BertRole[char.MaxValue + 1];
     private readonly char[] _turned = new char[char.MaxValue + 1];
 
-    /// <summary>Fills the table.</summary>
-    /// <param name="rules">What is done.</param>
-    public BertCharacters(BertNormalization rules)
+    private BertCharacters(BertNormalization rules)
     {
         _rules = rules;
         for (var unit = 0; unit <= char.MaxValue; unit++)
@@ -80,6 +81,10 @@ internal sealed class BertCharacters
             (_roles[unit], _turned[unit]) = char.IsSurrogate((char)unit) ? (BertRole.LookCloser, '\0') : Short(Closely(unit));
         }
     }
+
+    /// <summary>The table of some rules, made once.</summary>
+    /// <param name="rules">What is done.</param>
+    public static BertCharacters Of(BertNormalization rules) => s_tables.GetOrAdd(rules, wanted => new BertCharacters(wanted));
 
     /// <summary>What becomes of a UTF-16 unit.</summary>
     /// <param name="unit">The unit.</param>

@@ -16,7 +16,7 @@ public sealed class WordPieceTokenizer : ITokenizer
     internal WordPieceTokenizer(WordPieceModel model)
     {
         _model = model;
-        _encoder = new WordPieceEncoder(new BertCharacters(model.Normalization), new WordPieceVocabulary(model));
+        _encoder = new WordPieceEncoder(BertCharacters.Of(model.Normalization), new WordPieceVocabulary(model));
         _decoder = new WordPieceDecoder(model);
         _added = new AddedTokenMatcher(model.Added);
         SpecialTokens = AddedToken.Special(model.Added);
