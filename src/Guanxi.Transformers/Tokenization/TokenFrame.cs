@@ -8,12 +8,15 @@ internal sealed record TokenFrame(int[] Prefix, int[] Suffix)
     /// <summary>Nothing.</summary>
     public static TokenFrame None { get; } = new([], []);
 
+    /// <summary>Whether the ids behind a text have their place at its end, and not at 0 as those before it.</summary>
+    public bool SuffixIsBehindText { get; init; }
+
     /// <summary>Appends ids that stand for no text.</summary>
-    public static void Add(int[] ids, ref TokenBuffer buffer)
+    public static void Add(int[] ids, int place, ref TokenBuffer buffer)
     {
         foreach (var id in ids)
         {
-            buffer.Add(id, 0, 0);
+            buffer.Add(id, place, place);
         }
     }
 }

@@ -3,14 +3,13 @@ namespace Guanxi.Transformers.Tokenization.WordPieces;
 /// <summary>WordPiece, as BERT and its descendants use it.</summary>
 /// <remarks>
 /// Source: huggingface/tokenizers (models/wordpiece, normalizers/bert.rs, pre_tokenizers/bert.rs); ids, places and text are equal to
-/// its own.
+/// its own. The range of a token spans the source of its characters and of those that vanish between them; [CLS] and [SEP] are at 0..0.
 /// </remarks>
-public sealed class WordPieceTokenizer : ITokenizer
+public sealed class WordPieceTokenizer : Tokenizer
 {
     private readonly WordPieceModel _model;
     private readonly WordPieceEncoder _encoder;
     private readonly WordPieceDecoder _decoder;
-    private readonly AddedTokenMatcher _added;
     private readonly Dictionary<string, int> _ids = new(StringComparer.Ordinal);
 
     internal WordPieceTokenizer(WordPieceModel model)
@@ -18,7 +17,7 @@ public sealed class WordPieceTokenizer : ITokenizer
         _model = model;
         _encoder = new WordPieceEncoder(BertCharacters.Of(model.Normalization), new WordPieceVocabulary(model));
         _decoder = new WordPieceDecoder(model);
-        _added = new AddedTokenMatcher(model.Added);
+        Added = new AddedTokenMatcher(model.Added);
         SpecialTokens = AddedToken.Special(model.Added);
         for (var id = 0; id < model.Tokens.Count; id++)
         {
@@ -30,64 +29,35 @@ public sealed class WordPieceTokenizer : ITokenizer
     }
 
     /// <inheritdoc/>
-    public int VocabularySize => _model.Tokens.Count;
+    public override int VocabularySize => _model.Tokens.Count;
 
     /// <inheritdoc/>
     /// <remarks>[CLS], as far as the folder has it.</remarks>
-    public int? BosId => _model.Frame.Prefix is [var first, ..] ? first : null;
+    public override int? BosId => _model.Frame.Prefix is [var first, ..] ? first : null;
 
     /// <inheritdoc/>
     /// <remarks>[SEP], as far as the folder has it.</remarks>
-    public int? EosId => _model.Frame.Suffix is [.., var last] ? last : null;
+    public override int? EosId => _model.Frame.Suffix is [.., var last] ? last : null;
 
     /// <inheritdoc/>
-    public int? PadId => _model.PadId;
+    public override int? PadId => _model.PadId;
 
     /// <summary>Id of words that the vocabulary cannot say.</summary>
     public int UnknownId => _model.UnknownId;
 
     /// <inheritdoc/>
-    public IReadOnlyDictionary<string, int> SpecialTokens { get; }
+    public override IReadOnlyDictionary<string, int> SpecialTokens { get; }
 
     /// <inheritdoc/>
-    public string Fingerprint => _model.Fingerprint;
+    public override string Fingerprint => _model.Fingerprint;
 
-    /// <inheritdoc/>
-    /// <remarks>A range spans the source of its characters and of those that vanish between them. [CLS] and [SEP] are at 0..0.</remarks>
-    public TokenizedText Tokenize(string text, TokenizeOptions options)
-    {
-        ArgumentNullException.ThrowIfNull(text);
-        var buffer = new TokenBuffer(text.Length + 2, withOffsets: true);
-        try
-        {
-            Encode(text, options, ref buffer);
-            return new TokenizedText(buffer.ToIds(), buffer.ToOffsets());
-        }
-        finally
-        {
-            buffer.Dispose();
-        }
-    }
+    private protected override AddedTokenMatcher Added { get; }
 
-    /// <inheritdoc/>
-    public int[] Encode(string text)
-    {
-        ArgumentNullException.ThrowIfNull(text);
-        var buffer = new TokenBuffer(text.Length, withOffsets: false);
-        try
-        {
-            Encode(text, TokenizeOptions.Plain, ref buffer);
-            return buffer.ToIds();
-        }
-        finally
-        {
-            buffer.Dispose();
-        }
-    }
+    private protected override TokenFrame Frame => _model.Frame;
 
     /// <inheritdoc/>
     /// <remarks>Words are set apart by spaces: Chinese text does not come back as it was.</remarks>
-    public string Decode(ReadOnlySpan<int> ids) => Decode(ids, keepSpecial: false);
+    public override string Decode(ReadOnlySpan<int> ids) => Decode(ids, keepSpecial: false);
 
     /// <summary>Turns ids back into text, with or without [CLS], [SEP] and their kind.</summary>
     /// <param name="ids">Ids of this vocabulary.</param>
@@ -96,19 +66,8 @@ public sealed class WordPieceTokenizer : ITokenizer
     /// <exception cref="ArgumentOutOfRangeException">An id is not of this vocabulary.</exception>
     public string Decode(ReadOnlySpan<int> ids, bool keepSpecial)
     {
-        foreach (var id in ids)
-        {
-            CheckId(id, nameof(ids));
-        }
-
+        CheckIds(ids);
         return _decoder.Decode(ids, keepSpecial, _model.CleansText);
-    }
-
-    /// <inheritdoc/>
-    public string IdToToken(int id)
-    {
-        CheckId(id, nameof(id));
-        return _model.Tokens[id] ?? string.Empty;
     }
 
     /// <summary>The id of a token by its spelling.</summary>
@@ -116,37 +75,7 @@ public sealed class WordPieceTokenizer : ITokenizer
     /// <returns>The id, or null when there is none.</returns>
     public int? TokenToId(string token) => _ids.TryGetValue(token, out var id) ? id : null;
 
-    private void Encode(string text, TokenizeOptions options, ref TokenBuffer buffer)
-    {
-        if (options.AddSpecial)
-        {
-            TokenFrame.Add(_model.Frame.Prefix, ref buffer);
-        }
+    private protected override void WritePart(ReadOnlySpan<char> part, bool parseSpecial, ref TokenBuffer buffer) => _encoder.Encode(part, ref buffer);
 
-        var position = 0;
-        while (_added.TryFind(text, position, options.ParseSpecial, out var match))
-        {
-            buffer.Origin = position;
-            _encoder.Encode(text.AsSpan(position, match.Start - position), ref buffer);
-            buffer.Origin = 0;
-            buffer.Add(match.Id, match.Start, match.End);
-            position = match.End;
-        }
-
-        buffer.Origin = position;
-        _encoder.Encode(text.AsSpan(position), ref buffer);
-        buffer.Origin = 0;
-        if (options.AddSpecial)
-        {
-            TokenFrame.Add(_model.Frame.Suffix, ref buffer);
-        }
-    }
-
-    private void CheckId(int id, string parameter)
-    {
-        if ((uint)id >= (uint)_model.Tokens.Count)
-        {
-            throw new ArgumentOutOfRangeException(parameter, id, $"no id of this vocabulary, whose ids are 0 to {_model.Tokens.Count - 1}");
-        }
-    }
+    private protected override string Spelling(int id) => _model.Tokens[id] ?? string.Empty;
 }
