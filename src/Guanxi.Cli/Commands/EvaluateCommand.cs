@@ -68,7 +68,7 @@ internal static class EvaluateCommand
         }
 
         var rows = ReadRows(parsed.GetValue(options.Data), parsed.GetValue(options.MaxRows));
-        var progress = new Progress(status, rows.Count);
+        var progress = new RowProgress(status, rows.Count);
         if (url is not null)
         {
             using var server = new RelationServer(url, TimeProvider.System);
@@ -79,7 +79,7 @@ internal static class EvaluateCommand
     }
 
     private static (Evaluation Evaluation, IReadOnlyList<string> Labels) EvaluateModel(
-        string path, IReadOnlyList<RelationExample> rows, ParseResult parsed, Options options, RelationSchema? labels, StatusLine status, Progress progress,
+        string path, IReadOnlyList<RelationExample> rows, ParseResult parsed, Options options, RelationSchema? labels, StatusLine status, RowProgress progress,
         CancellationToken stop)
     {
         var overrides = new TaskOverrides
@@ -109,13 +109,9 @@ internal static class EvaluateCommand
             throw new OptionsException(new Problem("--data", "the option is missing", "a file of labelled rows"));
         }
 
-        var (stream, name) = JsonRows.Open(source);
-        using (stream)
-        {
-            var data = DatasetReader.Read(stream, name, new DatasetReadOptions { MaxRows = most });
-            return data.Kind == DatasetKind.Relations ? data.Relations : throw new OptionsException(new Problem(
-                name, "these rows are not about two people", "text, people1, people2 and label", $"{data.Kind}".ToLowerInvariant()));
-        }
+        var data = DataRows.Read(source, most);
+        return data.Kind == DatasetKind.Relations ? data.Relations : throw new OptionsException(new Problem(
+            data.File, "these rows are not about two people", "text, people1, people2 and label", $"{data.Kind}".ToLowerInvariant()));
     }
 
     private static RelationSchema LabelsOf(IReadOnlyList<RelationExample> rows, ParseResult parsed) =>
@@ -167,10 +163,5 @@ internal static class EvaluateCommand
         public Option<string?> Report { get; } = OptionKinds.Text("--report", "DIR", "Write report.json and predictions.jsonl into a folder.");
 
         public Option<string?> Json { get; } = JsonOutput.Option();
-    }
-
-    private sealed class Progress(StatusLine status, int all) : IProgress<int>
-    {
-        public void Report(int value) => status.ShowRows(value, all);
     }
 }

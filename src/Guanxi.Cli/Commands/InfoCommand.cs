@@ -18,7 +18,7 @@ internal static class InfoCommand
         {
             Examples = [$"./guanxi info {SampleCalls.Base}", $"./guanxi info {SampleCalls.Model} --json -"],
         };
-        var path = new Argument<string>("PATH") { Description = "The folder." };
+        var path = new Argument<string>("PATH") { Description = "The folder, or a .gguf file." };
         var baseModel = ModelOptions.BaseOption();
         var json = JsonOutput.Option();
         command.Add(path);
@@ -44,7 +44,7 @@ internal static class InfoCommand
         var (isRun, isModel) = (RunInspection.IsRun(path), ModelInspection.IsModel(path));
         if (!isRun && !isModel)
         {
-            throw new OptionsException(new Problem(path, "there is nothing to tell about", "the folder of a model or of a training run",
+            throw new OptionsException(new Problem(path, "there is nothing to tell about", "the folder of a model or of a training run, or a .gguf file",
                 File.Exists(path) ? "a file" : Directory.Exists(path) ? "a folder with neither config.json, adapter_config.json nor train_log.jsonl" : "nothing"));
         }
 

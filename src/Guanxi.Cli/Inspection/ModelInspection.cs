@@ -13,9 +13,8 @@ internal static class ModelInspection
     private const string MemoryFile = "/proc/meminfo";
     private const string AvailableLine = "MemAvailable:";
 
-    /// <summary>Whether a folder is a model or an adapter.</summary>
-    public static bool IsModel(string path) =>
-        File.Exists(Path.Combine(path, DecoderConfig.FileName)) || File.Exists(Path.Combine(path, LoraConfig.FileName));
+    /// <summary>Whether a path is a model or an adapter.</summary>
+    public static bool IsModel(string path) => ModelFolder.IsAny(path);
 
     /// <summary>Looks at a folder.</summary>
     /// <exception cref="CheckpointException">It is no model, or a file of it is damaged.</exception>
@@ -98,13 +97,17 @@ internal static class ModelInspection
     private static Fact Files(ModelFolder folder)
     {
         var files = new[] { folder.Adapter, folder.Base }.OfType<string>()
-            .SelectMany(place => new DirectoryInfo(place).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal))
-            .Select(file => (Name: Path.GetRelativePath(folder.Adapter ?? folder.Base, file.FullName), Bytes: file.Length))
+            .SelectMany(FilesOf)
+            .Select(file => (Name: folder.Adapter is null ? file.Name : Path.GetRelativePath(folder.Adapter, file.FullName), Bytes: file.Length))
             .ToArray();
         var width = files.Max(file => file.Name.Length);
         return new Fact("files", string.Join('\n', files.Select(file => $"{file.Name.PadRight(width)}  {Bytes.Show(file.Bytes)}")), "files", json => json.List(
             files, file => json.StartObject().Name("name").Value(file.Name).Name("bytes").Value(file.Bytes).EndObject()));
     }
+
+    private static IEnumerable<FileInfo> FilesOf(string place) => File.Exists(place)
+        ? [new FileInfo(place)]
+        : new DirectoryInfo(place).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal);
 
     private static Fact Tokenizer(ModelFolder folder)
     {

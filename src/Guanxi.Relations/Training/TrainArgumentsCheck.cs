@@ -26,9 +26,9 @@ internal static class TrainArgumentsCheck
             problems.Add(new Problem("eval_file", "there is no such file", Found: evalFile));
         }
 
-        if (arguments.ModelNameOrPath is { Length: > 0 } model && !Directory.Exists(model))
+        if (arguments.ModelNameOrPath is { Length: > 0 } model && !Directory.Exists(model) && !File.Exists(model))
         {
-            problems.Add(new Problem("model_name_or_path", "there is no such folder", Found: model, Hint: "Download the model first; assets/base-zh in the repository needs no download."));
+            problems.Add(new Problem("model_name_or_path", "there is no such folder or .gguf file", Found: model, Hint: "Download the model first; assets/base-zh in the repository needs no download."));
         }
 
         if (arguments.Method != "llm")

@@ -1,7 +1,7 @@
 using Guanxi.Relations.Artifacts;
 using Guanxi.Torch;
-using Guanxi.Transformers.Checkpoints;
 using Guanxi.Transformers.Models;
+using Guanxi.Transformers.Tokenization;
 
 namespace Guanxi.Relations.Training;
 
@@ -11,8 +11,6 @@ internal static class TrainingArtifact
     /// <summary>The arguments with all defaults filled in.</summary>
     public const string ArgumentsFile = "train_args.json";
 
-    private static readonly string[] s_tokenizerFiles = ["tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt"];
-
     /// <summary>Whether a run that is to be resumed has been finished before.</summary>
     public static bool IsFinished(TrainArguments arguments) =>
         arguments.ResumeFromCheckpoint == "true" && File.Exists(Path.Combine(arguments.OutputDir!, ArtifactInfo.FileName));
@@ -20,8 +18,8 @@ internal static class TrainingArtifact
     /// <summary>Copies the tokenizer and writes <c>guanxi.json</c>, which makes the folder an artefact.</summary>
     public static void Finish(TrainArguments arguments, TrainingRows rows, LanguageModel model, DType computeType)
     {
-        CopyTokenizer(arguments, model);
-        var tokenizer = model.Tokenizer;
+        var isCopied = new ModelFolder(model.BaseFolder, null).CopyCompanions(arguments.OutputDir!);
+        var tokenizer = isCopied && model.Tokenizer is not null ? TokenizerLoader.Load(arguments.OutputDir!) : model.Tokenizer;
         new ArtifactInfo
         {
             Method = arguments.Method,
@@ -42,21 +40,5 @@ internal static class TrainingArtifact
             },
             BaseModel = LanguageModel.HasWeights(model.BaseFolder) ? BaseModelIdentity.Of(model.BaseFolder, arguments.ModelNameOrPath!) : null,
         }.Write(arguments.OutputDir!);
-    }
-
-    private static void CopyTokenizer(TrainArguments arguments, LanguageModel model)
-    {
-        foreach (var name in s_tokenizerFiles)
-        {
-            var from = Path.Combine(model.BaseFolder, name);
-            if (File.Exists(from))
-            {
-                AtomicFile.Write(Path.Combine(arguments.OutputDir!, name), stream =>
-                {
-                    using var file = File.OpenRead(from);
-                    file.CopyTo(stream);
-                });
-            }
-        }
     }
 }

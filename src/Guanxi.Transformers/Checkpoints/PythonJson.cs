@@ -19,6 +19,9 @@ internal static class PythonJson
     public static string Write(IEnumerable<KeyValuePair<string, JsonNode?>> keys) =>
         new JsonObject(keys.OrderBy(item => item.Key, StringComparer.Ordinal)).ToJsonString(s_options);
 
+    /// <summary>The text of an object with its keys as they stand, without a last line feed.</summary>
+    public static string WriteAsIs(JsonObject json) => json.ToJsonString(s_options);
+
     /// <summary>A number spelled with point or exponent: Python's strict configurations refuse an integer for a float.</summary>
     public static JsonNode Float(double value)
     {

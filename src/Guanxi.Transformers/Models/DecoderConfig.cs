@@ -101,6 +101,10 @@ public sealed record DecoderConfig
     /// <summary>How the linear layers are quantised; null when they are not.</summary>
     public QuantizationConfig? Quantization { get; init; }
 
+    /// <summary>The key <c>auto_map</c> as it stands, which names the author's own classes for programs that run them; null without it.</summary>
+    /// <remarks>Nothing here follows it; it is kept for a model that is written again.</remarks>
+    public string? AuthorClasses { get; init; }
+
     /// <summary>Number of weights, the quantised ones counted as what they stand for, a tied head once.</summary>
     public long ParameterCount
     {

@@ -92,6 +92,7 @@ internal sealed class DecoderConfigReader
             InitializerRange = _keys.Number("initializer_range", DefaultInitializerRange, 0, 100),
             StorageType = storage,
             Quantization = quantization,
+            AuthorClasses = _keys.TryFind("auto_map", out var classes) && classes.ValueKind == JsonValueKind.Object ? classes.GetRawText() : null,
         };
         CheckParts(config);
         return config;

@@ -41,6 +41,11 @@ internal static class DecoderConfigWriter
             json["torch_dtype"] = NameOf(type);
         }
 
+        if (config.AuthorClasses is { } classes)
+        {
+            json["auto_map"] = JsonNode.Parse(classes);
+        }
+
         if (config.Quantization is { } quantization)
         {
             json["quantization_config"] = quantization.ToJson();

@@ -102,12 +102,12 @@ public sealed class LanguageModel : IDisposable
         return new LanguageModel(new ModelFolder(folder, null), options, decoder, null);
     }
 
-    /// <summary>Whether a folder holds weights of any kind.</summary>
-    /// <param name="folder">A model folder.</param>
+    /// <summary>Whether a path holds weights of any kind.</summary>
+    /// <param name="path">A model folder or a GGUF file.</param>
     /// <returns>False when there is nothing but a configuration.</returns>
-    public static bool HasWeights(string folder) =>
-        Directory.Exists(folder)
-        && Directory.EnumerateFiles(folder).Any(file => Path.GetExtension(file) is ".safetensors" or ".bin" or ".gguf" or ".pt" or ".pth");
+    public static bool HasWeights(string path) => Directory.Exists(path)
+        ? Directory.EnumerateFiles(path).Any(file => Path.GetExtension(file) is ".safetensors" or ".bin" or ".gguf" or ".pt" or ".pth")
+        : GgufFile.IsNamed(path) && File.Exists(path);
 
     /// <summary>The tokenizer, for calls that give text.</summary>
     /// <returns>The tokenizer.</returns>

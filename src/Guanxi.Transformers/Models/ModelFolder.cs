@@ -2,6 +2,7 @@ using Guanxi.Transformers.Checkpoints;
 using Guanxi.Transformers.Checkpoints.Gguf;
 using Guanxi.Transformers.Peft;
 using Guanxi.Transformers.Tokenization;
+using Guanxi.Transformers.Tokenization.ChatTemplates;
 
 namespace Guanxi.Transformers.Models;
 
@@ -10,7 +11,18 @@ namespace Guanxi.Transformers.Models;
 /// <param name="Adapter">PEFT adapter folder, or null.</param>
 public sealed record ModelFolder(string Base, string? Adapter)
 {
+    private static readonly string[] s_companions =
+    [
+        "tokenizer.*", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "spiece.model", "vocab.txt", "vocab.json",
+        "merges.txt", "chat_template.*", "generation_config.json", "*.py",
+    ];
+
     private static readonly string[] s_tokenizerFiles = ["tokenizer*", "vocab*", "merges*", "spiece*"];
+
+    /// <summary>Whether a path is a model or an adapter, by the names of its files alone.</summary>
+    /// <param name="path">A folder or a file.</param>
+    /// <returns>True where <see cref="Find"/> would not say that there is none.</returns>
+    public static bool IsAny(string path) => IsAdapter(path) || IsModel(path);
 
     /// <summary>Finds the folders.</summary>
     /// <param name="path">What the caller named.</param>
@@ -48,6 +60,69 @@ public sealed record ModelFolder(string Base, string? Adapter)
     /// <exception cref="CheckpointException">There is none, or it is damaged or not supported.</exception>
     public ITokenizer LoadTokenizer() =>
         TokenizerLoader.Load(Adapter is not null && HasTokenizer(Adapter) ? Adapter : Base);
+
+    /// <summary>
+    /// Puts into another folder what belongs to the model beside its weights and <c>config.json</c>: tokenizer, chat template, defaults of
+    /// generation, the author's own classes. What a GGUF file holds is written in Hugging Face's files.
+    /// </summary>
+    /// <param name="folder">An existing folder.</param>
+    /// <returns>False when the tokenizer has no form in such files and stays behind.</returns>
+    /// <exception cref="CheckpointException">A file cannot be read or written.</exception>
+    public bool CopyCompanions(string folder)
+    {
+        if (GgufFile.IsNamed(Base))
+        {
+            return (Adapter is not null && Copy(Adapter, folder) > 0) || WriteTokenizer(folder);
+        }
+
+        Copy(Base, folder);
+        if (Adapter is not null && HasTokenizer(Adapter))
+        {
+            Copy(Adapter, folder);
+        }
+
+        return true;
+    }
+
+    /// <summary>The template of a conversation: the adapter's own, else the base's.</summary>
+    /// <returns>The Jinja text, or null.</returns>
+    /// <exception cref="CheckpointException">A file is damaged.</exception>
+    public string? ReadChatTemplate()
+    {
+        if (Adapter is not null && ChatTemplateFile.Read(Adapter) is { } own)
+        {
+            return own.Source;
+        }
+
+        if (!GgufFile.IsNamed(Base))
+        {
+            return ChatTemplateFile.Read(Base)?.Source;
+        }
+
+        using var file = GgufFile.Open(Base);
+        return GgufTokenizer.Read(file)?.ChatTemplate;
+    }
+
+    private bool WriteTokenizer(string folder)
+    {
+        using var file = GgufFile.Open(Base);
+        return GgufTokenizer.Read(file) is not { } read || TokenizerWriter.Write(read.ToTokenizer(), read.ChatTemplate, folder);
+    }
+
+    private static int Copy(string from, string to)
+    {
+        var files = s_companions.SelectMany(pattern => Directory.EnumerateFiles(from, pattern)).ToArray();
+        foreach (var file in files)
+        {
+            AtomicFile.Write(Path.Combine(to, Path.GetFileName(file)), stream =>
+            {
+                using var source = File.OpenRead(file);
+                source.CopyTo(stream);
+            });
+        }
+
+        return files.Length;
+    }
 
     private static bool IsAdapter(string path) => File.Exists(Path.Combine(path, LoraConfig.FileName));
 

@@ -7,7 +7,10 @@ namespace Guanxi.Transformers.Tokenization;
 /// <summary>Finds the tokenizer of a model folder.</summary>
 public static class TokenizerLoader
 {
-    private static readonly string[] s_sentencePieceNames = ["tokenizer.model", "spiece.model"];
+    /// <summary>A SentencePiece model's usual name.</summary>
+    internal const string SentencePieceName = "tokenizer.model";
+
+    private static readonly string[] s_sentencePieceNames = [SentencePieceName, "spiece.model"];
 
     /// <summary>Loads the tokenizer of a folder in Hugging Face's layout.</summary>
     /// <param name="folder">The model folder, or a GGUF file.</param>

@@ -67,7 +67,7 @@ public static class GgufModelWriter
         List<KeyValuePair<string, object>> keys =
         [
             .. GgufConfig.KeysOf(model.Config, family), KeyValuePair.Create("general.file_type", (object)fileType),
-            KeyValuePair.Create(QuantizationVersionKey, (object)QuantizationVersion), .. tokenizer?.Keys() ?? [],
+            KeyValuePair.Create(QuantizationVersionKey, (object)QuantizationVersion), .. tokenizer?.FilledTo(model.Config.VocabularySize).Keys() ?? [],
         ];
         GgufWriter.Write(path, keys.DistinctBy(item => item.Key), tensors);
     }

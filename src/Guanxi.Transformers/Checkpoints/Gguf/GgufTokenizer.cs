@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Guanxi.Transformers.Tokenization;
+using Guanxi.Transformers.Tokenization.ByteLevel;
 using Guanxi.Transformers.Tokenization.SentencePieces;
 using Guanxi.Transformers.Tokenization.TokenizerFiles;
 
@@ -11,6 +12,9 @@ public sealed record GgufTokenizer
 {
     /// <summary>Kind of a SentencePiece vocabulary (LLaMA, Baichuan).</summary>
     public const string SentencePieceModelName = "llama";
+
+    // Of a token that stands in no text, as SentencePiece numbers types.
+    internal const int UnusedType = 5;
 
     private const string Prefix = "tokenizer.ggml.";
 
@@ -134,15 +138,30 @@ public sealed record GgufTokenizer
         using var file = GgufFile.Open(path);
         var read = Read(file) ?? throw new CheckpointException(new Problem(
             path, "the file has no tokenizer", $"the keys {Prefix}model and {Prefix}tokens", Hint: "Name a folder that has one."));
-        return read.Model switch
-        {
-            SentencePieceModelName => new SentencePieceTokenizer(read.ToSentencePiece(), read.ToFrame()),
-            GgufByteLevelReader.ModelName => GgufByteLevelReader.Read(read),
-            _ => throw new CheckpointException(new Problem(
-                $"{path}, {Prefix}model", "this kind of vocabulary is not read from a GGUF file",
-                $"{SentencePieceModelName} or {GgufByteLevelReader.ModelName}", FileErrors.Quote(read.Model))),
-        };
+        return read.ToTokenizer();
     }
+
+    /// <summary>Makes the tokenizer of the vocabulary.</summary>
+    /// <returns>The tokenizer.</returns>
+    /// <exception cref="CheckpointException">The vocabulary contradicts itself, or is of a kind that is not supported.</exception>
+    public ITokenizer ToTokenizer() => Model switch
+    {
+        SentencePieceModelName => new SentencePieceTokenizer(ToSentencePiece(), ToFrame()),
+        GgufByteLevelReader.ModelName => GgufByteLevelReader.Read(this),
+        _ => throw new CheckpointException(new Problem(
+            $"{Source}, {Prefix}model", "this kind of vocabulary is not read from a GGUF file",
+            $"{SentencePieceModelName} or {GgufByteLevelReader.ModelName}", FileErrors.Quote(Model))),
+    };
+
+    /// <summary>The vocabulary of a tokenizer.</summary>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <returns>The vocabulary, to be written; null when the format has no form for it.</returns>
+    public static GgufTokenizer? Of(ITokenizer tokenizer) => tokenizer switch
+    {
+        SentencePieceTokenizer { Model: { Kind: SentencePieceKind.Bpe } model, FrameIds: var frame } => Of(model, frame),
+        ByteLevelTokenizer bytes => GgufByteLevelReader.Describe(bytes.Model),
+        _ => null,
+    };
 
     /// <summary>The vocabulary of a SentencePiece model.</summary>
     /// <param name="model">The model.</param>
@@ -180,7 +199,9 @@ public sealed record GgufTokenizer
                 $"{Prefix}scores and {Prefix}token_type"));
         }
 
-        var pieces = Tokens.Select((text, id) => new SentencePiece(text, (float)Scores[id], (SentencePieceType)Types[id])).ToArray();
+        // Ids without a token of their own are filled with unused ones; as control tokens no text produces them.
+        var pieces = Tokens.Select((text, id) => new SentencePiece(
+            text, (float)Scores[id], Types[id] == UnusedType ? SentencePieceType.Control : (SentencePieceType)Types[id])).ToArray();
         var model = new SentencePieceModel
         {
             Source = Source,
@@ -202,6 +223,21 @@ public sealed record GgufTokenizer
     /// </summary>
     /// <returns>The frame.</returns>
     public SentencePieceFrame ToFrame() => new(AddBos ?? BosId is not null, AddEos ?? false, BosId, EosId, PadId);
+
+    /// <summary>A vocabulary with as many tokens as the model has rows; those added stand in no text.</summary>
+    internal GgufTokenizer FilledTo(int count)
+    {
+        var missing = Enumerable.Range(Tokens.Count, Math.Max(0, count - Tokens.Count)).ToArray();
+        return missing.Length == 0 ? this : this with
+        {
+            Tokens = [.. Tokens, .. missing.Select(Filling)],
+            Scores = Scores.Count == 0 ? [] : [.. Scores, .. missing.Select(_ => 0.0)],
+            Types = Types.Count == 0 ? [] : [.. Types, .. missing.Select(_ => UnusedType)],
+        };
+    }
+
+    /// <summary>Spelling of an id that has no token.</summary>
+    internal static string Filling(int id) => $"[PAD{id}]";
 
     /// <summary>The keys that say the same.</summary>
     internal IEnumerable<KeyValuePair<string, object>> Keys()

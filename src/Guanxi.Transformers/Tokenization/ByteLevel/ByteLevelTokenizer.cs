@@ -29,6 +29,9 @@ public sealed class ByteLevelTokenizer : Tokenizer
         _special = [.. SpecialTokens.Values];
     }
 
+    /// <summary>The vocabulary and the rules.</summary>
+    internal ByteLevelModel Model => _model;
+
     /// <inheritdoc/>
     public override int VocabularySize => _model.Tokens.Count;
 

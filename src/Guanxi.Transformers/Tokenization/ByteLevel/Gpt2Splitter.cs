@@ -10,6 +10,9 @@ internal sealed class Gpt2Splitter : SequentialSplitter
     public const string Pattern = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
     /// <inheritdoc/>
+    public override string Rule => Pattern;
+
+    /// <inheritdoc/>
     protected override int End(ReadOnlySpan<char> text, int start)
     {
         if (text[start] == '\'' && Contraction(text[(start + 1)..]) is > 0 and var length)

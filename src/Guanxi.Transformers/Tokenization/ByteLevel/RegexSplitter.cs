@@ -84,6 +84,9 @@ internal sealed class RegexSplitter : WordSplitter
     }
 
     /// <inheritdoc/>
+    public override string Rule => _regex.ToString();
+
+    /// <inheritdoc/>
     public override void Split(ReadOnlySpan<char> text, int origin, List<int> ends)
     {
         if (text.IndexOfAnyInRange('\uD800', '\uDFFF') < 0)

@@ -13,6 +13,9 @@ internal sealed class TiktokenSplitter(int digits) : SequentialSplitter
     private static readonly (string Digits, int Most)[] s_forms =
         [(@"\p{N}", 1), (@"\p{N}{1,2}", 2), (@"\p{N}{1,3}", 3), (@"\p{N}+", int.MaxValue)];
 
+    /// <inheritdoc/>
+    public override string Rule => $"{Head}{digits}{Tail}";
+
     /// <summary>The splitter of a pattern, or null when the pattern is another.</summary>
     public static TiktokenSplitter? Of(string pattern)
     {

@@ -5,6 +5,9 @@ namespace Guanxi.Transformers.Tokenization.ByteLevel;
 /// <summary>Cuts a text into words that are encoded each alone; no character is lost.</summary>
 internal abstract class WordSplitter
 {
+    /// <summary>What it does, in words of its own: two splitters with the same rule cut alike.</summary>
+    public abstract string Rule { get; }
+
     /// <summary>Cuts a text.</summary>
     /// <param name="text">The text; nothing beyond it is seen.</param>
     /// <param name="origin">Added to every place.</param>
@@ -66,6 +69,9 @@ internal abstract class SequentialSplitter : WordSplitter
 /// <param name="isIndividual">Whether one by one.</param>
 internal sealed class DigitSplitter(bool isIndividual) : SequentialSplitter
 {
+    /// <inheritdoc/>
+    public override string Rule => isIndividual ? "single digits" : "runs of digits";
+
     /// <inheritdoc/>
     protected override int End(ReadOnlySpan<char> text, int start)
     {

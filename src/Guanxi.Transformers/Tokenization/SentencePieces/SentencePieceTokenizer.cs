@@ -59,6 +59,12 @@ public sealed class SentencePieceTokenizer : Tokenizer
         Added = new AddedTokenMatcher([.. SpecialTokens.Select(token => new AddedToken(token.Value, token.Key, IsSpecial: true))]);
     }
 
+    /// <summary>The vocabulary.</summary>
+    internal SentencePieceModel Model => _model;
+
+    /// <summary>What is put around a text.</summary>
+    internal SentencePieceFrame FrameIds => _frame;
+
     /// <inheritdoc/>
     public override int VocabularySize => _model.Pieces.Count;
 

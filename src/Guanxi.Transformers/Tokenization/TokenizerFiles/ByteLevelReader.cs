@@ -14,9 +14,6 @@ internal static class ByteLevelReader
     /// <summary>The merges' name where there is no tokenizer.json.</summary>
     public const string MergesName = "merges.txt";
 
-    private const string QwenPattern =
-        @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-
     private static readonly Dictionary<string, NormalizationForm> s_forms = new(StringComparer.Ordinal)
     {
         ["NFC"] = NormalizationForm.FormC,
@@ -95,7 +92,7 @@ internal static class ByteLevelReader
         }
 
         AddConfigured(vocabulary, config);
-        var isQwen = config.TokenizerClass?.StartsWith("Qwen2", StringComparison.Ordinal) ?? false;
+        var form = config.TokenizerClass?.StartsWith("Qwen2", StringComparison.Ordinal) ?? false ? ByteLevelForm.Qwen2 : ByteLevelForm.Gpt2;
         var model = Name(config, vocabulary, new ByteLevelModel
         {
             Fingerprint = VocabularyBuilder.Fingerprint(vocab, merges),
@@ -104,14 +101,11 @@ internal static class ByteLevelReader
             Merges = reader.Merges,
             Added = vocabulary.Added,
             Frame = TokenFrame.None,
-            Normalizers = isQwen ? [UnicodeNormalizer.Of(NormalizationForm.FormC)] : [],
-            Splitters = [isQwen ? QwenSplitter() : new Gpt2Splitter()],
+            Normalizers = form.Normalizers,
+            Splitters = form.Splitters,
         });
         return problems.Count == 0 ? new ByteLevelTokenizer(model) : throw new CheckpointException([.. problems.Take(10)]);
     }
-
-    /// <summary>Cuts as Qwen2 does.</summary>
-    public static WordSplitter QwenSplitter() => TiktokenSplitter.Of(QwenPattern)!;
 
     private static void AddConfigured(VocabularyBuilder vocabulary, TokenizerConfig config)
     {

@@ -1,7 +1,6 @@
 using System.Text;
 using Guanxi.Transformers.Checkpoints.Gguf;
 using Guanxi.Transformers.Tokenization.ByteLevel;
-using Guanxi.Transformers.Tokenization.Unicode;
 
 namespace Guanxi.Transformers.Tokenization.TokenizerFiles;
 
@@ -12,28 +11,20 @@ internal static class GgufByteLevelReader
     public const string ModelName = "gpt2";
 
     // Types of tokens, as SentencePiece numbers them.
+    private const int NormalType = 1;
     private const int ControlType = 3;
     private const int UserDefinedType = 4;
-
-    // How text is cut stands in a GGUF file only as a name.
-    private static readonly Dictionary<string, Func<WordSplitter[]>> s_splitters = new(StringComparer.Ordinal)
-    {
-        ["gpt-2"] = () => [new Gpt2Splitter()],
-        ["smollm"] = () => [new DigitSplitter(isIndividual: true), new Gpt2Splitter()],
-        ["qwen2"] = () => [ByteLevelReader.QwenSplitter()],
-    };
 
     /// <summary>Makes the tokenizer.</summary>
     /// <param name="read">The vocabulary as it stands in the file.</param>
     /// <exception cref="CheckpointException">The way of cutting is not known, or tokens and merges contradict each other.</exception>
     public static ByteLevelTokenizer Read(GgufTokenizer read)
     {
-        var name = read.Pre ?? string.Empty;
-        if (!s_splitters.TryGetValue(name, out var splitters))
+        if (ByteLevelForm.Find(read.Pre) is not { } form)
         {
             throw new CheckpointException(new Problem(
-                $"{read.Source}, tokenizer.ggml.pre", "this way of cutting text into words is not supported", string.Join(", ", s_splitters.Keys),
-                $"'{name}'", "Name a folder with the model's tokenizer.json."));
+                $"{read.Source}, tokenizer.ggml.pre", "this way of cutting text into words is not supported", ByteLevelForm.Known,
+                $"'{read.Pre}'", "Name a folder with the model's tokenizer.json."));
         }
 
         var problems = new List<Problem>();
@@ -70,12 +61,39 @@ internal static class GgufByteLevelReader
                 Prefix = read is { AddBos: true, BosId: { } bos } ? [bos] : [],
                 Suffix = read is { AddEos: true, EosId: { } eos } ? [eos] : [],
             },
-            Normalizers = name == "qwen2" ? [UnicodeNormalizer.Of(NormalizationForm.FormC)] : [],
-            Splitters = splitters(),
+            Normalizers = form.Normalizers,
+            Splitters = form.Splitters,
             BosId = read.BosId,
             EosId = read.EosId,
             PadId = read.PadId,
         });
+    }
+
+    /// <summary>The vocabulary of a tokenizer, to be written.</summary>
+    /// <returns>Null when its way of cutting text has no name in GGUF files.</returns>
+    public static GgufTokenizer? Describe(ByteLevelModel model)
+    {
+        if (ByteLevelForm.Of(model) is not { } form)
+        {
+            return null;
+        }
+
+        var added = model.Added.ToDictionary(token => token.Id, token => token.IsSpecial ? ControlType : UserDefinedType);
+        return new GgufTokenizer
+        {
+            Source = form.Name,
+            Model = ModelName,
+            Pre = form.Name,
+            Tokens = [.. model.Tokens.Select((token, id) => token ?? GgufTokenizer.Filling(id))],
+            Types = [.. model.Tokens.Select((token, id) => token is null ? GgufTokenizer.UnusedType : added.GetValueOrDefault(id, NormalType))],
+            Merges = [.. model.Merges.Select(merge => $"{model.Tokens[merge.Left]} {model.Tokens[merge.Right]}")],
+            BosId = model.BosId,
+            EosId = model.EosId,
+            PadId = model.PadId,
+            UnknownId = model.UnknownId,
+            AddBos = model.Frame.Prefix.Length > 0,
+            AddEos = model.Frame.Suffix.Length > 0,
+        };
     }
 
     private static byte[] Lines(IEnumerable<string> lines) => Encoding.UTF8.GetBytes(string.Join('\n', lines));

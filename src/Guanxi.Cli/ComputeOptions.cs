@@ -1,0 +1,52 @@
+using System.CommandLine;
+using Guanxi.Torch;
+using Guanxi.Transformers;
+using Guanxi.Transformers.Models;
+
+namespace Guanxi.Cli;
+
+/// <summary>The options that say in which type, where and on how many threads a model computes.</summary>
+internal sealed class ComputeOptions
+{
+    private readonly Option<string> _dtype = OptionKinds.OneOf("--dtype", "Type to compute in; auto takes the faster one.", ["auto", "fp32", "bf16"]);
+    private readonly Option<string?> _device = OptionKinds.Text("--device", "cpu|cuda[:N]", "Where to compute (default: cpu).");
+    private readonly Option<int?> _threads = OptionKinds.Whole("--threads", "Threads of the processor (default: one a core).", 1);
+
+    /// <summary>Adds the options to a command.</summary>
+    public ComputeOptions(Command command)
+    {
+        foreach (var option in (Option[])[_dtype, _device, _threads])
+        {
+            command.Add(option);
+        }
+    }
+
+    /// <summary>Reads the options, sets the number of threads and says what it computes in.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="say">Told of the compute type.</param>
+    /// <returns>How to load a model.</returns>
+    /// <exception cref="OptionsException">The device is unknown or not there.</exception>
+    public LanguageModelOptions Read(ParseResult parsed, Action<string> say)
+    {
+        var device = DeviceOf(parsed.GetValue(_device) ?? "cpu");
+        if (parsed.GetValue(_threads) is { } threads)
+        {
+            TorchRuntime.Threads = threads;
+        }
+
+        var computeType = ComputeType.Choose(parsed.GetValue(_dtype)!, device, out var why);
+        say(why);
+        return new LanguageModelOptions { ComputeType = computeType, Device = device };
+    }
+
+    private static Device DeviceOf(string text)
+    {
+        if (!Device.TryParse(text, out var device))
+        {
+            throw new OptionsException(new Problem("--device", "unknown device", "cpu, cuda or cuda:N", $"'{text}'"));
+        }
+
+        return device.IsCpu || device.Index < TorchRuntime.CudaDeviceCount ? device : throw new OptionsException(new Problem(
+            "--device", "there is no such GPU that this libtorch can use", "cpu", $"'{text}'"));
+    }
+}

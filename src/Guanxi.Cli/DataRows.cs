@@ -1,0 +1,22 @@
+using Guanxi.Relations.Formats;
+using Guanxi.Transformers;
+
+namespace Guanxi.Cli;
+
+/// <summary>Reads data of any form that train reads, from a file or from standard input.</summary>
+internal static class DataRows
+{
+    /// <summary>Reads the rows.</summary>
+    /// <param name="source">A file, or <c>-</c>.</param>
+    /// <param name="most">Most rows; null for all.</param>
+    /// <returns>The rows and their form.</returns>
+    /// <exception cref="OptionsException">They cannot be read, or some are bad.</exception>
+    public static Dataset Read(string source, int? most)
+    {
+        var (stream, name) = JsonRows.Open(source);
+        using (stream)
+        {
+            return DatasetReader.Read(stream, name, new DatasetReadOptions { MaxRows = most });
+        }
+    }
+}
