@@ -74,18 +74,29 @@ internal static class GenerateCommand
     {
         using var stop = new StopSignals(() => { });
         var generator = new Generator(model.Decoder, model.Evaluation);
-        var result = generator.Generate(prompt, options with { StopIds = StopTokens.Of(model) }, null, stop.Token);
-        var text = TextOf(model.Tokenizer, result.Ids);
+        var stream = model.Tokenizer is null || output.IsToStandardOutput ? null : new StreamedText(model.Tokenizer);
+        Action<int>? show = stream is null ? null : id => Show(stream.Add(id));
+        var result = generator.Generate(prompt, options with { StopIds = StopTokens.Of(model) }, show, stop.Token);
         if (!output.IsToStandardOutput)
         {
-            Console.Out.WriteLine(text ?? string.Join(' ', result.Ids));
+            Console.Out.WriteLine(stream?.Finish() ?? string.Join(' ', result.Ids));
         }
 
         output.Write(new JsonLineWriter().StartObject()
             .Name("ids").List(result.Ids)
-            .Name("text").Value(text)
+            .Name("text").Value(TextOf(model.Tokenizer, result.Ids))
             .EndObject().ToString());
         return ExitCode.Done;
+    }
+
+    /// <summary>Shows text as it comes, for a reader who waits for it.</summary>
+    private static void Show(string text)
+    {
+        if (text.Length > 0)
+        {
+            Console.Out.Write(text);
+            Console.Out.Flush();
+        }
     }
 
     /// <summary>The text of ids; null without a tokenizer. A model may have more ids than its tokenizer: they have no text.</summary>
