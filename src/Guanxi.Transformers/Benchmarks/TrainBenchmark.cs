@@ -143,7 +143,7 @@ public sealed class TrainBenchmark : IDisposable
     }
 
     private Tensor Forward(TokenSequence[] rows, ForwardContext context) => IsWhole
-        ? new SupervisedBatch(rows).LossSum(_model, context, labelSmoothing: 0)
+        ? new NextTokenBatch(_model, rows, labelSmoothing: 0).LossSum(context)
         : _model.HiddenStates(TokenBatch.Of([.. rows.Select(row => row.Tokens)]), context, null);
 
     private void ClearGradients()

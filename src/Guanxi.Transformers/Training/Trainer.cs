@@ -1,18 +1,17 @@
 using Guanxi.Torch;
-using Guanxi.Transformers.Models;
 using Guanxi.Transformers.Nn;
 
 namespace Guanxi.Transformers.Training;
 
 /// <summary>
-/// The one training loop: full, LoRA and QLoRA differ only in which parameters train. Everything random is a function of the seed
-/// and the step, so a run that was interrupted goes on as if it had not been.
+/// The one training loop: models and losses differ by their <see cref="ITrainingTask"/>, and full, LoRA and QLoRA only in which
+/// parameters train. Everything random is a function of the seed and the step, so a run that was interrupted goes on as if it had
+/// not been.
 /// </summary>
 public sealed class Trainer : IDisposable
 {
-    private readonly Decoder _model;
+    private readonly ITrainingTask _task;
     private readonly IReadOnlyList<TrainableParameter> _parameters;
-    private readonly IReadOnlyList<TokenSequence> _rows;
     private readonly TrainingOptions _options;
     private readonly ITrainingObserver _observer;
     private readonly AdamW _optimizer;
@@ -21,33 +20,25 @@ public sealed class Trainer : IDisposable
     private readonly TimeProvider _time;
 
     /// <summary>Prepares a run.</summary>
-    /// <param name="model">The model.</param>
+    /// <param name="task">The model with its rows and their loss.</param>
     /// <param name="parameters">What trains: Float32 masters.</param>
-    /// <param name="rows">The training set.</param>
     /// <param name="options">How.</param>
     /// <param name="computeType">Type of activations and products.</param>
     /// <param name="observer">Sees steps, saves, evaluates.</param>
     /// <param name="time">The clock.</param>
-    /// <exception cref="OptionsException">The options make no run, or no row has anything to learn.</exception>
+    /// <exception cref="OptionsException">The options make no run, or there are no rows.</exception>
     public Trainer(
-        Decoder model,
+        ITrainingTask task,
         IReadOnlyList<TrainableParameter> parameters,
-        IReadOnlyList<TokenSequence> rows,
         TrainingOptions options,
         DType computeType,
         ITrainingObserver observer,
         TimeProvider time)
     {
-        ArgumentNullException.ThrowIfNull(model);
-        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(task);
         ArgumentNullException.ThrowIfNull(options);
-        (_model, _parameters, _rows, _options, _computeType, _observer, _time) = (model, parameters, rows, options, computeType, observer, time);
-        Plan = new TrainingPlan(rows.Count, options, worldSize: 1);
-        if (rows.All(row => row.SupervisedCount == 0))
-        {
-            throw new OptionsException(new Problem("training set", "no row has a token to learn", Hint: "Are the answers cut off by max_seq_length, or all labels -100?"));
-        }
-
+        (_task, _parameters, _options, _computeType, _observer, _time) = (task, parameters, options, computeType, observer, time);
+        Plan = new TrainingPlan(task.RowCount, options, worldSize: 1);
         _schedule = new LearningRateSchedule(new LearningRateOptions
         {
             BaseRate = options.LearningRate,
@@ -56,7 +47,6 @@ public sealed class Trainer : IDisposable
             WarmupSteps = Plan.WarmupSteps,
         });
         _optimizer = new AdamW(parameters, options);
-        model.UseCheckpointing = options.GradientCheckpointing;
     }
 
     /// <summary>Which rows every step sees.</summary>
@@ -94,22 +84,22 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Mean loss of rows that are not trained on.</summary>
-    /// <param name="rows">The rows.</param>
-    /// <returns>Loss a supervised token.</returns>
-    public double Evaluate(IReadOnlyList<TokenSequence> rows)
+    /// <param name="rows">The rows with their model; chance in them is the same at every call.</param>
+    /// <returns>Loss a target.</returns>
+    public double Evaluate(ITrainingTask rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
         using var mode = Autograd.NoGrad();
         double sum = 0;
         long count = 0;
-        foreach (var chunk in rows.Chunk(_options.BatchSize))
+        foreach (var (index, chunk) in Enumerable.Range(0, rows.RowCount).Chunk(_options.BatchSize).Index())
         {
             using var scope = TensorScope.Enter();
-            var batch = new SupervisedBatch(chunk);
-            if (batch.SupervisedCount > 0)
+            var batch = rows.Batch(chunk, new DropoutKey((ulong)_options.Seed, Step: 0, index));
+            if (batch.TargetCount > 0)
             {
-                sum += batch.LossSum(_model, new ForwardContext(_computeType, null), 0).Item();
-                count += batch.SupervisedCount;
+                sum += batch.LossSum(new ForwardContext(_computeType, null)).Item();
+                count += batch.TargetCount;
             }
         }
 
@@ -135,14 +125,15 @@ public sealed class Trainer : IDisposable
     private TrainStep RunStep()
     {
         var started = _time.GetTimestamp();
-        var batches = Plan.MicroBatches(Step, rank: 0).Select(rows => new SupervisedBatch([.. rows.Select(row => _rows[row])])).ToArray();
-        var supervised = batches.Sum(batch => (long)batch.SupervisedCount);
+        var rows = Plan.MicroBatches(Step, rank: 0);
+        var batches = rows.Select((chosen, index) => _task.Batch(chosen, KeyOf(index))).ToArray();
+        var targets = batches.Sum(batch => (long)batch.TargetCount);
         double loss = 0;
         for (var i = 0; i < batches.Length; i++)
         {
-            if (batches[i].SupervisedCount > 0)
+            if (batches[i].TargetCount > 0)
             {
-                loss += RunMicroBatch(batches[i], i, supervised);
+                loss += RunMicroBatch(batches[i], i, targets);
             }
         }
 
@@ -161,18 +152,19 @@ public sealed class Trainer : IDisposable
 
         var seconds = _time.GetElapsedTime(started).TotalSeconds;
         var tokens = batches.Sum(batch => (long)batch.TokenCount);
-        var examples = batches.Length == 0 ? 0 : Plan.MicroBatches(Step - 1, rank: 0).Sum(rows => rows.Length);
+        var examples = rows.Sum(chosen => chosen.Length);
         return new TrainStep(Step, Plan.EpochAfter(Step), loss, rate, norm, tokens, examples, seconds, tokens / seconds, Environment.WorkingSet);
     }
 
     /// <summary>As torch.nn.utils.clip_grad_norm_ adds it.</summary>
     private const double ClipEpsilon = 1e-6;
 
-    private double RunMicroBatch(SupervisedBatch batch, int index, long supervised)
+    private DropoutKey KeyOf(int microBatch) => new((ulong)_options.Seed, Step, microBatch);
+
+    private double RunMicroBatch(ITrainingBatch batch, int index, long targets)
     {
         using var scope = TensorScope.Enter();
-        var context = new ForwardContext(_computeType, new DropoutKey((ulong)_options.Seed, Step, index));
-        var loss = batch.LossSum(_model, context, _options.LabelSmoothing) / supervised;
+        var loss = batch.LossSum(new ForwardContext(_computeType, KeyOf(index))) / targets;
         loss.Backward();
         return loss.Item();
     }

@@ -15,7 +15,7 @@ internal sealed class TrainingRun : ITrainingObserver, IDisposable
     private TrainingRun(LanguageModel model, IReadOnlyList<TrainableParameter> parameters, IReadOnlyList<TokenSequence> rows, TrainingOptions options)
     {
         _model = model;
-        Trainer = new Trainer(model.Decoder, parameters, rows, options, DType.Float32, this, TimeProvider.System);
+        Trainer = new Trainer(new NextTokenTask(model.Decoder, rows, options), parameters, options, DType.Float32, this, TimeProvider.System);
     }
 
     public Trainer Trainer { get; }
