@@ -9,12 +9,13 @@ internal sealed class NextTokenBatch : ITrainingBatch
 {
     private readonly Decoder _model;
     private readonly double _labelSmoothing;
+    private readonly double _embeddingNoise;
     private readonly TokenBatch _batch;
     private readonly long[] _targets;
 
-    public NextTokenBatch(Decoder model, IReadOnlyList<TokenSequence> rows, double labelSmoothing)
+    public NextTokenBatch(Decoder model, IReadOnlyList<TokenSequence> rows, double labelSmoothing, double embeddingNoise)
     {
-        (_model, _labelSmoothing) = (model, labelSmoothing);
+        (_model, _labelSmoothing, _embeddingNoise) = (model, labelSmoothing, embeddingNoise);
         var plain = TokenBatch.Of([.. rows.Select(row => row.Tokens)]);
         var places = new List<int>();
         var targets = new List<long>();
@@ -48,6 +49,7 @@ internal sealed class NextTokenBatch : ITrainingBatch
     public Tensor LossSum(ForwardContext context)
     {
         using var scope = TensorScope.Enter();
+        context = context with { EmbeddingNoise = _embeddingNoise };
         var logits = _model.Logits(_model.Forward(_batch, context), context); // [M, V]
         var targets = Tensor.From<long>(_targets, _targets.Length).ToDevice(logits.Device);
         return scope.Keep(Functional.CrossEntropySum(logits, targets, _labelSmoothing));

@@ -14,7 +14,7 @@ public sealed class Trainer : IDisposable
     private readonly IReadOnlyList<TrainableParameter> _parameters;
     private readonly TrainingOptions _options;
     private readonly ITrainingObserver _observer;
-    private readonly AdamW _optimizer;
+    private readonly Optimizer _optimizer;
     private readonly LearningRateSchedule _schedule;
     private readonly DType _computeType;
     private readonly TimeProvider _time;
@@ -38,7 +38,7 @@ public sealed class Trainer : IDisposable
         ArgumentNullException.ThrowIfNull(task);
         ArgumentNullException.ThrowIfNull(options);
         (_task, _parameters, _options, _computeType, _observer, _time) = (task, parameters, options, computeType, observer, time);
-        Plan = new TrainingPlan(task.RowCount, options, worldSize: 1);
+        Plan = new TrainingPlan(task.RowCount, task.LengthOf, options, worldSize: 1);
         _schedule = new LearningRateSchedule(new LearningRateOptions
         {
             BaseRate = options.LearningRate,
@@ -46,7 +46,7 @@ public sealed class Trainer : IDisposable
             Kind = options.Scheduler,
             WarmupSteps = Plan.WarmupSteps,
         });
-        _optimizer = new AdamW(parameters, options);
+        _optimizer = new Optimizer(parameters, options);
     }
 
     /// <summary>Which rows every step sees.</summary>
@@ -55,32 +55,35 @@ public sealed class Trainer : IDisposable
     /// <summary>Steps done.</summary>
     public int Step { get; private set; }
 
-    /// <summary>Runs until the plan is done or a stop is asked for; a step under way is finished first.</summary>
+    /// <summary>The best evaluation so far; null when there was none, or they choose nothing.</summary>
+    public BestEvaluation? Best { get; private set; }
+
+    /// <summary>Whether all steps are done, or the evaluations have long not got better.</summary>
+    public bool IsDone => Step >= Plan.TotalSteps || HasStoppedEarly;
+
+    /// <summary>Whether as many evaluations as the options' patience have not got better.</summary>
+    public bool HasStoppedEarly => _options.Patience > 0 && Best is { } best && best.EvaluationsSince >= _options.Patience;
+
+    /// <summary>Runs until the run is done or a stop is asked for; a step under way is finished first.</summary>
     /// <param name="stop">Asks for the stop.</param>
-    /// <returns>Whether the plan is done.</returns>
+    /// <returns>Whether the run is done.</returns>
     /// <exception cref="TrainingDivergedException">Loss or gradient is infinite or not a number; nothing was updated by that step.</exception>
     public bool Run(CancellationToken stop)
     {
         // Read once a step: a stop that came between the decision to save and the next turn would end the run unsaved.
         var isStopping = stop.IsCancellationRequested;
-        while (Step < Plan.TotalSteps && !isStopping)
+        while (!IsDone && !isStopping)
         {
-            var done = RunStep();
-            _observer.OnStep(done);
-            var isLast = Step == Plan.TotalSteps;
-            if (_options.EvalSteps > 0 && (Step % _options.EvalSteps == 0 || isLast))
-            {
-                _observer.OnEvaluate(this);
-            }
-
+            _observer.OnStep(RunStep());
+            var isBest = IsDue(_options.EvalSteps) && Choose(_observer.OnEvaluate(this));
             isStopping = stop.IsCancellationRequested;
-            if ((_options.SaveSteps > 0 && (isLast || Step % _options.SaveSteps == 0)) || isStopping)
+            if (isBest || isStopping || IsDue(_options.SaveSteps))
             {
                 _observer.OnSave(this);
             }
         }
 
-        return Step >= Plan.TotalSteps;
+        return IsDone;
     }
 
     /// <summary>Mean loss of rows that are not trained on.</summary>
@@ -109,18 +112,43 @@ public sealed class Trainer : IDisposable
     /// <summary>Everything a later run needs to go on exactly from here, the parameters included.</summary>
     /// <returns>Names and tensors; they stay the trainer's.</returns>
     public IEnumerable<(string Name, Tensor Value)> State() =>
-        _parameters.Select(parameter => (parameter.Name, parameter.Parameter.Value)).Concat(_optimizer.State());
+        Parameters().Concat(_optimizer.State());
+
+    /// <summary>What trains.</summary>
+    /// <returns>Names and tensors; they stay the model's.</returns>
+    public IEnumerable<(string Name, Tensor Value)> Parameters() =>
+        _parameters.Select(parameter => (parameter.Name, parameter.Parameter.Value));
+
+    /// <summary>Rate of the next step, before the factors of parameters.</summary>
+    internal double NextRate => _schedule.RateOf(Step + 1);
+
+    /// <summary>What the optimizer remembers, parameter by parameter.</summary>
+    internal IEnumerable<OptimizerState> OptimizerStates() => _optimizer.States();
 
     /// <summary>Goes on from a state whose tensors were copied into those of <see cref="State"/>.</summary>
     /// <param name="step">Steps that were done.</param>
-    public void Resume(int step)
+    /// <param name="best">The best evaluation of these; null when there was none.</param>
+    public void Resume(int step, BestEvaluation? best)
     {
-        Step = step;
+        (Step, Best) = (step, best);
         _optimizer.Resume(step);
     }
 
     /// <summary>Releases the optimizer's memory; the model stays the caller's.</summary>
     public void Dispose() => _optimizer.Dispose();
+
+    private bool IsDue(int every) => every > 0 && (IsDone || Step % every == 0);
+
+    private bool Choose(double score)
+    {
+        if (_options.Choice == ModelChoice.None)
+        {
+            return false;
+        }
+
+        Best = BestEvaluation.After(Best, Step, score, _options.Choice);
+        return Best?.Step == Step;
+    }
 
     private TrainStep RunStep()
     {
@@ -133,7 +161,8 @@ public sealed class Trainer : IDisposable
         {
             if (batches[i].TargetCount > 0)
             {
-                loss += RunMicroBatch(batches[i], i, targets);
+                var count = _options.LossMean == LossMean.OfTargets ? targets : (long)batches[i].TargetCount * batches.Length;
+                loss += RunMicroBatch(batches[i], i, count);
             }
         }
 
@@ -144,7 +173,7 @@ public sealed class Trainer : IDisposable
             throw new TrainingDivergedException(Step + 1, loss, norm);
         }
 
-        var rate = _schedule.RateOf(Step + 1);
+        var rate = NextRate;
         var scale = _options.MaxGradNorm > 0 ? Math.Min(1, _options.MaxGradNorm / (norm + ClipEpsilon)) : 1;
         _optimizer.Step(rate, scale);
         _optimizer.ClearGradients();
@@ -161,10 +190,10 @@ public sealed class Trainer : IDisposable
 
     private DropoutKey KeyOf(int microBatch) => new((ulong)_options.Seed, Step, microBatch);
 
-    private double RunMicroBatch(ITrainingBatch batch, int index, long targets)
+    private double RunMicroBatch(ITrainingBatch batch, int index, long count)
     {
         using var scope = TensorScope.Enter();
-        var loss = batch.LossSum(new ForwardContext(_computeType, KeyOf(index))) / targets;
+        var loss = batch.LossSum(new ForwardContext(_computeType, KeyOf(index))) / count;
         loss.Backward();
         return loss.Item();
     }
@@ -183,7 +212,8 @@ public interface ITrainingObserver
 
     /// <summary>The model should be evaluated.</summary>
     /// <param name="trainer">The trainer between two steps.</param>
-    void OnEvaluate(Trainer trainer);
+    /// <returns>The score that the best checkpoint is chosen by; NaN when there is none.</returns>
+    double OnEvaluate(Trainer trainer);
 }
 
 /// <summary>Loss or gradient became infinite or not a number. The parameters are those of the last good step.</summary>
