@@ -37,6 +37,30 @@ public static partial class Functional
         }
     }
 
+    /// <summary>One AdamW update in place whose moments lie in 8 bits.</summary>
+    /// <param name="parameter">Float32, contiguous, on the CPU.</param>
+    /// <param name="gradient">Of the same shape.</param>
+    /// <param name="first">First moment.</param>
+    /// <param name="second">Second moment.</param>
+    /// <param name="settings">Rates and constants.</param>
+    /// <exception cref="NotSupportedException">The parameter is not on the CPU.</exception>
+    public static void AdamW8BitUpdate(
+        Tensor parameter, Tensor gradient, EightBitState first, EightBitState second, AdamWSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(parameter);
+        ArgumentNullException.ThrowIfNull(gradient);
+        ArgumentNullException.ThrowIfNull(first);
+        ArgumentNullException.ThrowIfNull(second);
+        ArgumentNullException.ThrowIfNull(settings);
+        if (!parameter.Device.IsCpu)
+        {
+            throw new NotSupportedException("moments in 8 bits are kept on the CPU only");
+        }
+
+        using var scope = TensorScope.Enter();
+        AdamW8BitUpdateFused(parameter, gradient.Contiguous(), first, second, settings);
+    }
+
     internal static void AdamWUpdateComposed(Tensor parameter, Tensor gradient, Tensor first, Tensor second, AdamWSettings settings)
     {
         using var scope = TensorScope.Enter();
@@ -57,8 +81,33 @@ public static partial class Functional
         (float*)first.DataPointer(),
         (float*)second.DataPointer(),
         parameter.ElementCount,
-        new AdamWStep(
-            settings.LearningRate, settings.Beta1, settings.Beta2, settings.Epsilon, settings.WeightDecay, settings.Step, (float)settings.GradientScale));
+        StepOf(settings));
+
+    private static unsafe void AdamW8BitUpdateFused(
+        Tensor parameter, Tensor gradient, EightBitState first, EightBitState second, AdamWSettings settings) => AdamWEightBit.Run(
+        (float*)parameter.DataPointer(), (float*)gradient.DataPointer(), MomentOf(first), MomentOf(second), parameter.ElementCount, StepOf(settings));
+
+    private static unsafe EightBitMoment MomentOf(EightBitState state) => new((nint)state.Codes.DataPointer(), (nint)state.Absmax.DataPointer());
+
+    private static AdamWStep StepOf(AdamWSettings settings) => new(
+        settings.LearningRate, settings.Beta1, settings.Beta2, settings.Epsilon, settings.WeightDecay, settings.Step, (float)settings.GradientScale);
+}
+
+/// <summary>A moment of an optimizer in 8 bits.</summary>
+/// <param name="Codes">UInt8, as many as the parameter has elements: numbers of values of the dynamic map.</param>
+/// <param name="Absmax">Float32: the largest magnitude of each block of 256 elements.</param>
+public sealed record EightBitState(Tensor Codes, Tensor Absmax)
+{
+    /// <summary>Makes a moment of zeros.</summary>
+    /// <param name="like">The parameter.</param>
+    /// <returns>New tensors, owned by the current scope.</returns>
+    public static EightBitState Zeros(Tensor like)
+    {
+        ArgumentNullException.ThrowIfNull(like);
+        const int Block = Kernels.Quantisation.EightBit.BlockSize;
+        return new(
+            Tensor.Zeros(like.Shape, DType.UInt8, Device.Cpu), Tensor.Zeros([(like.ElementCount + Block - 1) / Block], DType.Float32, Device.Cpu));
+    }
 }
 
 /// <summary>Numbers of one AdamW update.</summary>

@@ -53,7 +53,7 @@ public sealed class TrainBenchmark : IDisposable
     private readonly long _started;
     private readonly Decoder _model;
     private readonly IReadOnlyList<TrainableParameter> _parameters;
-    private readonly AdamW? _optimizer;
+    private readonly Optimizer? _optimizer;
     private readonly PeakProbe _probe;
     private readonly TokenSequence[] _rows;
     private int _step;
@@ -76,7 +76,7 @@ public sealed class TrainBenchmark : IDisposable
         var adapters = AdapterModel.Start(
             _model, new LoraConfig { TargetModules = ModuleSelector.AllLinear, Rank = Rank, Alpha = 16, Dropout = 0.05 }, Seed);
         _parameters = [.. adapters.Trainable.Select(item => new TrainableParameter(item.Name, item.Parameter, Decays: true))];
-        _optimizer = IsWhole ? new AdamW(_parameters, new TrainingOptions()) : null;
+        _optimizer = IsWhole ? new Optimizer(_parameters, new TrainingOptions()) : null;
         _rows = RandomRows(config.VocabularySize, RowLength);
     }
 
@@ -143,7 +143,7 @@ public sealed class TrainBenchmark : IDisposable
     }
 
     private Tensor Forward(TokenSequence[] rows, ForwardContext context) => IsWhole
-        ? new SupervisedBatch(rows).LossSum(_model, context, labelSmoothing: 0)
+        ? new NextTokenBatch(_model, rows, labelSmoothing: 0, embeddingNoise: 0).LossSum(context)
         : _model.HiddenStates(TokenBatch.Of([.. rows.Select(row => row.Tokens)]), context, null);
 
     private void ClearGradients()

@@ -98,6 +98,7 @@ public sealed class Decoder : Module
             x.RequiresGrad = true;
         }
 
+        x = EmbeddingNoise.Add(x, batch.Layout, context);
         observe?.Invoke(x);
         for (var i = 0; i < _layers.Length; i++)
         {

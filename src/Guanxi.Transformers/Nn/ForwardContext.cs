@@ -10,6 +10,10 @@ public sealed record ForwardContext(DType ComputeType, DropoutKey? Dropout)
     /// <summary>Evaluation in fp32.</summary>
     public static ForwardContext Evaluate32 { get; } = new(DType.Float32, null);
 
+    /// <summary>Size of the noise on embeddings in training (NEFTune, arXiv 2310.05914); 0 for none.</summary>
+    /// <value>0.</value>
+    public double EmbeddingNoise { get; init; }
+
     /// <summary>Whether the pass belongs to training.</summary>
     public bool IsTraining => Dropout is not null;
 }

@@ -7,6 +7,9 @@ namespace Guanxi.Transformers.Training;
 /// </remarks>
 public static class RowOrder
 {
+    private const int LongestStretchSteps = 50;
+    private const int ShortestStretchShare = 4;
+
     /// <summary>The order of one epoch.</summary>
     /// <param name="rows">Number of rows.</param>
     /// <param name="seed">Seed of the run.</param>
@@ -31,6 +34,35 @@ public static class RowOrder
         }
 
         return order;
+    }
+
+    /// <summary>Brings rows of like length together: stretches of a random order, each sorted with its longest row first.</summary>
+    /// <param name="order">A random order.</param>
+    /// <param name="lengthOf">Length of a row.</param>
+    /// <param name="batchSize">Rows of an optimizer step.</param>
+    /// <returns>The same rows; the longest of all is the first, so that too little memory shows at once.</returns>
+    /// <remarks>
+    /// transformers' <c>get_length_grouped_indices</c>: stretches of 50 steps, or of a quarter of a small set. There the order comes
+    /// from a generator that everything else draws from too; here from the seed and the epoch.
+    /// </remarks>
+    public static int[] GroupedByLength(ReadOnlySpan<int> order, Func<int, int> lengthOf, int batchSize)
+    {
+        ArgumentNullException.ThrowIfNull(lengthOf);
+        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
+        var stretch = batchSize * Math.Max(1, Math.Min(order.Length / (batchSize * ShortestStretchShare), LongestStretchSteps));
+        int[] grouped = [.. order.ToArray().Chunk(stretch).SelectMany(rows => rows.OrderByDescending(lengthOf))];
+        var longest = 0;
+        for (var i = stretch; i < grouped.Length; i += stretch)
+        {
+            longest = lengthOf(grouped[i]) > lengthOf(grouped[longest]) ? i : longest;
+        }
+
+        if (grouped.Length > 0)
+        {
+            (grouped[0], grouped[longest]) = (grouped[longest], grouped[0]);
+        }
+
+        return grouped;
     }
 
     /// <summary>Deals an order to ranks in whole batches.</summary>

@@ -1,53 +1,44 @@
 using Guanxi.Torch;
-using Guanxi.Transformers.Models;
 using Guanxi.Transformers.Nn;
 
 namespace Guanxi.Transformers.Training;
 
 /// <summary>
-/// The one training loop: full, LoRA and QLoRA differ only in which parameters train. Everything random is a function of the seed
-/// and the step, so a run that was interrupted goes on as if it had not been.
+/// The one training loop: models and losses differ by their <see cref="ITrainingTask"/>, and full, LoRA and QLoRA only in which
+/// parameters train. Everything random is a function of the seed and the step, so a run that was interrupted goes on as if it had
+/// not been.
 /// </summary>
 public sealed class Trainer : IDisposable
 {
-    private readonly Decoder _model;
+    private readonly ITrainingTask _task;
     private readonly IReadOnlyList<TrainableParameter> _parameters;
-    private readonly IReadOnlyList<TokenSequence> _rows;
     private readonly TrainingOptions _options;
     private readonly ITrainingObserver _observer;
-    private readonly AdamW _optimizer;
+    private readonly Optimizer _optimizer;
     private readonly LearningRateSchedule _schedule;
     private readonly DType _computeType;
     private readonly TimeProvider _time;
 
     /// <summary>Prepares a run.</summary>
-    /// <param name="model">The model.</param>
+    /// <param name="task">The model with its rows and their loss.</param>
     /// <param name="parameters">What trains: Float32 masters.</param>
-    /// <param name="rows">The training set.</param>
     /// <param name="options">How.</param>
     /// <param name="computeType">Type of activations and products.</param>
     /// <param name="observer">Sees steps, saves, evaluates.</param>
     /// <param name="time">The clock.</param>
-    /// <exception cref="OptionsException">The options make no run, or no row has anything to learn.</exception>
+    /// <exception cref="OptionsException">The options make no run, or there are no rows.</exception>
     public Trainer(
-        Decoder model,
+        ITrainingTask task,
         IReadOnlyList<TrainableParameter> parameters,
-        IReadOnlyList<TokenSequence> rows,
         TrainingOptions options,
         DType computeType,
         ITrainingObserver observer,
         TimeProvider time)
     {
-        ArgumentNullException.ThrowIfNull(model);
-        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(task);
         ArgumentNullException.ThrowIfNull(options);
-        (_model, _parameters, _rows, _options, _computeType, _observer, _time) = (model, parameters, rows, options, computeType, observer, time);
-        Plan = new TrainingPlan(rows.Count, options, worldSize: 1);
-        if (rows.All(row => row.SupervisedCount == 0))
-        {
-            throw new OptionsException(new Problem("training set", "no row has a token to learn", Hint: "Are the answers cut off by max_seq_length, or all labels -100?"));
-        }
-
+        (_task, _parameters, _options, _computeType, _observer, _time) = (task, parameters, options, computeType, observer, time);
+        Plan = new TrainingPlan(task.RowCount, task.LengthOf, options, worldSize: 1);
         _schedule = new LearningRateSchedule(new LearningRateOptions
         {
             BaseRate = options.LearningRate,
@@ -55,8 +46,7 @@ public sealed class Trainer : IDisposable
             Kind = options.Scheduler,
             WarmupSteps = Plan.WarmupSteps,
         });
-        _optimizer = new AdamW(parameters, options);
-        model.UseCheckpointing = options.GradientCheckpointing;
+        _optimizer = new Optimizer(parameters, options);
     }
 
     /// <summary>Which rows every step sees.</summary>
@@ -65,51 +55,54 @@ public sealed class Trainer : IDisposable
     /// <summary>Steps done.</summary>
     public int Step { get; private set; }
 
-    /// <summary>Runs until the plan is done or a stop is asked for; a step under way is finished first.</summary>
+    /// <summary>The best evaluation so far; null when there was none, or they choose nothing.</summary>
+    public BestEvaluation? Best { get; private set; }
+
+    /// <summary>Whether all steps are done, or the evaluations have long not got better.</summary>
+    public bool IsDone => Step >= Plan.TotalSteps || HasStoppedEarly;
+
+    /// <summary>Whether as many evaluations as the options' patience have not got better.</summary>
+    public bool HasStoppedEarly => _options.Patience > 0 && Best is { } best && best.EvaluationsSince >= _options.Patience;
+
+    /// <summary>Runs until the run is done or a stop is asked for; a step under way is finished first.</summary>
     /// <param name="stop">Asks for the stop.</param>
-    /// <returns>Whether the plan is done.</returns>
+    /// <returns>Whether the run is done.</returns>
     /// <exception cref="TrainingDivergedException">Loss or gradient is infinite or not a number; nothing was updated by that step.</exception>
     public bool Run(CancellationToken stop)
     {
         // Read once a step: a stop that came between the decision to save and the next turn would end the run unsaved.
         var isStopping = stop.IsCancellationRequested;
-        while (Step < Plan.TotalSteps && !isStopping)
+        while (!IsDone && !isStopping)
         {
-            var done = RunStep();
-            _observer.OnStep(done);
-            var isLast = Step == Plan.TotalSteps;
-            if (_options.EvalSteps > 0 && (Step % _options.EvalSteps == 0 || isLast))
-            {
-                _observer.OnEvaluate(this);
-            }
-
+            _observer.OnStep(RunStep());
+            var isBest = IsDue(_options.EvalSteps) && Choose(_observer.OnEvaluate(this));
             isStopping = stop.IsCancellationRequested;
-            if ((_options.SaveSteps > 0 && (isLast || Step % _options.SaveSteps == 0)) || isStopping)
+            if (isBest || isStopping || IsDue(_options.SaveSteps))
             {
                 _observer.OnSave(this);
             }
         }
 
-        return Step >= Plan.TotalSteps;
+        return IsDone;
     }
 
     /// <summary>Mean loss of rows that are not trained on.</summary>
-    /// <param name="rows">The rows.</param>
-    /// <returns>Loss a supervised token.</returns>
-    public double Evaluate(IReadOnlyList<TokenSequence> rows)
+    /// <param name="rows">The rows with their model; chance in them is the same at every call.</param>
+    /// <returns>Loss a target.</returns>
+    public double Evaluate(ITrainingTask rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
         using var mode = Autograd.NoGrad();
         double sum = 0;
         long count = 0;
-        foreach (var chunk in rows.Chunk(_options.BatchSize))
+        foreach (var (index, chunk) in Enumerable.Range(0, rows.RowCount).Chunk(_options.BatchSize).Index())
         {
             using var scope = TensorScope.Enter();
-            var batch = new SupervisedBatch(chunk);
-            if (batch.SupervisedCount > 0)
+            var batch = rows.Batch(chunk, new DropoutKey((ulong)_options.Seed, Step: 0, index));
+            if (batch.TargetCount > 0)
             {
-                sum += batch.LossSum(_model, new ForwardContext(_computeType, null), 0).Item();
-                count += batch.SupervisedCount;
+                sum += batch.LossSum(new ForwardContext(_computeType, null)).Item();
+                count += batch.TargetCount;
             }
         }
 
@@ -119,30 +112,57 @@ public sealed class Trainer : IDisposable
     /// <summary>Everything a later run needs to go on exactly from here, the parameters included.</summary>
     /// <returns>Names and tensors; they stay the trainer's.</returns>
     public IEnumerable<(string Name, Tensor Value)> State() =>
-        _parameters.Select(parameter => (parameter.Name, parameter.Parameter.Value)).Concat(_optimizer.State());
+        Parameters().Concat(_optimizer.State());
+
+    /// <summary>What trains.</summary>
+    /// <returns>Names and tensors; they stay the model's.</returns>
+    public IEnumerable<(string Name, Tensor Value)> Parameters() =>
+        _parameters.Select(parameter => (parameter.Name, parameter.Parameter.Value));
+
+    /// <summary>Rate of the next step, before the factors of parameters.</summary>
+    internal double NextRate => _schedule.RateOf(Step + 1);
+
+    /// <summary>What the optimizer remembers, parameter by parameter.</summary>
+    internal IEnumerable<OptimizerState> OptimizerStates() => _optimizer.States();
 
     /// <summary>Goes on from a state whose tensors were copied into those of <see cref="State"/>.</summary>
     /// <param name="step">Steps that were done.</param>
-    public void Resume(int step)
+    /// <param name="best">The best evaluation of these; null when there was none.</param>
+    public void Resume(int step, BestEvaluation? best)
     {
-        Step = step;
+        (Step, Best) = (step, best);
         _optimizer.Resume(step);
     }
 
     /// <summary>Releases the optimizer's memory; the model stays the caller's.</summary>
     public void Dispose() => _optimizer.Dispose();
 
+    private bool IsDue(int every) => every > 0 && (IsDone || Step % every == 0);
+
+    private bool Choose(double score)
+    {
+        if (_options.Choice == ModelChoice.None)
+        {
+            return false;
+        }
+
+        Best = BestEvaluation.After(Best, Step, score, _options.Choice);
+        return Best?.Step == Step;
+    }
+
     private TrainStep RunStep()
     {
         var started = _time.GetTimestamp();
-        var batches = Plan.MicroBatches(Step, rank: 0).Select(rows => new SupervisedBatch([.. rows.Select(row => _rows[row])])).ToArray();
-        var supervised = batches.Sum(batch => (long)batch.SupervisedCount);
+        var rows = Plan.MicroBatches(Step, rank: 0);
+        var batches = rows.Select((chosen, index) => _task.Batch(chosen, KeyOf(index))).ToArray();
+        var targets = batches.Sum(batch => (long)batch.TargetCount);
         double loss = 0;
         for (var i = 0; i < batches.Length; i++)
         {
-            if (batches[i].SupervisedCount > 0)
+            if (batches[i].TargetCount > 0)
             {
-                loss += RunMicroBatch(batches[i], i, supervised);
+                var count = _options.LossMean == LossMean.OfTargets ? targets : (long)batches[i].TargetCount * batches.Length;
+                loss += RunMicroBatch(batches[i], i, count);
             }
         }
 
@@ -153,7 +173,7 @@ public sealed class Trainer : IDisposable
             throw new TrainingDivergedException(Step + 1, loss, norm);
         }
 
-        var rate = _schedule.RateOf(Step + 1);
+        var rate = NextRate;
         var scale = _options.MaxGradNorm > 0 ? Math.Min(1, _options.MaxGradNorm / (norm + ClipEpsilon)) : 1;
         _optimizer.Step(rate, scale);
         _optimizer.ClearGradients();
@@ -161,18 +181,19 @@ public sealed class Trainer : IDisposable
 
         var seconds = _time.GetElapsedTime(started).TotalSeconds;
         var tokens = batches.Sum(batch => (long)batch.TokenCount);
-        var examples = batches.Length == 0 ? 0 : Plan.MicroBatches(Step - 1, rank: 0).Sum(rows => rows.Length);
+        var examples = rows.Sum(chosen => chosen.Length);
         return new TrainStep(Step, Plan.EpochAfter(Step), loss, rate, norm, tokens, examples, seconds, tokens / seconds, Environment.WorkingSet);
     }
 
     /// <summary>As torch.nn.utils.clip_grad_norm_ adds it.</summary>
     private const double ClipEpsilon = 1e-6;
 
-    private double RunMicroBatch(SupervisedBatch batch, int index, long supervised)
+    private DropoutKey KeyOf(int microBatch) => new((ulong)_options.Seed, Step, microBatch);
+
+    private double RunMicroBatch(ITrainingBatch batch, int index, long count)
     {
         using var scope = TensorScope.Enter();
-        var context = new ForwardContext(_computeType, new DropoutKey((ulong)_options.Seed, Step, index));
-        var loss = batch.LossSum(_model, context, _options.LabelSmoothing) / supervised;
+        var loss = batch.LossSum(new ForwardContext(_computeType, KeyOf(index))) / count;
         loss.Backward();
         return loss.Item();
     }
@@ -191,7 +212,8 @@ public interface ITrainingObserver
 
     /// <summary>The model should be evaluated.</summary>
     /// <param name="trainer">The trainer between two steps.</param>
-    void OnEvaluate(Trainer trainer);
+    /// <returns>The score that the best checkpoint is chosen by; NaN when there is none.</returns>
+    double OnEvaluate(Trainer trainer);
 }
 
 /// <summary>Loss or gradient became infinite or not a number. The parameters are those of the last good step.</summary>

@@ -11,6 +11,9 @@ public static class TrainingCheckpoint
     private const string Prefix = "checkpoint-";
     private const string StateFile = "training_state.safetensors";
     private const string InfoFile = "trainer_state.json";
+    private const string BestStep = "best_global_step";
+    private const string BestScore = "best_metric";
+    private const string SinceBest = "evaluations_since_best";
     private const int MaxInfoBytes = 1 << 20;
 
     /// <summary>Writes a checkpoint; its name appears only when all of it is on the device.</summary>
@@ -23,7 +26,7 @@ public static class TrainingCheckpoint
     public static string Save(string runFolder, Trainer trainer, string fingerprint, Action<string> writeModel)
     {
         ArgumentNullException.ThrowIfNull(trainer);
-        var path = Path.Combine(runFolder, $"{Prefix}{trainer.Step}");
+        var path = PathOf(runFolder, trainer.Step);
         AtomicFolder.Write(path, folder =>
         {
             writeModel(folder);
@@ -36,6 +39,11 @@ public static class TrainingCheckpoint
                 ["epoch"] = trainer.Plan.EpochAfter(trainer.Step),
                 ["fingerprint"] = fingerprint,
             };
+            if (trainer.Best is { } best)
+            {
+                (info[BestStep], info[BestScore], info[SinceBest]) = (best.Step, best.Score, best.EvaluationsSince);
+            }
+
             AtomicFile.WriteText(Path.Combine(folder, InfoFile), info.ToJsonString() + "\n");
             Integrity.WriteManifest(folder);
         });
@@ -63,7 +71,7 @@ public static class TrainingCheckpoint
     /// <param name="runFolder">Folder of the run.</param>
     /// <param name="trainer">The trainer to go on with.</param>
     /// <param name="fingerprint">As when it was saved.</param>
-    /// <param name="report">Told of every checkpoint that is damaged and passed over.</param>
+    /// <param name="report">Told of every checkpoint that is damaged and passed over, and of what one of Hugging Face's does not give.</param>
     /// <returns>Path of the checkpoint, or null when there is none.</returns>
     /// <exception cref="OptionsException">The newest whole checkpoint belongs to another configuration.</exception>
     /// <exception cref="CheckpointException">Its tensors do not fit the model.</exception>
@@ -72,6 +80,12 @@ public static class TrainingCheckpoint
         ArgumentNullException.ThrowIfNull(report);
         foreach (var (_, path) in List(runFolder))
         {
+            if (HuggingFaceCheckpoint.Is(path))
+            {
+                Report(path, HuggingFaceCheckpoint.Resume(path, trainer), report);
+                return path;
+            }
+
             var problems = Integrity.Verify(path);
             if (problems.Count == 0)
             {
@@ -86,6 +100,14 @@ public static class TrainingCheckpoint
         }
 
         return null;
+    }
+
+    private static void Report(string path, IEnumerable<string> differences, Action<Problem> report)
+    {
+        foreach (var difference in differences)
+        {
+            report(new Problem(path, difference));
+        }
     }
 
     /// <summary>Loads a checkpoint.</summary>
@@ -115,17 +137,44 @@ public static class TrainingCheckpoint
                 "Give the same arguments as before, or another output_dir."));
         }
 
-        CopyState(Path.Combine(path, StateFile), trainer);
-        trainer.Resume(info.GetProperty("global_step").GetInt32());
+        CopyState(Path.Combine(path, StateFile), trainer.State());
+        trainer.Resume(info.GetProperty("global_step").GetInt32(), BestOf(info));
     }
 
-    private static void CopyState(string file, Trainer trainer)
+    /// <summary>Loads the parameters alone, as for the best checkpoint at the end of a run.</summary>
+    /// <param name="path">Folder of the checkpoint.</param>
+    /// <param name="trainer">Its parameters are overwritten; step and optimizer stay as they are.</param>
+    /// <exception cref="CheckpointException">It is damaged or does not fit the model.</exception>
+    public static void LoadParameters(string path, Trainer trainer)
+    {
+        ArgumentNullException.ThrowIfNull(trainer);
+        var problems = Integrity.Verify(path);
+        if (problems.Count > 0)
+        {
+            throw new CheckpointException(problems);
+        }
+
+        CopyState(Path.Combine(path, StateFile), trainer.Parameters());
+    }
+
+    /// <summary>The folder of a step.</summary>
+    /// <param name="runFolder">Folder of the run.</param>
+    /// <param name="step">Optimizer step.</param>
+    /// <returns>Path of its checkpoint, be it there or not.</returns>
+    public static string PathOf(string runFolder, int step) => Path.Combine(runFolder, $"{Prefix}{step}");
+
+    private static BestEvaluation? BestOf(JsonElement info) =>
+        info.TryGetProperty(BestStep, out var step) && info.TryGetProperty(BestScore, out var score) && info.TryGetProperty(SinceBest, out var since)
+            ? new BestEvaluation(step.GetInt32(), score.GetDouble(), since.GetInt32())
+            : null;
+
+    private static void CopyState(string file, IEnumerable<(string Name, Tensor Value)> state)
     {
         using var tensors = SafetensorsFile.Open(file);
         using var mode = Autograd.NoGrad();
         using var scope = TensorScope.Enter();
         var problems = new List<Problem>();
-        foreach (var (name, value) in trainer.State())
+        foreach (var (name, value) in state)
         {
             if (!tensors.Entries.TryGetValue(name, out var entry) || entry.DType != value.DType || !value.Shape.SequenceEqual(entry.Shape))
             {

@@ -19,6 +19,14 @@ public sealed record TrainingOptions
     /// <value>1.</value>
     public int Accumulation { get; init; } = 1;
 
+    /// <summary>What the loss of a step is the mean of.</summary>
+    /// <value><see cref="LossMean.OfTargets"/>.</value>
+    public LossMean LossMean { get; init; } = LossMean.OfTargets;
+
+    /// <summary>What becomes of gradients.</summary>
+    /// <value><see cref="OptimizerKind.AdamW"/>.</value>
+    public OptimizerKind Optimizer { get; init; } = OptimizerKind.AdamW;
+
     /// <summary>Highest learning rate.</summary>
     /// <value>5e-5.</value>
     public double LearningRate { get; init; } = 5e-5;
@@ -59,6 +67,10 @@ public sealed record TrainingOptions
     /// <value>0.</value>
     public double LabelSmoothing { get; init; }
 
+    /// <summary>Size of the noise on embeddings in training (NEFTune); 0 for none.</summary>
+    /// <value>0.</value>
+    public double EmbeddingNoise { get; init; }
+
     /// <summary>Seed of row order, adapters and dropout.</summary>
     /// <value>42.</value>
     public int Seed { get; init; } = 42;
@@ -78,6 +90,24 @@ public sealed record TrainingOptions
     /// <summary>Steps between evaluations; 0 for none.</summary>
     /// <value>0.</value>
     public int EvalSteps { get; init; }
+
+    /// <summary>Whether evaluations choose the best checkpoint, which is then saved whenever there is a better one.</summary>
+    /// <value><see cref="ModelChoice.None"/>.</value>
+    public ModelChoice Choice { get; init; } = ModelChoice.None;
+
+    /// <summary>Evaluations in a row without a better one that end the run; 0 for no such end.</summary>
+    /// <value>0.</value>
+    public int Patience { get; init; }
+}
+
+/// <summary>What the loss of an optimizer step is the mean of.</summary>
+public enum LossMean
+{
+    /// <summary>All targets of the step, whichever micro-batch they are in: transformers since 4.46.</summary>
+    OfTargets,
+
+    /// <summary>The means of the micro-batches: transformers before, where a target in a short micro-batch counts for more.</summary>
+    OfMicroBatches,
 }
 
 /// <summary>In what order rows are visited.</summary>
@@ -88,4 +118,7 @@ public enum RowSampling
 
     /// <summary>As they stand.</summary>
     Sequential,
+
+    /// <summary>Rows of like length together, in a new order every epoch: less padding where rows are padded.</summary>
+    GroupByLength,
 }

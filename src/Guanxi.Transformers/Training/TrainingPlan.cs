@@ -8,19 +8,22 @@ public sealed class TrainingPlan
 {
     private readonly TrainingOptions _options;
     private readonly int _rowCount;
+    private readonly Func<int, int> _lengthOf;
     private readonly int _worldSize;
     private (int Epoch, int Rank, int[][] Batches) _cached = (-1, -1, []);
 
     /// <summary>Plans a run.</summary>
     /// <param name="rowCount">Rows of the training set.</param>
+    /// <param name="lengthOf">Tokens of a row; asked only when rows are grouped by length.</param>
     /// <param name="options">Batch, accumulation, epochs, seed.</param>
     /// <param name="worldSize">Processes that share the rows.</param>
     /// <exception cref="OptionsException">There are no rows, or the numbers make no step.</exception>
-    public TrainingPlan(int rowCount, TrainingOptions options, int worldSize)
+    public TrainingPlan(int rowCount, Func<int, int> lengthOf, TrainingOptions options, int worldSize)
     {
         ArgumentNullException.ThrowIfNull(options);
         _options = options;
         _rowCount = rowCount;
+        _lengthOf = lengthOf;
         _worldSize = worldSize;
         if (rowCount == 0)
         {
@@ -32,6 +35,9 @@ public sealed class TrainingPlan
         TotalSteps = options.MaxSteps > 0 ? options.MaxSteps : (int)Math.Ceiling(options.Epochs * StepsPerEpoch);
         WarmupSteps = options.WarmupSteps > 0 ? options.WarmupSteps : (int)Math.Ceiling(options.WarmupRatio * TotalSteps);
     }
+
+    /// <summary>Rows of a micro-batch.</summary>
+    public int BatchSize => _options.BatchSize;
 
     /// <summary>Micro-batches of one process in an epoch.</summary>
     public int MicroBatchesPerEpoch { get; }
@@ -68,12 +74,18 @@ public sealed class TrainingPlan
     {
         if (_cached.Epoch != epoch || _cached.Rank != rank)
         {
-            int[] order = _options.Sampling == RowSampling.Sequential
-                ? [.. Enumerable.Range(0, _rowCount)]
-                : RowOrder.OfEpoch(_rowCount, _options.Seed, epoch);
+            var order = Order(epoch);
             _cached = (epoch, rank, RowOrder.Batches(order, _options.BatchSize, rank, _worldSize));
         }
 
         return _cached.Batches;
     }
+
+    private int[] Order(int epoch) => _options.Sampling switch
+    {
+        RowSampling.Sequential => [.. Enumerable.Range(0, _rowCount)],
+        RowSampling.GroupByLength => RowOrder.GroupedByLength(
+            RowOrder.OfEpoch(_rowCount, _options.Seed, epoch), _lengthOf, _options.BatchSize * _options.Accumulation),
+        _ => RowOrder.OfEpoch(_rowCount, _options.Seed, epoch),
+    };
 }

@@ -108,7 +108,7 @@ public sealed unsafe class FourBitTests
             var x = Values(golden.Type(name + ".input"), golden.Bytes(name + ".input"));
             var codes = memory.New<byte>(x.Length);
             var absmax = memory.New<float>((x.Length + 255) / 256);
-            EightBit.Quantize(DynamicMap.Signed, memory.Of<float>(x), x.Length, codes, absmax);
+            EightBit.Quantize(CodeSearch.Signed, memory.Of<float>(x), x.Length, codes, absmax);
             Assert.Equal(golden.Bytes(name + ".codes_nearest"), TestMemory.Read(codes, x.Length));
             KernelCheck.EqualBits(golden.Floats(name + ".absmax"), TestMemory.Read(absmax, (x.Length + 255) / 256), name);
 

@@ -12,10 +12,10 @@ internal sealed class TrainingRun : ITrainingObserver, IDisposable
 {
     private readonly LanguageModel _model;
 
-    private TrainingRun(LanguageModel model, IReadOnlyList<TrainableParameter> parameters, IReadOnlyList<TokenSequence> rows, TrainingOptions options)
+    private TrainingRun(LanguageModel model, IReadOnlyList<TrainableParameter> parameters, IReadOnlyList<TokenSequence> rows, TrainingOptions options, DType computeType)
     {
         _model = model;
-        Trainer = new Trainer(model.Decoder, parameters, rows, options, DType.Float32, this, TimeProvider.System);
+        Trainer = new Trainer(new NextTokenTask(model.Decoder, rows, options), parameters, options, computeType, this, TimeProvider.System);
     }
 
     public Trainer Trainer { get; }
@@ -27,7 +27,7 @@ internal sealed class TrainingRun : ITrainingObserver, IDisposable
     public Action<TrainStep>? Stepping { get; set; }
 
     /// <summary>Starts the run of a golden case; changes of its options come last.</summary>
-    public static TrainingRun Start(JsonElement golden, double dropout = 0, Func<TrainingOptions, TrainingOptions>? change = null)
+    public static TrainingRun Start(JsonElement golden, double dropout = 0, Func<TrainingOptions, TrainingOptions>? change = null, double plusRatio = 1)
     {
         var arguments = golden.GetProperty("arguments");
         var mode = arguments.GetProperty("mode").GetString();
@@ -37,15 +37,16 @@ internal sealed class TrainingRun : ITrainingObserver, IDisposable
             "qlora" => WeightStorage.Nf4,
             _ => WeightStorage.AsStored,
         };
-        var model = LanguageModel.Load(Golden.Locate("training/base"), new LanguageModelOptions { Storage = storage });
+        var computeType = arguments.TryGetProperty("bf16", out var bf16) && bf16.GetBoolean() ? DType.BFloat16 : DType.Float32;
+        var model = LanguageModel.Load(Golden.Locate("training/base"), new LanguageModelOptions { Storage = storage, ComputeType = computeType });
         var rows = Golden.Json("training/" + Path.GetFileName(golden.GetProperty("rows").GetString())).EnumerateArray()
             .Select(row => new TokenSequence(Ids(row, "input_ids"), Ids(row, "labels"))).ToArray();
-        var trainable = mode == "full" ? TrainableParameter.AllOf(model.Decoder) : Adapters(model, golden.GetProperty("lora"), dropout);
+        var trainable = mode == "full" ? TrainableParameter.AllOf(model.Decoder) : Adapters(model, golden.GetProperty("lora"), dropout, plusRatio);
         var options = Options(arguments);
-        return new TrainingRun(model, trainable, rows, change is null ? options : change(options));
+        return new TrainingRun(model, trainable, rows, change is null ? options : change(options), computeType);
     }
 
-    private static TrainableParameter[] Adapters(LanguageModel model, JsonElement lora, double dropout)
+    private static TrainableParameter[] Adapters(LanguageModel model, JsonElement lora, double dropout, double plusRatio)
     {
         var config = new LoraConfig
         {
@@ -62,7 +63,7 @@ internal sealed class TrainingRun : ITrainingObserver, IDisposable
             parameter.Value = initial[name];
         }
 
-        return [.. adapter.Trainable.Select(item => new TrainableParameter(item.Name, item.Parameter, Decays: true))];
+        return [.. TrainableParameter.OfAdapter(adapter, plusRatio)];
     }
 
     public void OnStep(TrainStep step)
@@ -73,9 +74,9 @@ internal sealed class TrainingRun : ITrainingObserver, IDisposable
 
     public void OnSave(Trainer trainer) => Saving?.Invoke(trainer);
 
-    public void OnEvaluate(Trainer trainer)
-    {
-    }
+    public Func<Trainer, double> Evaluating { get; set; } = _ => double.NaN;
+
+    public double OnEvaluate(Trainer trainer) => Evaluating(trainer);
 
     public void Dispose()
     {
@@ -95,6 +96,7 @@ internal sealed class TrainingRun : ITrainingObserver, IDisposable
         WarmupSteps = arguments.GetProperty("warmup_steps").GetInt32(),
         WeightDecay = arguments.TryGetProperty("weight_decay", out var decay) ? decay.GetDouble() : 0,
         MaxGradNorm = arguments.GetProperty("max_grad_norm").GetDouble(),
+        LossMean = arguments.TryGetProperty("old_loss", out var old) && old.GetBoolean() ? LossMean.OfMicroBatches : LossMean.OfTargets,
         Seed = arguments.GetProperty("seed").GetInt32(),
         GradientCheckpointing = arguments.TryGetProperty("checkpointing", out var checkpointing) && checkpointing.GetBoolean(),
     };

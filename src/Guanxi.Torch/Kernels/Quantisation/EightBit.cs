@@ -16,21 +16,13 @@ internal static unsafe class EightBit
     private const long GrainBlocks = 16;
 
     /// <summary>Quantises an array in blocks of 256.</summary>
-    /// <param name="map">256 values in ascending order.</param>
+    /// <param name="codeOf">Finds the nearest of the map's values.</param>
     /// <param name="source">Elements; finite.</param>
     /// <param name="count">Elements.</param>
     /// <param name="codes">Number of each element's value in the map.</param>
     /// <param name="absmax">Largest magnitude of each block.</param>
-    public static void Quantize(float[] map, float* source, long count, byte* codes, float* absmax)
-    {
-        var bounds = new float[map.Length - 1];
-        for (var i = 0; i < bounds.Length; i++)
-        {
-            bounds[i] = (map[i] + map[i + 1]) / 2;
-        }
-
-        KernelParallel.For((count + BlockSize - 1) / BlockSize, GrainBlocks, new QuantizeWork(bounds, source, count, codes, absmax));
-    }
+    public static void Quantize(CodeSearch codeOf, float* source, long count, byte* codes, float* absmax) =>
+        KernelParallel.For((count + BlockSize - 1) / BlockSize, GrainBlocks, new QuantizeWork(codeOf, source, count, codes, absmax));
 
     /// <summary>Dequantises an array: map value times block maximum.</summary>
     /// <param name="map">256 values.</param>
@@ -74,45 +66,41 @@ internal static unsafe class EightBit
             maxima[i] -= offset;
         }
 
-        Quantize(DynamicMap.Signed, maxima, count, codes, nestedAbsmax);
+        Quantize(CodeSearch.Signed, maxima, count, codes, nestedAbsmax);
     }
 
-    private readonly struct QuantizeWork(float[] bounds, float* source, long count, byte* codes, float* absmax) : IRangeWork
+    /// <summary>Quantises one block.</summary>
+    /// <param name="codeOf">Finds the nearest of the map's values.</param>
+    /// <param name="source">Elements; finite.</param>
+    /// <param name="count">Elements, at most <see cref="BlockSize"/>.</param>
+    /// <param name="codes">Number of each element's value in the map.</param>
+    /// <returns>Largest magnitude.</returns>
+    public static float QuantizeBlock(CodeSearch codeOf, float* source, long count, byte* codes)
+    {
+        var largest = 0f;
+        for (long i = 0; i < count; i++)
+        {
+            largest = Math.Max(largest, Math.Abs(source[i]));
+        }
+
+        var scale = 1f / Math.Max(largest, SmallestScale);
+        for (long i = 0; i < count; i++)
+        {
+            codes[i] = codeOf.CodeOf(source[i] * scale);
+        }
+
+        return largest;
+    }
+
+    private readonly struct QuantizeWork(CodeSearch codeOf, float* source, long count, byte* codes, float* absmax) : IRangeWork
     {
         public void Run(long first, long last)
         {
             for (var block = first; block < last; block++)
             {
                 var start = block * BlockSize;
-                var end = Math.Min(count, start + BlockSize);
-                var largest = 0f;
-                for (var i = start; i < end; i++)
-                {
-                    largest = Math.Max(largest, Math.Abs(source[i]));
-                }
-
-                absmax[block] = largest;
-                var scale = 1f / Math.Max(largest, SmallestScale);
-                for (var i = start; i < end; i++)
-                {
-                    codes[i] = Rank(source[i] * scale);
-                }
+                absmax[block] = QuantizeBlock(codeOf, source + start, Math.Min(BlockSize, count - start), codes + start);
             }
-        }
-
-        // How many bounds lie below the value, by halving.
-        private byte Rank(float value)
-        {
-            var below = 0;
-            for (var step = (bounds.Length + 1) / 2; step > 0; step /= 2)
-            {
-                if (bounds[below + step - 1] < value)
-                {
-                    below += step;
-                }
-            }
-
-            return (byte)below;
         }
     }
 

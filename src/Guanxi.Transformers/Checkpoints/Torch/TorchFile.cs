@@ -12,16 +12,25 @@ public sealed class TorchFile : TensorFile
 {
     private const int LongestSign = 20;
 
-    private TorchFile(MappedFile mapped, IReadOnlyDictionary<string, TensorEntry> entries)
-        : base(mapped, entries)
-    {
-    }
+    private TorchFile(MappedFile mapped, IReadOnlyDictionary<string, TensorEntry> entries, IReadOnlyDictionary<string, double> numbers)
+        : base(mapped, entries) => Numbers = numbers;
+
+    /// <summary>The numbers of a file opened by <see cref="OpenNested"/>, by their joined names.</summary>
+    public IReadOnlyDictionary<string, double> Numbers { get; }
 
     /// <summary>Opens and checks a file.</summary>
     /// <param name="path">The file.</param>
     /// <returns>The mapped file, owned by the caller.</returns>
     /// <exception cref="CheckpointException">The file cannot be read, is damaged, or holds anything but a dictionary of tensors.</exception>
-    public static TorchFile Open(string path)
+    public static TorchFile Open(string path) => Open(path, numbers: null);
+
+    /// <summary>Opens a file of nested dictionaries, such as the state of an optimizer, in the zip form.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>The mapped file, owned by the caller; its names are joined by dots, e.g. <c>state.0.exp_avg</c>.</returns>
+    /// <exception cref="CheckpointException">The file cannot be read, or is damaged.</exception>
+    public static TorchFile OpenNested(string path) => Open(path, []);
+
+    private static TorchFile Open(string path, Dictionary<string, double>? numbers)
     {
         try
         {
@@ -34,7 +43,7 @@ public sealed class TorchFile : TensorFile
             var mapped = new MappedFile(stream, path);
             try
             {
-                return new TorchFile(mapped, ReadEntries(mapped));
+                return new TorchFile(mapped, ReadEntries(mapped, numbers), numbers ?? []);
             }
             catch
             {
@@ -48,15 +57,15 @@ public sealed class TorchFile : TensorFile
         }
     }
 
-    private static OrderedDictionary<string, TensorEntry> ReadEntries(MappedFile mapped)
+    private static OrderedDictionary<string, TensorEntry> ReadEntries(MappedFile mapped, Dictionary<string, double>? numbers)
     {
         var sign = new MappedReader(mapped, "the beginning", 0, mapped.Length).Read(Math.Min(LongestSign, mapped.Length));
         if (sign.StartsWith("PK\u0003\u0004"u8))
         {
-            return TorchZipForm.Read(mapped);
+            return TorchZipForm.Read(mapped, numbers);
         }
 
-        if (sign[0] == (byte)PickleOpcode.Proto)
+        if (sign[0] == (byte)PickleOpcode.Proto && numbers is null)
         {
             return TorchLegacyForm.Read(mapped);
         }

@@ -7,6 +7,9 @@ internal sealed class TorchStateDict
 {
     private const int MostProblems = 20;
 
+    // Deeper than any optimizer or scheduler; it bounds the recursion that a hostile file can cause.
+    private const int DeepestNesting = 8;
+
     private readonly string _file;
     private readonly IReadOnlyDictionary<string, FilePlace> _storages;
     private readonly List<Problem> _problems = [];
@@ -42,6 +45,63 @@ internal sealed class TorchStateDict
         }
 
         return reader._problems.Count == 0 ? entries : throw new CheckpointException(reader._problems);
+    }
+
+    /// <summary>Reads whatever nests dictionaries and lists: names and numbers of places are joined by dots.</summary>
+    /// <param name="value">What the pickle holds.</param>
+    /// <param name="storages">For every key of a storage where its bytes are.</param>
+    /// <param name="file">Named in errors.</param>
+    /// <param name="numbers">Receives the numbers that are no tensors.</param>
+    /// <returns>The tensors by joined name; what is neither tensor nor number is left out.</returns>
+    /// <exception cref="CheckpointException">It is nested too deeply, or tensors lie outside their storages; the first problems are listed.</exception>
+    public static OrderedDictionary<string, TensorEntry> ReadNested(
+        object? value, IReadOnlyDictionary<string, FilePlace> storages, string file, Dictionary<string, double> numbers)
+    {
+        var reader = new TorchStateDict(file, storages);
+        var entries = new OrderedDictionary<string, TensorEntry>(StringComparer.Ordinal);
+        reader.AddNested(string.Empty, value, entries, numbers, DeepestNesting);
+        return reader._problems.Count == 0 ? entries : throw new CheckpointException(reader._problems);
+    }
+
+    private void AddNested(
+        string path, object? value, OrderedDictionary<string, TensorEntry> entries, Dictionary<string, double> numbers, int depth)
+    {
+        var parts = value switch
+        {
+            PickleDict dict => dict.Items,
+            IReadOnlyList<object?> list => [.. list.Select((item, i) => ((object?)(long)i, item))],
+            _ => null,
+        };
+        if (parts is null)
+        {
+            AddLeaf(path, value, entries, numbers);
+        }
+        else if (depth == 0)
+        {
+            Report($"{FileErrors.Quote(path)} is nested too deeply", null, null, null);
+        }
+        else
+        {
+            foreach (var (key, item) in parts.TakeWhile(_ => _problems.Count < MostProblems))
+            {
+                if (key is string or long)
+                {
+                    AddNested(path.Length == 0 ? $"{key}" : $"{path}.{key}", item, entries, numbers, depth - 1);
+                }
+            }
+        }
+    }
+
+    private void AddLeaf(string path, object? value, OrderedDictionary<string, TensorEntry> entries, Dictionary<string, double> numbers)
+    {
+        if (value is TorchTensor)
+        {
+            Add(path, value, entries);
+        }
+        else if (value is long or double)
+        {
+            numbers[path] = Convert.ToDouble(value, System.Globalization.CultureInfo.InvariantCulture);
+        }
     }
 
     private void Add(object? key, object? item, OrderedDictionary<string, TensorEntry> entries)

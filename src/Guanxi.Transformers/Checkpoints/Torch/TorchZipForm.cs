@@ -8,8 +8,10 @@ internal static class TorchZipForm
     private const int LongestByteOrder = 16;
 
     /// <summary>Reads a file of this form.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="numbers">Receives the numbers of a nested dictionary; null where only tensors are allowed, one level deep.</param>
     /// <exception cref="CheckpointException">It breaks a rule.</exception>
-    public static OrderedDictionary<string, TensorEntry> Read(MappedFile file)
+    public static OrderedDictionary<string, TensorEntry> Read(MappedFile file, Dictionary<string, double>? numbers)
     {
         var members = ZipDirectory.Read(file);
         var pickles = members.Keys.Where(IsPickle).ToArray();
@@ -32,7 +34,9 @@ internal static class TorchZipForm
         var prefix = $"{root}/data/";
         var storages = members.Where(member => member.Key.StartsWith(prefix, StringComparison.Ordinal))
             .ToDictionary(member => member.Key[prefix.Length..], member => member.Value, StringComparer.Ordinal);
-        return TorchStateDict.Read(value, storages, file.Path);
+        return numbers is null
+            ? TorchStateDict.Read(value, storages, file.Path)
+            : TorchStateDict.ReadNested(value, storages, file.Path, numbers);
     }
 
     private static bool IsPickle(string name) =>

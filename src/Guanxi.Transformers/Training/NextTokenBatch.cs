@@ -5,13 +5,17 @@ using Guanxi.Transformers.Nn;
 namespace Guanxi.Transformers.Training;
 
 /// <summary>Rows laid end to end for one forward pass, with the positions whose next token is learnt.</summary>
-internal sealed class SupervisedBatch
+internal sealed class NextTokenBatch : ITrainingBatch
 {
+    private readonly Decoder _model;
+    private readonly double _labelSmoothing;
+    private readonly double _embeddingNoise;
     private readonly TokenBatch _batch;
     private readonly long[] _targets;
 
-    public SupervisedBatch(IReadOnlyList<TokenSequence> rows)
+    public NextTokenBatch(Decoder model, IReadOnlyList<TokenSequence> rows, double labelSmoothing, double embeddingNoise)
     {
+        (_model, _labelSmoothing, _embeddingNoise) = (model, labelSmoothing, embeddingNoise);
         var plain = TokenBatch.Of([.. rows.Select(row => row.Tokens)]);
         var places = new List<int>();
         var targets = new List<long>();
@@ -34,18 +38,20 @@ internal sealed class SupervisedBatch
         _targets = [.. targets];
     }
 
-    /// <summary>Tokens read.</summary>
+    /// <inheritdoc/>
     public int TokenCount => _batch.Tokens.Length;
 
-    /// <summary>Tokens learnt.</summary>
-    public int SupervisedCount => _targets.Length;
+    /// <inheritdoc/>
+    public int TargetCount => _targets.Length;
 
-    /// <summary>Sum of the losses of the learnt tokens; the head sees only their positions.</summary>
-    public Tensor LossSum(Decoder model, ForwardContext context, double labelSmoothing)
+    /// <inheritdoc/>
+    /// <remarks>The head sees only the positions whose next token is learnt.</remarks>
+    public Tensor LossSum(ForwardContext context)
     {
         using var scope = TensorScope.Enter();
-        var logits = model.Logits(model.Forward(_batch, context), context); // [M, V]
+        context = context with { EmbeddingNoise = _embeddingNoise };
+        var logits = _model.Logits(_model.Forward(_batch, context), context); // [M, V]
         var targets = Tensor.From<long>(_targets, _targets.Length).ToDevice(logits.Device);
-        return scope.Keep(Functional.CrossEntropySum(logits, targets, labelSmoothing));
+        return scope.Keep(Functional.CrossEntropySum(logits, targets, _labelSmoothing));
     }
 }
