@@ -21,9 +21,26 @@ public static partial class Functional
         ArgumentNullException.ThrowIfNull(layout);
         ArgumentNullException.ThrowIfNull(pattern);
         using var scope = TensorScope.Enter();
+        if (layout.Parts is { } parts)
+        {
+            var shared = parts.Shared.TokenCount;
+            return scope.Keep(AttentionBehindShared(query, key, value, parts.Shared, parts.Others, pattern, prefixKey, prefixValue));
+        }
+
         return scope.Keep(query.Device.IsCpu && query.DType is DType.Float32 or DType.BFloat16 or DType.Float16
             ? AttentionFused(query, key, value, layout, pattern, prefixKey, prefixValue)
             : AttentionComposed(query, key, value, layout, pattern, prefixKey, prefixValue));
+    }
+
+    /// <summary>What the rows share looks at itself, the others at it as at a prefix; their gradients meet in its keys and values.</summary>
+    private static Tensor AttentionBehindShared(
+        Tensor query, Tensor key, Tensor value, SequenceLayout shared, SequenceLayout others, AttentionPattern pattern, Tensor? prefixKey, Tensor? prefixValue)
+    {
+        Tensor[] Cut(Tensor x) => x.Split(0, shared.TokenCount, others.TokenCount);
+        var (queries, keys, values) = (Cut(query), Cut(key), Cut(value));
+        var first = Attention(queries[0], keys[0], values[0], shared, pattern, prefixKey, prefixValue);
+        var rest = Attention(queries[1], keys[1], values[1], others, pattern, WithPrefix(prefixKey, keys[0]), WithPrefix(prefixValue, values[0]));
+        return Tensor.Cat([first, rest], 0);
     }
 
     internal static Tensor AttentionComposed(

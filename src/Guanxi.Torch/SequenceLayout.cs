@@ -39,6 +39,9 @@ public sealed class SequenceLayout
     /// <summary>For every token of the tail the index of its parent in the tail, or -1 for a child of the row's last plain token.</summary>
     internal int[]? TailParents { get; }
 
+    /// <summary>Where the first row belongs to all others: that row alone, and the others behind it; null for rows of their own.</summary>
+    internal (SequenceLayout Shared, SequenceLayout Others)? Parts { get; private init; }
+
     /// <summary>Plain rows.</summary>
     /// <param name="rowLengths">Tokens of every row.</param>
     /// <param name="firstPosition">Length of the shared prefix.</param>
@@ -63,6 +66,21 @@ public sealed class SequenceLayout
         }
 
         return Create(rowLengths, firstPosition, parents);
+    }
+
+    /// <summary>Rows that begin alike: what they share is the first row, and the others go on behind it.</summary>
+    /// <param name="sharedLength">Tokens of the first row, at least one.</param>
+    /// <param name="rowLengths">Tokens of every other row, what is shared not counted.</param>
+    /// <returns>The layout; a token of another row attends to all of the first, and then as in plain rows.</returns>
+    public static SequenceLayout RowsBehindFirst(int sharedLength, ReadOnlySpan<int> rowLengths)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(sharedLength, 1);
+        var (shared, others) = (Rows([sharedLength], 0), Rows(rowLengths, sharedLength));
+        return new SequenceLayout(
+            [0, .. others.RowStartArray.Select(start => sharedLength + start)], [.. shared.PositionArray, .. others.PositionArray], 0, null)
+        {
+            Parts = (shared, others),
+        };
     }
 
     /// <summary>Length of a row, its tree included.</summary>

@@ -31,6 +31,7 @@ internal static class BenchCommand
         var what = new Argument<string>("case") { Description = $"What to measure: {TrainCase} (a QLoRA step) or {KernelsCase} (the fused kernels and tokenizers).", Arity = ArgumentArity.ExactlyOne };
         var shape = OptionKinds.Text("--shape", "NAME", $"Shape of the model: {string.Join(", ", BenchmarkShape.All.Select(known => known.Name))}. Default: 0.44b.");
         var layers = OptionKinds.Whole("--layers", "Only N blocks, without head and without checkpointing (default: the whole model, with both).", 1);
+        var sharesPrefix = OptionKinds.Flag("--shared_prefix", "Compute what all rows begin with once, as train does (default: false).");
         var dtype = OptionKinds.OneOf("--dtype", "Type to compute in; auto takes the faster one.", ["auto", "fp32", "bf16"]);
         var tokenizers = new Option<string[]>("--tokenizer")
         {
@@ -39,7 +40,7 @@ internal static class BenchCommand
         var text = OptionKinds.Text("--text", "FILE", "Text that they encode (default: the sample).");
         var json = JsonOutput.Option();
         command.Add(what);
-        foreach (var option in (Option[])[shape, layers, dtype, tokenizers, text, json])
+        foreach (var option in (Option[])[shape, layers, sharesPrefix, dtype, tokenizers, text, json])
         {
             command.Add(option);
         }
@@ -50,7 +51,14 @@ internal static class BenchCommand
             var output = JsonOutput.Of(parsed.GetValue(json));
             var cases = new Dictionary<string, Action>
             {
-                [TrainCase] = () => Train(parsed.GetValue(shape), parsed.GetValue(layers), parsed.GetValue(dtype)!, status, output),
+                [TrainCase] = () => Train(
+                    new TrainBenchmarkOptions
+                    {
+                        Shape = BenchmarkShape.Find(parsed.GetValue(shape) ?? "0.44b"),
+                        Layers = parsed.GetValue(layers),
+                        SharesPrefix = parsed.GetValue(sharesPrefix),
+                    },
+                    parsed.GetValue(dtype)!, status, output),
                 [KernelsCase] = () => Kernels(Tokenizers(parsed.GetValue(tokenizers), parsed.GetValue(text)), output),
             };
             Chosen(cases, parsed.GetValue(what)!)();
@@ -63,16 +71,11 @@ internal static class BenchCommand
         ? chosen
         : throw new OptionsException(new Problem("bench", "this case is not measured", string.Join(" or ", cases.Keys), what));
 
-    private static void Train(string? shape, int? layers, string dtype, StatusLine status, JsonOutput output)
+    private static void Train(TrainBenchmarkOptions options, string dtype, StatusLine status, JsonOutput output)
     {
-        var options = new TrainBenchmarkOptions
-        {
-            Shape = BenchmarkShape.Find(shape ?? "0.44b"),
-            Layers = layers,
-            ComputeType = ComputeType.Choose(dtype, Device.Cpu, out var why),
-        };
+        var computeType = ComputeType.Choose(dtype, Device.Cpu, out var why);
         status.Say(why);
-        using var benchmark = new TrainBenchmark(options, TimeProvider.System);
+        using var benchmark = new TrainBenchmark(options with { ComputeType = computeType }, TimeProvider.System);
         Show(benchmark.Run(status.Say), output);
     }
 

@@ -26,7 +26,7 @@ internal static class TrainKeys
             "learning_rate", "lr_scheduler_type", "warmup_steps", "warmup_ratio", "max_grad_norm", "weight_decay", "label_smoothing_factor", "optim",
             "adam_beta1", "adam_beta2", "adam_epsilon"]),
         ("Adapters", ["lora_rank", "lora_alpha", "lora_dropout", "lora_target_modules", "use_rslora", "model_load_dtype"]),
-        ("Computing", ["dtype", "bf16", "fp16", "device", "threads", "gradient_checkpointing"]),
+        ("Computing", ["dtype", "bf16", "fp16", "device", "threads", "gradient_checkpointing", "shared_prefix", "supervised_only", "pad_rows"]),
         ("Saving, showing, going on", [
             "save_strategy", "save_steps", "save_total_limit", "resume_from_checkpoint", "eval_strategy", "eval_steps", "logging_steps"]),
     ];

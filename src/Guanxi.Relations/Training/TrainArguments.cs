@@ -148,6 +148,18 @@ public sealed record TrainArguments
     /// <value>0.</value>
     public int Threads { get; init; }
 
+    /// <summary>Compute what all rows of a micro-batch begin with once; changes nothing but the time.</summary>
+    /// <value>True.</value>
+    public bool SharedPrefix { get; init; } = true;
+
+    /// <summary>Compute head and last feed-forward part only where something is learnt; changes nothing but the time.</summary>
+    /// <value>True.</value>
+    public bool SupervisedOnly { get; init; } = true;
+
+    /// <summary>Fill rows up to the longest of the micro-batch, as other programs must; changes nothing but the time.</summary>
+    /// <value>False.</value>
+    public bool PadRows { get; init; }
+
     /// <summary>Steps between lines of progress.</summary>
     /// <value>10.</value>
     public int LoggingSteps { get; init; } = 10;

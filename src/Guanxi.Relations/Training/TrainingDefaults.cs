@@ -117,7 +117,13 @@ internal static class TrainArgumentsConversion
             Beta2 = arguments.AdamBeta2,
             Epsilon = arguments.AdamEpsilon,
             MaxGradNorm = arguments.MaxGradNorm!.Value,
-            LabelSmoothing = arguments.LabelSmoothingFactor,
+            NextToken = new NextTokenForm
+            {
+                LabelSmoothing = arguments.LabelSmoothingFactor,
+                SharesPrefix = arguments.SharedPrefix,
+                SupervisedOnly = arguments.SupervisedOnly,
+                PadsRows = arguments.PadRows,
+            },
             Seed = arguments.Seed,
             Sampling = arguments.TrainSamplingStrategy,
             GradientCheckpointing = arguments.GradientCheckpointing!.Value,

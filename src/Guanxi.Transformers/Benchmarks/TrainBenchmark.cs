@@ -20,6 +20,10 @@ public sealed record TrainBenchmarkOptions
     /// <value>Float32.</value>
     public DType ComputeType { get; init; } = DType.Float32;
 
+    /// <summary>Whether rows begin with the same tokens, as prompts do, and these are computed once.</summary>
+    /// <value>False.</value>
+    public bool SharesPrefix { get; init; }
+
     /// <summary>Samples wanted; fewer are taken only when the time is up.</summary>
     /// <value>5.</value>
     public int Samples { get; init; } = 5;
@@ -42,6 +46,9 @@ public sealed class TrainBenchmark : IDisposable
     private const int Rows = 8;
     private const int RowLength = 130;
     private const int Supervised = 3;
+
+    // Tokens that the prompts of the published recipe begin with.
+    private const int Prefix = 66;
     private const int Rank = 64;
     private const int Seed = 7;
 
@@ -94,7 +101,7 @@ public sealed class TrainBenchmark : IDisposable
         var samples = plan.Take(() => Elapsed, () => Report(Sample(_rows), progress));
         var (kept, isDisturbed) = plan.Keep(samples);
         return TrainBenchmarkResult.Of(
-            _options, Operations(), kept, samples.Count - kept.Count, isDisturbed, Rows, Rows * RowLength, Rows * RowLength);
+            _options, Operations(), kept, samples.Count - kept.Count, isDisturbed, Rows, Rows * RowLength, ComputedTokens);
     }
 
     /// <summary>Releases the model.</summary>
@@ -106,9 +113,11 @@ public sealed class TrainBenchmark : IDisposable
 
     private TimeSpan Elapsed => _time.GetElapsedTime(_started);
 
+    private int ComputedTokens => _options.SharesPrefix ? Prefix + (Rows * (RowLength - Prefix)) : Rows * RowLength;
+
     private OperationCount Operations() => IsWhole
-        ? OperationCount.OfModel(_model.Config, Rank, Rows * RowLength, Rows * Supervised)
-        : OperationCount.OfLayers(_model.Config, _model.Config.LayerCount, Rank, Rows * RowLength);
+        ? OperationCount.OfModel(_model.Config, Rank, ComputedTokens, Rows * Supervised)
+        : OperationCount.OfLayers(_model.Config, _model.Config.LayerCount, Rank, ComputedTokens);
 
     private static void Check(TrainBenchmarkOptions options)
     {
@@ -143,8 +152,8 @@ public sealed class TrainBenchmark : IDisposable
     }
 
     private Tensor Forward(TokenSequence[] rows, ForwardContext context) => IsWhole
-        ? new NextTokenBatch(_model, rows, labelSmoothing: 0, embeddingNoise: 0).LossSum(context)
-        : _model.HiddenStates(TokenBatch.Of([.. rows.Select(row => row.Tokens)]), context, null);
+        ? new NextTokenBatch(_model, rows, new NextTokenForm { SharesPrefix = _options.SharesPrefix }).LossSum(context)
+        : _model.HiddenStates(TokenBatch.Of([.. rows.Select(row => row.Tokens)], _options.SharesPrefix ? Prefix : 0), context, null);
 
     private void ClearGradients()
     {
@@ -170,7 +179,7 @@ public sealed class TrainBenchmark : IDisposable
         var random = new Random(Seed);
         return [.. Enumerable.Range(0, Rows).Select(_ =>
         {
-            var tokens = Enumerable.Range(0, length).Select(_ => random.Next(vocabulary)).ToArray();
+            var tokens = Enumerable.Range(0, length).Select(at => at < Prefix ? (at * 7) % vocabulary : random.Next(vocabulary)).ToArray();
             return new TokenSequence(tokens, [.. tokens.Select((token, i) => i < length - Supervised ? TokenSequence.Ignored : token)]);
         })];
     }

@@ -72,6 +72,18 @@ public sealed record TokenBatch
         return new TokenBatch(tokens, SequenceLayout.Rows(lengths, 0));
     }
 
+    /// <summary>A batch of rows that begin alike, what they share being computed once.</summary>
+    /// <param name="rows">Ids of every row.</param>
+    /// <param name="sharedLength">How many ids at the beginning are the same in all of them; each row has more. 0 for plain rows.</param>
+    /// <returns>The batch; the shared ids come first, then what is left of every row.</returns>
+    public static TokenBatch Of(IReadOnlyList<int[]> rows, int sharedLength)
+    {
+        var own = Of(sharedLength == 0 ? rows : [rows[0][..sharedLength], .. rows.Select(row => row[sharedLength..])]);
+        return sharedLength == 0
+            ? own
+            : new TokenBatch(own.Tokens, SequenceLayout.RowsBehindFirst(sharedLength, [.. rows.Select(row => row.Length - sharedLength)]));
+    }
+
     internal void Check(int vocabularySize, int maxPositions)
     {
         foreach (var id in Tokens)

@@ -7,51 +7,101 @@ namespace Guanxi.Transformers.Training;
 /// <summary>Rows laid end to end for one forward pass, with the positions whose next token is learnt.</summary>
 internal sealed class NextTokenBatch : ITrainingBatch
 {
+    // With fewer tokens, cutting the attention in two costs more than it saves.
+    private const int LeastShared = 4;
+
     private readonly Decoder _model;
-    private readonly double _labelSmoothing;
-    private readonly double _embeddingNoise;
+    private readonly NextTokenForm _form;
     private readonly TokenBatch _batch;
+    private readonly int[] _places;
     private readonly long[] _targets;
 
-    public NextTokenBatch(Decoder model, IReadOnlyList<TokenSequence> rows, double labelSmoothing, double embeddingNoise)
+    public NextTokenBatch(Decoder model, IReadOnlyList<TokenSequence> rows, NextTokenForm form)
     {
-        (_model, _labelSmoothing, _embeddingNoise) = (model, labelSmoothing, embeddingNoise);
-        var plain = TokenBatch.Of([.. rows.Select(row => row.Tokens)]);
+        (_model, _form) = (model, form);
+        TokenCount = rows.Sum(row => row.Tokens.Length);
+        var tokens = form.PadsRows ? Padded(rows, model.Config.PadId ?? 0) : [.. rows.Select(row => row.Tokens)];
+        var shared = form is { SharesPrefix: true, EmbeddingNoise: 0 } ? SharedLength(rows) : 0;
         var places = new List<int>();
         var targets = new List<long>();
-        var start = 0;
-        foreach (var row in rows)
+        var start = shared;
+        foreach (var (row, filled) in rows.Zip(tokens))
         {
             for (var i = 1; i < row.Labels.Length; i++)
             {
                 if (row.Labels[i] != TokenSequence.Ignored)
                 {
-                    places.Add(start + i - 1);
+                    places.Add(start + i - 1 - shared);
                     targets.Add(row.Labels[i]);
                 }
             }
 
-            start += row.Tokens.Length;
+            start += filled.Length - shared;
         }
 
-        _batch = plain with { OutputRows = [.. places] };
-        _targets = [.. targets];
+        (_places, _targets) = ([.. places], [.. targets]);
+        _batch = TokenBatch.Of(tokens, shared) with { OutputRows = form.SupervisedOnly ? _places : null };
+        ComputedTokenCount = _batch.Tokens.Length;
     }
 
     /// <inheritdoc/>
-    public int TokenCount => _batch.Tokens.Length;
+    public int TokenCount { get; }
+
+    /// <summary>Tokens that the model computes: what rows share once, what fills them up too.</summary>
+    public int ComputedTokenCount { get; }
 
     /// <inheritdoc/>
     public int TargetCount => _targets.Length;
 
     /// <inheritdoc/>
-    /// <remarks>The head sees only the positions whose next token is learnt.</remarks>
     public Tensor LossSum(ForwardContext context)
     {
         using var scope = TensorScope.Enter();
-        context = context with { EmbeddingNoise = _embeddingNoise };
+        context = context with { EmbeddingNoise = _form.EmbeddingNoise };
         var logits = _model.Logits(_model.Forward(_batch, context), context); // [M, V]
+        if (!_form.SupervisedOnly)
+        {
+            logits = logits.IndexSelect(0, Tensor.From<long>([.. _places.Select(place => (long)place)], _places.Length).ToDevice(logits.Device));
+        }
+
         var targets = Tensor.From<long>(_targets, _targets.Length).ToDevice(logits.Device);
-        return scope.Keep(Functional.CrossEntropySum(logits, targets, _labelSmoothing));
+        return scope.Keep(Functional.CrossEntropySum(logits, targets, _form.LabelSmoothing));
+    }
+
+    private static int[][] Padded(IReadOnlyList<TokenSequence> rows, int pad)
+    {
+        var longest = rows.Max(row => row.Tokens.Length);
+        return [.. rows.Select(row => (int[])[.. row.Tokens, .. Enumerable.Repeat(pad, longest - row.Tokens.Length)])];
+    }
+
+    /// <summary>Tokens that all rows begin with; none of their positions is asked for, and every row goes on behind them.</summary>
+    private static int SharedLength(IReadOnlyList<TokenSequence> rows)
+    {
+        if (rows.Count < 2)
+        {
+            return 0;
+        }
+
+        var first = rows[0].Tokens.AsSpan();
+        var shared = rows.Min(row => Math.Min(row.Tokens.Length, FirstSupervised(row)) - 1);
+        foreach (var row in rows)
+        {
+            shared = Math.Min(shared, first.CommonPrefixLength(row.Tokens));
+        }
+
+        return shared < LeastShared ? 0 : shared;
+    }
+
+    private static int FirstSupervised(TokenSequence row)
+    {
+        for (var i = 1; i < row.Labels.Length; i++)
+        {
+            if (row.Labels[i] != TokenSequence.Ignored)
+            {
+                return i;
+            }
+        }
+
+        return row.Labels.Length;
     }
 }

@@ -63,13 +63,9 @@ public sealed record TrainingOptions
     /// <value>1.</value>
     public double MaxGradNorm { get; init; } = 1;
 
-    /// <summary>Share of the target spread over all tokens.</summary>
-    /// <value>0.</value>
-    public double LabelSmoothing { get; init; }
-
-    /// <summary>Size of the noise on embeddings in training (NEFTune); 0 for none.</summary>
-    /// <value>0.</value>
-    public double EmbeddingNoise { get; init; }
+    /// <summary>How rows of next tokens become batches and losses; other tasks have forms of their own.</summary>
+    /// <value>The plain loss, and everything saved that changes nothing.</value>
+    public NextTokenForm NextToken { get; init; } = new();
 
     /// <summary>Seed of row order, adapters and dropout.</summary>
     /// <value>42.</value>

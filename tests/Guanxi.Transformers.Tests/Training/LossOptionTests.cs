@@ -21,7 +21,7 @@ public sealed class LossOptionTests
         using var mode = Autograd.NoGrad();
         using var model = LanguageModel.Load(Golden.Locate("training/base"), new LanguageModelOptions());
         TokenSequence[] rows = [new([1, 9, 17, 40, 5], [-100, -100, 17, -100, 5]), new([1, 8, 3], [-100, 8, 3])];
-        var task = new NextTokenTask(model.Decoder, rows, new TrainingOptions { LabelSmoothing = Share });
+        var task = new NextTokenTask(model.Decoder, rows, new TrainingOptions { NextToken = new() { LabelSmoothing = Share } });
 
         var sum = task.Batch([0, 1], default).LossSum(model.Evaluation).Item();
 
