@@ -2,6 +2,7 @@ using Guanxi.Relations.Artifacts;
 using Guanxi.Torch;
 using Guanxi.Transformers.Checkpoints;
 using Guanxi.Transformers.Models;
+using Guanxi.Transformers.Tokenization;
 
 namespace Guanxi.Relations.Training;
 
@@ -18,21 +19,18 @@ internal static class TrainingArtifact
         arguments.ResumeFromCheckpoint == "true" && File.Exists(Path.Combine(arguments.OutputDir!, ArtifactInfo.FileName));
 
     /// <summary>Copies the tokenizer and writes <c>guanxi.json</c>, which makes the folder an artefact.</summary>
-    public static void Finish(TrainArguments arguments, TrainingRows rows, LanguageModel model, DType computeType)
+    /// <param name="arguments">The run's arguments.</param>
+    /// <param name="baseFolder">Folder of the model that the training began with.</param>
+    /// <param name="tokenizer">Its tokenizer; null when there is none.</param>
+    /// <param name="task">What the task says; the rest is filled in.</param>
+    /// <param name="computeType">Type that was computed in.</param>
+    public static void Finish(TrainArguments arguments, string baseFolder, ITokenizer? tokenizer, ArtifactInfo task, DType computeType)
     {
-        CopyTokenizer(arguments, model);
-        var tokenizer = model.Tokenizer;
-        new ArtifactInfo
+        CopyTokenizer(arguments, baseFolder);
+        (task with
         {
-            Method = arguments.Method,
-            Labels = rows.Schema?.Labels ?? [],
-            Aliases = rows.Schema?.Aliases ?? new Dictionary<string, IReadOnlyList<string>>(),
-            PromptTemplate = rows.Template?.Template,
-            ChatFormat = tokenizer is null ? null : InstructionEncoder.Format,
-            StopTokens = tokenizer?.EosId is { } stop ? [tokenizer.IdToToken(stop)] : [],
             TokenizerSha256 = tokenizer?.Fingerprint,
             MaxLength = arguments.MaxSeqLength,
-            Decoding = "constrained",
             Seed = arguments.Seed,
             Versions = new Dictionary<string, string>
             {
@@ -40,15 +38,15 @@ internal static class TrainingArtifact
                 ["libtorch"] = TorchRuntime.Version,
                 ["compute_dtype"] = computeType == DType.BFloat16 ? "bf16" : "fp32",
             },
-            BaseModel = LanguageModel.HasWeights(model.BaseFolder) ? BaseModelIdentity.Of(model.BaseFolder, arguments.ModelNameOrPath!) : null,
-        }.Write(arguments.OutputDir!);
+            BaseModel = LanguageModel.HasWeights(baseFolder) ? BaseModelIdentity.Of(baseFolder, arguments.ModelNameOrPath!) : null,
+        }).Write(arguments.OutputDir!);
     }
 
-    private static void CopyTokenizer(TrainArguments arguments, LanguageModel model)
+    private static void CopyTokenizer(TrainArguments arguments, string baseFolder)
     {
         foreach (var name in s_tokenizerFiles)
         {
-            var from = Path.Combine(model.BaseFolder, name);
+            var from = Path.Combine(baseFolder, name);
             if (File.Exists(from))
             {
                 AtomicFile.Write(Path.Combine(arguments.OutputDir!, name), stream =>
