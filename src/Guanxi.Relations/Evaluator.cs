@@ -41,8 +41,24 @@ public sealed class Evaluator(TimeProvider time)
     public Evaluation Evaluate(
         IRelationClassifier classifier, IReadOnlyList<RelationExample> examples, IProgress<int>? progress, CancellationToken stop)
     {
-        Check(examples);
         var start = time.GetTimestamp();
+        var rows = Predict(classifier, examples, progress, stop);
+        return new Evaluation(rows, Summarise(rows, classifier.Schema, time.GetElapsedTime(start)));
+    }
+
+    /// <summary>Classifies rows without summing them up.</summary>
+    /// <param name="classifier">The classifier.</param>
+    /// <param name="examples">Rows with labels.</param>
+    /// <param name="progress">Told how many rows are done; null for nobody.</param>
+    /// <param name="stop">Ends the work between batches.</param>
+    /// <returns>The rows in the order of the data.</returns>
+    /// <exception cref="OptionsException">There is no row, or a row has no label.</exception>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public static IReadOnlyList<EvaluatedRow> Predict(
+        IRelationClassifier classifier, IReadOnlyList<RelationExample> examples, IProgress<int>? progress, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(classifier);
+        Check(examples);
         var rows = new List<EvaluatedRow>(examples.Count);
         foreach (var chunk in examples.Chunk(RowsAtOnce))
         {
@@ -52,7 +68,7 @@ public sealed class Evaluator(TimeProvider time)
             progress?.Report(rows.Count);
         }
 
-        return new Evaluation(rows, Summarise(rows, classifier.Schema, time.GetElapsedTime(start)));
+        return rows;
     }
 
     /// <summary>Evaluates free generation.</summary>

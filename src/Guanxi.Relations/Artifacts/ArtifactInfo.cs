@@ -45,6 +45,11 @@ public sealed record ArtifactInfo
     /// <summary>How answers are found: <c>constrained</c> or <c>generate</c>; null when the file does not say.</summary>
     public string? Decoding { get; init; }
 
+    /// <summary>Type that weights were rounded to before they were quantised for the training, <c>as_stored</c> for none; null when they
+    /// were not quantised, or the file does not say.</summary>
+    /// <remarks>It moves logits by half a unit: who quantises the base again must round as the training did.</remarks>
+    public string? ModelLoadDtype { get; init; }
+
     /// <summary>Figures reached, e.g. <c>weighted_f1</c>; what is not finite is not written.</summary>
     public IReadOnlyDictionary<string, double> Metrics { get; init; } = new Dictionary<string, double>();
 

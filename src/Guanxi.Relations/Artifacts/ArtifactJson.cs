@@ -21,6 +21,7 @@ internal static class ArtifactJson
     private const string Tokenizer = "tokenizer_sha256";
     private const string MaxLength = "max_length";
     private const string Decoding = "decoding";
+    private const string LoadType = "model_load_dtype";
     private const string Metrics = "metrics";
     private const string Seed = "seed";
     private const string Versions = "versions";
@@ -55,6 +56,7 @@ internal static class ArtifactJson
             [Tokenizer] = info.TokenizerSha256,
             [MaxLength] = info.MaxLength,
             [Decoding] = info.Decoding,
+            [LoadType] = info.ModelLoadDtype,
             [Metrics] = Map(info.Metrics.Where(pair => double.IsFinite(pair.Value)), value => JsonValue.Create(value)),
             [Seed] = info.Seed,
             [Versions] = Map(info.Versions, text => JsonValue.Create(text)),
@@ -90,6 +92,7 @@ internal static class ArtifactJson
             TokenizerSha256 = root.Text(Tokenizer),
             MaxLength = (int?)root.Whole(MaxLength, 1, int.MaxValue),
             Decoding = root.Text(Decoding),
+            ModelLoadDtype = root.Text(LoadType),
             Metrics = root.Entries(Metrics, (keys, name) => keys.Number(name)),
             Seed = root.Whole(Seed, long.MinValue, long.MaxValue),
             Versions = root.Entries(Versions, (keys, name) => keys.Text(name) ?? ""),

@@ -142,7 +142,8 @@ public static class DataChecker
         }
     }
 
-    private static string Meaning(string label) => LabelAliases.GroupOf(LabelAliases.Fold(label))[0];
+    /// <summary>What a label means, however it is spelled.</summary>
+    internal static string Meaning(string label) => LabelAliases.GroupOf(LabelAliases.Fold(label))[0];
 
     private static void CheckRepeats(List<RelationExample>[] files, List<Finding> findings)
     {

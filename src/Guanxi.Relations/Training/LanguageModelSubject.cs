@@ -1,3 +1,5 @@
+using Guanxi.Relations.Artifacts;
+using Guanxi.Relations.Metrics;
 using Guanxi.Torch;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Checkpoints;
@@ -17,14 +19,12 @@ internal sealed class LanguageModelSubject : TrainingSubject
     private readonly TrainingRows _rows;
     private readonly AdapterModel? _adapter;
 
-    private LanguageModelSubject(TrainArguments arguments, TrainingDefaults defaults, SubjectContext run, LanguageModel model)
+    private LanguageModelSubject(TrainArguments arguments, SubjectContext run, TrainingRows rows, LanguageModel model)
     {
-        (_arguments, _run, _model) = (arguments, run, model);
-        _rows = TrainingRows.Read(arguments, defaults, model.RequireTokenizer, run.Progress);
-        _rows.Require(model.Config);
+        (_arguments, _run, _rows, _model) = (arguments, run, rows, model);
         (_adapter, Parameters) = StartTraining();
-        Options = arguments.ToOptions(_rows.Train.Count);
-        Task = new NextTokenTask(model.Decoder, _rows.Train, Options);
+        Options = arguments.ToOptions(rows.Train.Count, rows.HasLabels);
+        Task = new NextTokenTask(model.Decoder, rows.Train, Options);
     }
 
     /// <inheritdoc/>
@@ -37,6 +37,9 @@ internal sealed class LanguageModelSubject : TrainingSubject
     public override IReadOnlyList<TrainableParameter> Parameters { get; }
 
     /// <inheritdoc/>
+    public override bool HasLabels => _rows.HasLabels;
+
+    /// <inheritdoc/>
     public override long ParameterCount => _model.Config.ParameterCount;
 
     /// <inheritdoc/>
@@ -45,10 +48,14 @@ internal sealed class LanguageModelSubject : TrainingSubject
     /// <summary>As <see cref="TrainingSubject.Open"/>, for a decoder.</summary>
     public static new LanguageModelSubject Open(TrainArguments arguments, TrainingDefaults defaults, SubjectContext run)
     {
+        // The rows come first: what is wrong with them is told before a large model is loaded.
+        var folder = ModelFolder.Find(arguments.ModelNameOrPath!, null);
+        var rows = TrainingRows.Read(arguments, defaults, folder.LoadTokenizer, run.Progress);
+        rows.Require(DecoderConfig.Read(folder.Base));
         var model = LoadModel(arguments, run);
         try
         {
-            return new LanguageModelSubject(arguments, defaults, run, model);
+            return new LanguageModelSubject(arguments, run, rows, model);
         }
         catch
         {
@@ -58,19 +65,8 @@ internal sealed class LanguageModelSubject : TrainingSubject
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<KeyValuePair<string, double>> Evaluate(Trainer trainer)
-    {
-        var loss = KeyValuePair.Create("loss", trainer.Evaluate(NextTokenTask.Measuring(_model.Decoder, _rows.Evaluation)));
-        if (_rows.EvaluationExamples.Count == 0)
-        {
-            return [loss];
-        }
-
-        using var classifier = new RelationClassifier(
-            _model.Decoder, _model.RequireTokenizer(), _rows.Template!, _rows.Schema!, new ForwardContext(_run.ComputeType, null));
-        var report = new Evaluator(_run.Time).Evaluate(classifier, _rows.EvaluationExamples, null, CancellationToken.None).Result.Report;
-        return [loss, KeyValuePair.Create("weighted_f1", report.Weighted.F1), KeyValuePair.Create("accuracy", report.Accuracy)];
-    }
+    public override IReadOnlyList<KeyValuePair<string, double>> Evaluate(Trainer trainer, CancellationToken stop) =>
+        [.. _rows.Sets.SelectMany(set => Measure(set, trainer, stop))];
 
     /// <inheritdoc/>
     public override void WriteWeights(string folder)
@@ -86,10 +82,37 @@ internal sealed class LanguageModelSubject : TrainingSubject
     }
 
     /// <inheritdoc/>
-    public override void Finish() => TrainingArtifact.Finish(_arguments, _rows, _model, _run.ComputeType);
+    public override void Finish(IReadOnlyDictionary<string, double> metrics) => TrainingArtifact.Finish(_arguments, _model.BaseFolder, _model.Tokenizer, new ArtifactInfo
+    {
+        Method = _arguments.Method,
+        Labels = _rows.Schema?.Labels ?? [],
+        Aliases = _rows.Schema?.Aliases ?? new Dictionary<string, IReadOnlyList<string>>(),
+        PromptTemplate = _rows.Template?.Template,
+        ChatFormat = _model.Tokenizer is null ? null : InstructionEncoder.Format,
+        StopTokens = _model.Tokenizer is { EosId: { } stop } tokenizer ? [tokenizer.IdToToken(stop)] : [],
+        Decoding = "constrained",
+        ModelLoadDtype = _arguments.TrainMode == TrainMode.Qlora ? _arguments.ModelLoadDtype ?? "as_stored" : null,
+        Metrics = metrics,
+    }, _run.ComputeType);
 
     /// <inheritdoc/>
     public override void Dispose() => _model.Dispose();
+
+    private IEnumerable<KeyValuePair<string, double>> Measure(EvaluationSet set, Trainer trainer, CancellationToken stop)
+    {
+        yield return KeyValuePair.Create(set.Prefix + RunMetrics.Loss, trainer.Evaluate(NextTokenTask.Measuring(_model.Decoder, set.Rows), stop));
+        if (set.Examples.Count == 0)
+        {
+            yield break;
+        }
+
+        using var classifier = new RelationClassifier(
+            _model.Decoder, _model.RequireTokenizer(), _rows.Template!, _rows.Schema!, new ForwardContext(_run.ComputeType, null));
+        var rows = Evaluator.Predict(classifier, set.Examples, null, stop);
+        var report = ClassificationReport.Of([.. rows.Select(row => row.Gold)], [.. rows.Select(row => row.Predicted)]);
+        yield return KeyValuePair.Create(set.Prefix + RunMetrics.WeightedF1, report.Weighted.F1);
+        yield return KeyValuePair.Create(set.Prefix + RunMetrics.Accuracy, report.Accuracy);
+    }
 
     private static LanguageModel LoadModel(TrainArguments arguments, SubjectContext run)
     {
@@ -129,7 +152,12 @@ internal sealed class LanguageModelSubject : TrainingSubject
         var adapter = _arguments.AdapterNameOrPath is { Length: > 0 } folder
             ? AdapterModel.Load(_model.Decoder, folder, isTrainable: true)
             : AdapterModel.Start(_model.Decoder, AdapterConfig(), _arguments.Seed);
-        return (adapter, [.. adapter.Trainable.Select(item => new TrainableParameter(item.Name, item.Parameter, TrainableParameter.DecaysByName(item.Name)))]);
+        foreach (var warning in adapter.Warnings)
+        {
+            _run.Progress.Note($"warning: {warning}");
+        }
+
+        return (adapter, TrainableParameter.OfAdapter(adapter, _arguments.LoraplusLrRatio ?? 1));
     }
 
     private LoraConfig AdapterConfig() => new()
@@ -138,7 +166,9 @@ internal sealed class LanguageModelSubject : TrainingSubject
         Alpha = _arguments.LoraAlpha!.Value,
         Dropout = _arguments.LoraDropout,
         UseRsLora = _arguments.UseRslora,
-        TargetModules = _arguments.LoraTargetModules is { Count: > 0 } names ? ModuleSelector.Named(names) : ModuleSelector.AllLinear,
+        UseDora = _arguments.UseDora,
+        ModulesToSave = _arguments.ModulesToSave ?? [],
+        TargetModules = _arguments.LoraTargetModules is { Count: > 0 } names && names is not ["all-linear"] ? ModuleSelector.Named(names) : ModuleSelector.AllLinear,
         TaskType = "CAUSAL_LM",
         BaseModel = Path.GetFullPath(_arguments.ModelNameOrPath!),
     };

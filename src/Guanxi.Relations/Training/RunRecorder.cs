@@ -10,6 +10,7 @@ internal sealed class RunRecorder : ITrainingObserver, IDisposable
     private readonly string _folder;
     private readonly string _fingerprint;
     private readonly int? _keep;
+    private readonly string _metric;
     private readonly Action<string> _writeModel;
     private readonly ITrainingProgress _progress;
     private readonly TrainLog _log;
@@ -20,6 +21,7 @@ internal sealed class RunRecorder : ITrainingObserver, IDisposable
         _folder = options.Folder;
         _fingerprint = options.Fingerprint;
         _keep = options.CheckpointsToKeep;
+        _metric = options.Metric;
         _writeModel = options.WriteModel;
         _progress = progress;
         var log = Path.Combine(_folder, "train_log.jsonl");
@@ -28,7 +30,7 @@ internal sealed class RunRecorder : ITrainingObserver, IDisposable
     }
 
     /// <summary>Metrics of an evaluation; set before the run when it evaluates.</summary>
-    public Func<Trainer, IReadOnlyList<KeyValuePair<string, double>>> Evaluate { get; init; } = _ => [];
+    public Func<Trainer, CancellationToken, IReadOnlyList<KeyValuePair<string, double>>> Evaluate { get; init; } = (_, _) => [];
 
     public void OnStep(TrainStep step)
     {
@@ -40,9 +42,9 @@ internal sealed class RunRecorder : ITrainingObserver, IDisposable
         _progress.Step(step);
     }
 
-    public void OnEvaluate(Trainer trainer)
+    public double OnEvaluate(Trainer trainer, CancellationToken stop)
     {
-        var evaluated = new EvalStep(trainer.Step, Evaluate(trainer));
+        var evaluated = new EvalStep(trainer.Step, Evaluate(trainer, stop));
         _log.Write(evaluated);
         foreach (var (name, value) in evaluated.Metrics)
         {
@@ -50,17 +52,34 @@ internal sealed class RunRecorder : ITrainingObserver, IDisposable
         }
 
         _progress.Evaluated(evaluated);
+        return evaluated.Metrics.Where(metric => metric.Key == _metric).Select(metric => metric.Value).FirstOrDefault(double.NaN);
     }
 
     public void OnSave(Trainer trainer)
     {
-        TrainingCheckpoint.Save(_folder, trainer, _fingerprint, _writeModel);
-        if (_keep is not { } keep)
+        var saved = TrainingCheckpoint.Save(_folder, trainer, _fingerprint, _writeModel);
+        if (_keep is { } keep)
+        {
+            DeleteOld(saved, keep, trainer.Best?.Step);
+        }
+    }
+
+    /// <summary>Deletes all but the newest and the best; none when the newest, read again, is not what was written.</summary>
+    private void DeleteOld(string saved, int keep, int? best)
+    {
+        var old = TrainingCheckpoint.List(_folder).Skip(Math.Max(1, keep)).Where(item => item.Step != best).ToArray();
+        if (old.Length == 0)
         {
             return;
         }
 
-        foreach (var (_, path) in TrainingCheckpoint.List(_folder).Skip(Math.Max(1, keep)))
+        if (Integrity.Verify(saved) is [var problem, ..])
+        {
+            _progress.Note($"warning: {problem}; older checkpoints are kept");
+            return;
+        }
+
+        foreach (var (_, path) in old)
         {
             Delete(path);
         }
@@ -89,5 +108,6 @@ internal sealed class RunRecorder : ITrainingObserver, IDisposable
 /// <param name="Folder">Folder of the run.</param>
 /// <param name="Fingerprint">What must be the same when the run goes on.</param>
 /// <param name="CheckpointsToKeep">Newest checkpoints to keep; null for all.</param>
+/// <param name="Metric">The metric that chooses the best checkpoint.</param>
 /// <param name="WriteModel">Writes the model's files into a checkpoint.</param>
-internal sealed record RunRecorderOptions(string Folder, string Fingerprint, int? CheckpointsToKeep, Action<string> WriteModel);
+internal sealed record RunRecorderOptions(string Folder, string Fingerprint, int? CheckpointsToKeep, string Metric, Action<string> WriteModel);

@@ -16,7 +16,7 @@ public sealed record TrainArguments
     /// <value><see cref="TrainMode.Qlora"/>.</value>
     public TrainMode TrainMode { get; init; } = TrainMode.Qlora;
 
-    /// <summary>What is learnt: sft (answers to prompts) or pretrain (all tokens of texts).</summary>
+    /// <summary>What is learnt: sft (answers to prompts), pretrain (all tokens of texts) or mlm (hidden tokens of texts, by an encoder).</summary>
     /// <value><see cref="TaskType.Sft"/>.</value>
     public TaskType TaskType { get; init; } = TaskType.Sft;
 
@@ -92,7 +92,14 @@ public sealed record TrainArguments
     /// <value>0.</value>
     public double LabelSmoothingFactor { get; init; }
 
-    /// <summary>Name of the optimizer; all of Hugging Face's AdamW names do the same here.</summary>
+    /// <summary>What a step's loss is the mean of: all its targets, as transformers does since 4.46, or the means of its micro-batches, as before.</summary>
+    /// <value><see cref="LossMean.OfTargets"/>.</value>
+    public LossMean LossMean { get; init; } = LossMean.OfTargets;
+
+    /// <summary>Noise on embeddings in training (NEFTune).</summary>
+    public double? NeftuneNoiseAlpha { get; init; }
+
+    /// <summary>Hugging Face's name of the optimizer: one of AdamW, of AdamW with moments in 8 bits, or sgd.</summary>
     /// <value><c>adamw_torch</c>.</value>
     public string Optim { get; init; } = "adamw_torch";
 
@@ -121,6 +128,16 @@ public sealed record TrainArguments
     /// <summary>Scale by the square root of the rank.</summary>
     /// <value>False.</value>
     public bool UseRslora { get; init; }
+
+    /// <summary>Learn magnitudes of their own beside the adapters (DoRA).</summary>
+    /// <value>False.</value>
+    public bool UseDora { get; init; }
+
+    /// <summary>Modules that train whole beside the adapters, e.g. lm_head or embed_tokens.</summary>
+    public IReadOnlyList<string>? ModulesToSave { get; init; }
+
+    /// <summary>How much faster the adapters' second matrix learns than the first (LoRA+).</summary>
+    public double? LoraplusLrRatio { get; init; }
 
     /// <summary>Type that weights are rounded to before they are quantised.</summary>
     public string? ModelLoadDtype { get; init; }
@@ -182,6 +199,19 @@ public sealed record TrainArguments
     /// <summary>Steps between evaluations.</summary>
     public int? EvalSteps { get; init; }
 
+    /// <summary>End with the best checkpoint instead of the last.</summary>
+    /// <value>False.</value>
+    public bool LoadBestModelAtEnd { get; init; }
+
+    /// <summary>Metric of an evaluation that says which is best; null for weighted_f1 where rows have labels, else loss.</summary>
+    public string? MetricForBestModel { get; init; }
+
+    /// <summary>Whether a higher metric is better; null for yes unless it is a loss.</summary>
+    public bool? GreaterIsBetter { get; init; }
+
+    /// <summary>Evaluations in a row without a better one that end the run.</summary>
+    public int? EarlyStoppingPatience { get; init; }
+
     /// <summary>Share of the training rows cut off, by sentence, to evaluate on.</summary>
     /// <value>0.</value>
     public double GroupSplit { get; init; }
@@ -211,4 +241,7 @@ public enum TaskType
 
     /// <summary>All tokens of texts.</summary>
     Pretrain,
+
+    /// <summary>Hidden tokens of texts.</summary>
+    Mlm,
 }

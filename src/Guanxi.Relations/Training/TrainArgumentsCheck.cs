@@ -6,15 +6,12 @@ namespace Guanxi.Relations.Training;
 /// <summary>What is wrong with arguments that were read well each for itself.</summary>
 internal static class TrainArgumentsCheck
 {
-    private static readonly string[] s_adamNames =
-    [
-        "adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw_apex_fused", "adamw_bnb_8bit", "adamw_8bit", "paged_adamw", "paged_adamw_32bit", "paged_adamw_8bit",
-    ];
+    private static readonly string[] s_metrics = [RunMetrics.Loss, RunMetrics.WeightedF1, RunMetrics.Accuracy];
 
     public static void Check(TrainArguments arguments, List<Problem> problems)
     {
         Require("model_name_or_path", arguments.ModelNameOrPath, "the folder of the base model", problems);
-        Require("train_file", arguments.TrainFile, arguments.TaskType == TaskType.Pretrain ? "a text file or a folder of them" : "the training rows", problems);
+        Require("train_file", arguments.TrainFile, arguments.TaskType != TaskType.Sft ? "a text file or a folder of them" : "the training rows", problems);
         Require("output_dir", arguments.OutputDir, "the folder for the run and the trained model", problems);
         if (arguments.TrainFile is { Length: > 0 } file && !Path.Exists(file))
         {
@@ -36,11 +33,13 @@ internal static class TrainArgumentsCheck
             problems.Add(new Problem("method", "this method is not there yet", "llm", arguments.Method));
         }
 
-        if (!s_adamNames.Contains(arguments.Optim))
+        if (!OptimizerNames.All.Contains(arguments.Optim))
         {
-            problems.Add(new Problem("optim", "unknown optimizer", "adamw_torch or another name of AdamW, e.g. paged_adamw_32bit", arguments.Optim));
+            problems.Add(new Problem("optim", "this optimizer is not there", string.Join(" | ", OptimizerNames.All), arguments.Optim));
         }
 
+        CheckTask(arguments, problems);
+        CheckEvaluation(arguments, problems);
         CheckNames(arguments, problems);
         CheckNumbers(arguments, problems);
     }
@@ -52,6 +51,58 @@ internal static class TrainArgumentsCheck
             problems.Add(new Problem(key, "the key is missing", what));
         }
     }
+
+    private static void CheckTask(TrainArguments arguments, List<Problem> problems)
+    {
+        if (arguments.TaskType == TaskType.Mlm && arguments.TrainMode != TrainMode.Full)
+        {
+            problems.Add(new Problem("train_mode", "hidden tokens are learnt with all parameters", "full", Snake(arguments.TrainMode)));
+        }
+
+        var isAdapter = arguments.TrainMode != TrainMode.Full;
+        void OnlyWithAdapters(string key, bool isGiven)
+        {
+            if (isGiven && !isAdapter)
+            {
+                problems.Add(new Problem(key, "it concerns adapters, and a full training has none", "train_mode lora or qlora", "full"));
+            }
+        }
+
+        OnlyWithAdapters("use_dora", arguments.UseDora);
+        OnlyWithAdapters("modules_to_save", arguments.ModulesToSave is { Count: > 0 });
+        OnlyWithAdapters("loraplus_lr_ratio", arguments.LoraplusLrRatio is not null);
+        OnlyWithAdapters("adapter_name_or_path", arguments.AdapterNameOrPath is { Length: > 0 });
+        if (arguments.Optim.Contains("8bit", StringComparison.Ordinal) && Torch.Device.TryParse(arguments.Device, out var device) && !device.IsCpu)
+        {
+            problems.Add(new Problem("optim", "moments in 8 bits are kept on the CPU only", "adamw_torch", arguments.Optim));
+        }
+    }
+
+    private static void CheckEvaluation(TrainArguments arguments, List<Problem> problems)
+    {
+        var evaluates = arguments.EvalStrategy != "no";
+        if (evaluates && arguments.EvalFile is not { Length: > 0 } && arguments.GroupSplit == 0)
+        {
+            problems.Add(new Problem(
+                "eval_strategy", "there is nothing to evaluate on", "no, or rows in eval_file, or a share of train_file in group_split", arguments.EvalStrategy));
+        }
+
+        if (!evaluates && arguments.Chooses())
+        {
+            problems.Add(new Problem(
+                "eval_strategy", "without evaluations there is no best checkpoint and no end by patience", "steps or epoch", arguments.EvalStrategy));
+        }
+
+        if (arguments.MetricForBestModel is { } metric && !s_metrics.Contains(RunMetrics.Plain(metric)))
+        {
+            problems.Add(new Problem("metric_for_best_model", "there is no such metric", string.Join(" | ", s_metrics), metric));
+        }
+
+        AtLeast("early_stopping_patience", arguments.EarlyStoppingPatience, 1, problems);
+        AtLeast("eval_steps", arguments.EvalSteps, 1, problems);
+    }
+
+    private static string Snake(TrainMode mode) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(mode.ToString());
 
     private static void CheckNames(TrainArguments arguments, List<Problem> problems)
     {
@@ -87,6 +138,9 @@ internal static class TrainArgumentsCheck
         AtLeast("max_grad_norm", arguments.MaxGradNorm, 0, problems);
         AtLeast("learning_rate", arguments.LearningRate, 0, problems);
         AtLeast("num_train_epochs", arguments.NumTrainEpochs, 0, problems);
+        AtLeast("neftune_noise_alpha", arguments.NeftuneNoiseAlpha, 0, problems);
+        AtLeast("loraplus_lr_ratio", arguments.LoraplusLrRatio, 1, problems);
+        AtLeast("save_total_limit", arguments.SaveTotalLimit, 1, problems);
         Share("lora_dropout", arguments.LoraDropout, problems);
         Share("group_split", arguments.GroupSplit, problems);
         Share("label_smoothing_factor", arguments.LabelSmoothingFactor, problems);

@@ -28,8 +28,14 @@ public static class TrainArgumentsReader
         ["deepspeed"] = "there is one engine",
         ["logging_dir"] = "events go to runs/ in the output folder",
         ["overwrite_output_dir"] = "a run goes on only with resume_from_checkpoint",
+        ["per_device_eval_batch_size"] = "evaluations take per_device_train_batch_size",
+        ["logging_strategy"] = "every step is in train_log.jsonl",
+        ["logging_first_step"] = "every step is in train_log.jsonl",
         ["ddp_find_unused_parameters"] = "gradients are exchanged by name",
     };
+
+    /// <summary>Names that a key had in other versions.</summary>
+    private static readonly Dictionary<string, string> s_olderNames = new() { ["evaluation_strategy"] = "eval_strategy" };
 
     /// <summary>Every key that is known.</summary>
     public static IReadOnlyCollection<string> Keys => s_keys.Keys;
@@ -132,7 +138,7 @@ public static class TrainArgumentsReader
             return;
         }
 
-        if (!s_keys.TryGetValue(key, out var property))
+        if (!s_keys.TryGetValue(s_olderNames.GetValueOrDefault(key, key), out var property))
         {
             var nearest = EditDistance.Nearest(key, s_keys.Keys);
             problems.Add(new Problem(where, $"unknown key '{key}'", Hint: nearest is null ? null : $"Did you mean {nearest}?"));

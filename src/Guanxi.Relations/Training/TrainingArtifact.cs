@@ -16,21 +16,19 @@ internal static class TrainingArtifact
         arguments.ResumeFromCheckpoint == "true" && File.Exists(Path.Combine(arguments.OutputDir!, ArtifactInfo.FileName));
 
     /// <summary>Copies the tokenizer and writes <c>guanxi.json</c>, which makes the folder an artefact.</summary>
-    public static void Finish(TrainArguments arguments, TrainingRows rows, LanguageModel model, DType computeType)
+    /// <param name="arguments">The run's arguments.</param>
+    /// <param name="baseFolder">Folder of the model that the training began with.</param>
+    /// <param name="tokenizer">Its tokenizer; null when there is none.</param>
+    /// <param name="task">What the task says; the rest is filled in.</param>
+    /// <param name="computeType">Type that was computed in.</param>
+    public static void Finish(TrainArguments arguments, string baseFolder, ITokenizer? tokenizer, ArtifactInfo task, DType computeType)
     {
-        var isCopied = new ModelFolder(model.BaseFolder, null).CopyCompanions(arguments.OutputDir!);
-        var tokenizer = isCopied && model.Tokenizer is not null ? TokenizerLoader.Load(arguments.OutputDir!) : model.Tokenizer;
-        new ArtifactInfo
+        var isCopied = new ModelFolder(baseFolder, null).CopyCompanions(arguments.OutputDir!);
+        tokenizer = isCopied && tokenizer is not null ? TokenizerLoader.Load(arguments.OutputDir!) : tokenizer;
+        (task with
         {
-            Method = arguments.Method,
-            Labels = rows.Schema?.Labels ?? [],
-            Aliases = rows.Schema?.Aliases ?? new Dictionary<string, IReadOnlyList<string>>(),
-            PromptTemplate = rows.Template?.Template,
-            ChatFormat = tokenizer is null ? null : InstructionEncoder.Format,
-            StopTokens = tokenizer?.EosId is { } stop ? [tokenizer.IdToToken(stop)] : [],
             TokenizerSha256 = tokenizer?.Fingerprint,
             MaxLength = arguments.MaxSeqLength,
-            Decoding = "constrained",
             Seed = arguments.Seed,
             Versions = new Dictionary<string, string>
             {
@@ -38,7 +36,7 @@ internal static class TrainingArtifact
                 ["libtorch"] = TorchRuntime.Version,
                 ["compute_dtype"] = computeType == DType.BFloat16 ? "bf16" : "fp32",
             },
-            BaseModel = LanguageModel.HasWeights(model.BaseFolder) ? BaseModelIdentity.Of(model.BaseFolder, arguments.ModelNameOrPath!) : null,
-        }.Write(arguments.OutputDir!);
+            BaseModel = LanguageModel.HasWeights(baseFolder) ? BaseModelIdentity.Of(baseFolder, arguments.ModelNameOrPath!) : null,
+        }).Write(arguments.OutputDir!);
     }
 }

@@ -22,9 +22,9 @@ public sealed record TrainingDefaults
     public static TrainingDefaults Of(TrainArguments arguments)
     {
         ArgumentNullException.ThrowIfNull(arguments);
-        var published = arguments.TaskType == TaskType.Pretrain ? Pretraining : Article;
+        var published = arguments.TaskType == TaskType.Sft ? Article : Pretraining;
         var file = Path.Combine(arguments.ModelNameOrPath ?? string.Empty, ArtifactInfo.FileName);
-        if (arguments.TaskType == TaskType.Pretrain || !File.Exists(file))
+        if (arguments.TaskType != TaskType.Sft || !File.Exists(file))
         {
             return new TrainingDefaults { Values = published };
         }
@@ -100,7 +100,10 @@ public sealed record TrainingDefaults
 internal static class TrainArgumentsConversion
 {
     /// <summary>Options of a run whose gaps are filled.</summary>
-    public static TrainingOptions ToOptions(this TrainArguments arguments, int rows)
+    /// <param name="arguments">The arguments.</param>
+    /// <param name="rows">Rows of the training set.</param>
+    /// <param name="hasLabels">Whether the rows evaluated have labels to be scored.</param>
+    public static TrainingOptions ToOptions(this TrainArguments arguments, int rows, bool hasLabels)
     {
         var options = new TrainingOptions
         {
@@ -108,6 +111,8 @@ internal static class TrainArgumentsConversion
             MaxSteps = arguments.MaxSteps,
             BatchSize = arguments.PerDeviceTrainBatchSize!.Value,
             Accumulation = arguments.GradientAccumulationSteps!.Value,
+            LossMean = arguments.LossMean,
+            Optimizer = OptimizerNames.KindOf(arguments.Optim),
             LearningRate = arguments.LearningRate!.Value,
             Scheduler = LearningRateSchedule.ParseKind(arguments.LrSchedulerType!),
             WarmupSteps = arguments.WarmupSteps ?? 0,
@@ -119,6 +124,7 @@ internal static class TrainArgumentsConversion
             MaxGradNorm = arguments.MaxGradNorm!.Value,
             NextToken = new NextTokenForm
             {
+                EmbeddingNoise = arguments.NeftuneNoiseAlpha ?? 0,
                 LabelSmoothing = arguments.LabelSmoothingFactor,
                 SharesPrefix = arguments.SharedPrefix,
                 SupervisedOnly = arguments.SupervisedOnly,
@@ -127,8 +133,10 @@ internal static class TrainArgumentsConversion
             Seed = arguments.Seed,
             Sampling = arguments.TrainSamplingStrategy,
             GradientCheckpointing = arguments.GradientCheckpointing!.Value,
+            Choice = RunMetrics.ChoiceOf(arguments, RunMetrics.MetricOf(arguments, hasLabels)),
+            Patience = arguments.EarlyStoppingPatience ?? 0,
         };
-        var stepsPerEpoch = new TrainingPlan(rows, options, worldSize: 1).StepsPerEpoch;
+        var stepsPerEpoch = new TrainingPlan(rows, _ => 0, options, worldSize: 1).StepsPerEpoch;
         return options with
         {
             SaveSteps = Every(arguments.SaveStrategy, arguments.SaveSteps, stepsPerEpoch),

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Guanxi.Torch;
@@ -24,6 +25,7 @@ public sealed class TrainingJob : IDisposable
         var device = Device.TryParse(arguments.Device, out var named) ? named : Device.Cpu;
         var computeType = ComputeType.Choose(arguments.Bf16 || arguments.Fp16 ? "auto" : arguments.Dtype, device, out var why);
         progress.Note(why);
+        progress.Note(OptimizerNames.Describe(arguments.Optim));
         var defaults = TrainingDefaults.Of(arguments);
         _arguments = defaults.Fill(arguments);
         _subject = TrainingSubject.Open(_arguments, defaults, new SubjectContext(computeType, device, progress, time));
@@ -31,6 +33,7 @@ public sealed class TrainingJob : IDisposable
         {
             var (parameters, task) = (_subject.Parameters, _subject.Task);
             progress.Note($"{parameters.Sum(item => item.Parameter.Value.ElementCount):N0} of {_subject.ParameterCount:N0} parameters train, on {task.RowCount:N0} rows");
+            CheckChoice();
             Recorder = null!;
             _trainer = new Trainer(task, parameters, _subject.Options, computeType, new Forward(this), time);
         }
@@ -42,6 +45,8 @@ public sealed class TrainingJob : IDisposable
     }
 
     private RunRecorder Recorder { get; set; }
+
+    private string Metric => RunMetrics.MetricOf(_arguments, _subject.HasLabels);
 
     private string OutputFolder => _arguments.OutputDir!;
 
@@ -86,7 +91,7 @@ public sealed class TrainingJob : IDisposable
         var fingerprint = Fingerprint();
         Resume(fingerprint);
         AtomicFile.WriteText(Path.Combine(OutputFolder, TrainingArtifact.ArgumentsFile), TrainArgumentsReader.Write(_arguments));
-        var options = new RunRecorderOptions(OutputFolder, fingerprint, _arguments.SaveTotalLimit, _subject.WriteWeights);
+        var options = new RunRecorderOptions(OutputFolder, fingerprint, _arguments.SaveTotalLimit, Metric, _subject.WriteWeights);
         using var recorder = new RunRecorder(options, _trainer.Step, _time, _progress) { Evaluate = _subject.Evaluate };
         Recorder = recorder;
         _progress.Begin(_trainer.Plan, _trainer.Step);
@@ -95,9 +100,56 @@ public sealed class TrainingJob : IDisposable
             return false;
         }
 
+        LoadBest();
         _subject.WriteWeights(OutputFolder);
-        _subject.Finish();
+        _subject.Finish(_trainer.Best is { } best && _arguments.LoadBestModelAtEnd
+            ? new Dictionary<string, double> { [$"eval_{Metric}"] = best.Score }
+            : new Dictionary<string, double>());
         return true;
+    }
+
+    private void CheckChoice()
+    {
+        if (_arguments.EvalStrategy == "no")
+        {
+            if (_arguments.EvalFile is not null)
+            {
+                _progress.Note("eval_file is only compared with train_file: eval_strategy steps or epoch evaluates on it");
+            }
+
+            return;
+        }
+
+        if (Metric != RunMetrics.Loss && !_subject.HasLabels)
+        {
+            throw new OptionsException(new Problem(
+                "metric_for_best_model", "the rows that are evaluated have no labels to be scored", RunMetrics.Loss, _arguments.MetricForBestModel));
+        }
+
+        if (_arguments.Chooses() && _arguments.GroupSplit == 0)
+        {
+            _progress.Note(
+                $"eval_{Metric} of eval_file chooses the checkpoint, so it is no result to report: keep test data out of it, or let group_split cut rows off train_file");
+        }
+    }
+
+    private void LoadBest()
+    {
+        if (_trainer.HasStoppedEarly)
+        {
+            _progress.Note($"stopped early: {_arguments.EarlyStoppingPatience} evaluations without a better eval_{Metric} than that of step {_trainer.Best!.Step}");
+        }
+
+        if (!_arguments.LoadBestModelAtEnd || _trainer.Best is not { } best)
+        {
+            return;
+        }
+
+        _progress.Note(string.Create(CultureInfo.InvariantCulture, $"the best checkpoint is that of step {best.Step}, eval_{Metric} {best.Score:0.0000}"));
+        if (best.Step != _trainer.Step)
+        {
+            TrainingCheckpoint.LoadParameters(TrainingCheckpoint.PathOf(OutputFolder, best.Step), _trainer);
+        }
     }
 
     private void Resume(string fingerprint)
@@ -116,7 +168,7 @@ public sealed class TrainingJob : IDisposable
 
         if (wanted != "true")
         {
-            TrainingCheckpoint.Resume(wanted, _trainer, fingerprint);
+            ResumeFrom(wanted, fingerprint);
             _progress.Note($"going on from {wanted}");
             return;
         }
@@ -125,12 +177,27 @@ public sealed class TrainingJob : IDisposable
         _progress.Note(found is null ? "no checkpoint to go on from: the run starts at step 0" : $"going on from {found}");
     }
 
+    private void ResumeFrom(string path, string fingerprint)
+    {
+        if (!HuggingFaceCheckpoint.Is(path))
+        {
+            TrainingCheckpoint.Resume(path, _trainer, fingerprint);
+            return;
+        }
+
+        foreach (var difference in HuggingFaceCheckpoint.Resume(path, _trainer))
+        {
+            _progress.Note($"{path}: {difference}");
+        }
+    }
+
     /// <summary>What decides the course of a run; where and how often it is saved does not.</summary>
     private string Fingerprint()
     {
         var same = _arguments with
         {
             OutputDir = null, ResumeFromCheckpoint = null, SaveSteps = 1, SaveTotalLimit = null, LoggingSteps = 1, Threads = 0, SaveStrategy = "steps",
+            LoadBestModelAtEnd = false,
         };
         var text = TrainArgumentsReader.Write(same) + _subject.DataFingerprint;
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
@@ -143,6 +210,6 @@ public sealed class TrainingJob : IDisposable
 
         public void OnSave(Trainer trainer) => job.Recorder.OnSave(trainer);
 
-        public void OnEvaluate(Trainer trainer) => job.Recorder.OnEvaluate(trainer);
+        public double OnEvaluate(Trainer trainer, CancellationToken stop) => job.Recorder.OnEvaluate(trainer, stop);
     }
 }

@@ -18,11 +18,11 @@ internal sealed class TrainingRows
     /// <summary>Rows to learn from.</summary>
     public required IReadOnlyList<TokenSequence> Train { get; init; }
 
-    /// <summary>Rows to evaluate on during the run; may be empty.</summary>
-    public IReadOnlyList<TokenSequence> Evaluation { get; private init; } = [];
+    /// <summary>Rows to evaluate on during the run; of several sets the first chooses the best checkpoint.</summary>
+    public IReadOnlyList<EvaluationSet> Sets { get; private init; } = [];
 
-    /// <summary>The same rows before they became tokens; empty when they are no relations.</summary>
-    public IReadOnlyList<RelationExample> EvaluationExamples { get; private init; } = [];
+    /// <summary>Whether the rows that choose have labels to be scored.</summary>
+    public bool HasLabels => Sets is [{ Examples.Count: > 0 }, ..];
 
     /// <summary>Labels; null when the rows are no relations.</summary>
     public RelationSchema? Schema { get; private init; }
@@ -30,7 +30,7 @@ internal sealed class TrainingRows
     /// <summary>Prompt; null when the rows are no relations.</summary>
     public PromptTemplate? Template { get; private init; }
 
-    /// <summary>Hash over all tokens and labels.</summary>
+    /// <summary>Hash over all tokens and labels, those of evaluations included: they may choose.</summary>
     public string Fingerprint { get; private set; } = string.Empty;
 
     /// <summary>Reads and encodes.</summary>
@@ -45,7 +45,7 @@ internal sealed class TrainingRows
             ? Pretraining(arguments, tokenizer())
             : FineTuning(arguments, defaults, tokenizer, progress);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var row in rows.Train)
+        foreach (var row in rows.Train.Concat(rows.Sets.SelectMany(set => set.Rows)))
         {
             hash.AppendData(MemoryMarshal.AsBytes<int>(row.Tokens));
             hash.AppendData(MemoryMarshal.AsBytes<int>(row.Labels));
@@ -59,7 +59,8 @@ internal sealed class TrainingRows
     /// <exception cref="OptionsException">Ids are outside the vocabulary, or rows are too long; the first of them are listed.</exception>
     public void Require(DecoderConfig config)
     {
-        var problems = Unfit(Train, "training", config).Concat(Unfit(Evaluation, "evaluation", config)).Take(MaxProblemsShown).ToArray();
+        var problems = Unfit(Train, "training", config)
+            .Concat(Sets.SelectMany(set => Unfit(set.Rows, "evaluation", config))).Take(MaxProblemsShown).ToArray();
         if (problems.Length > 0)
         {
             throw new OptionsException(problems);
@@ -85,7 +86,7 @@ internal sealed class TrainingRows
     private static TrainingRows Pretraining(TrainArguments arguments, ITokenizer tokenizer) => new()
     {
         Train = PackedText.Read(arguments.TrainFile!, tokenizer, arguments.MaxSeqLength!.Value),
-        Evaluation = arguments.EvalFile is null ? [] : PackedText.Read(arguments.EvalFile, tokenizer, arguments.MaxSeqLength.Value),
+        Sets = arguments.EvalFile is null ? [] : [EvaluationSet.Of(PackedText.Read(arguments.EvalFile, tokenizer, arguments.MaxSeqLength.Value))],
     };
 
     private static TrainingRows FineTuning(
@@ -94,67 +95,85 @@ internal sealed class TrainingRows
         var schema = arguments.LabelsFile is null ? null : LabelsFile.Read(arguments.LabelsFile);
         var train = DatasetReader.Read(arguments.TrainFile!, new DatasetReadOptions { Schema = schema });
         var eval = arguments.EvalFile is null ? null : DatasetReader.Read(arguments.EvalFile, new DatasetReadOptions { Schema = schema });
+        if (train.Kind != DatasetKind.Relations && arguments.GroupSplit > 0)
+        {
+            throw new OptionsException(new Problem(
+                "group_split", "only rows of relations can be cut by sentence", "relation rows in train_file, or rows in eval_file", $"{train.Kind}"));
+        }
+
+        var checks = new TrainingRowChecks(progress);
         switch (train.Kind)
         {
             case DatasetKind.Relations:
-                return Relations(arguments, defaults, tokenizer(), schema, train, eval, progress);
+                checks.Compare([.. train.Relations.Select(LearntRow.Of)], [.. (eval?.Relations ?? []).Select(LearntRow.Of)]);
+                return Relations(arguments, defaults, tokenizer, schema, train, eval, progress);
             case DatasetKind.Instructions:
+                checks.Compare([.. train.Instructions.Select(LearntRow.Of)], [.. (eval?.Instructions ?? []).Select(LearntRow.Of)]);
+                checks.CompareAnswers(train.Instructions);
                 var encoder = new InstructionEncoder(tokenizer());
-                return new TrainingRows
-                {
-                    Train = Warned([.. train.Instructions.Select(row => encoder.EncodeRow(row, arguments.MaxSeqLength!.Value))], progress),
-                    Evaluation = [.. (eval?.Instructions ?? []).Select(row => encoder.EncodeRow(row, arguments.MaxSeqLength!.Value))],
-                };
+                return Plain(arguments.MaxSeqLength, train.Instructions, eval?.Instructions, row => encoder.EncodeRow(row, int.MaxValue), checks);
             default:
-                return new TrainingRows
-                {
-                    Train = Warned([.. train.Tokenized.Select(row => new TokenSequence(row.InputIds, row.Labels))], progress),
-                    Evaluation = [.. (eval?.Tokenized ?? []).Select(row => new TokenSequence(row.InputIds, row.Labels))],
-                };
+                checks.Compare([.. train.Tokenized.Select(LearntRow.Of)], [.. (eval?.Tokenized ?? []).Select(LearntRow.Of)]);
+                return Plain(null, train.Tokenized, eval?.Tokenized, row => new TokenSequence(row.InputIds, row.Labels), checks);
         }
     }
 
+    /// <summary>Rows that are no relations.</summary>
+    private static TrainingRows Plain<TRow>(
+        int? length, IReadOnlyList<TRow> train, IReadOnlyList<TRow>? eval, Func<TRow, TokenSequence> encode, TrainingRowChecks checks)
+        where TRow : IExample => new()
+        {
+            Train = checks.Cut([.. train.Select(encode)], [.. train.Select(row => row.Place)], length),
+            Sets = eval is null ? [] : [EvaluationSet.Of([.. eval.Select(row => encode(row).CutTo(length ?? int.MaxValue))])],
+        };
+
     private static TrainingRows Relations(
-        TrainArguments arguments, TrainingDefaults defaults, ITokenizer tokenizer, RelationSchema? schema, Dataset train, Dataset? eval, ITrainingProgress progress)
+        TrainArguments arguments,
+        TrainingDefaults defaults,
+        Func<ITokenizer> tokenizer,
+        RelationSchema? schema,
+        Dataset train,
+        Dataset? eval,
+        ITrainingProgress progress)
     {
         schema ??= RelationSchema.FromData(train.Relations.Select(row => row.Label!), arguments.TrainFile!);
         var text = arguments.PromptTemplate is { } given ? PromptTemplate.ReadText(given) : defaults.PromptTemplate ?? PromptTemplate.Article;
         var template = PromptTemplate.Parse(text, schema.Labels, "prompt_template");
-        foreach (var finding in PromptLabelCheck.Check(template, schema, "prompt_template"))
-        {
-            progress.Note($"warning: {finding.Message}");
-        }
-
-        var encoder = new InstructionEncoder(tokenizer);
-        var (kept, cut) = (train.Relations, eval?.Relations ?? []);
+        var checks = new TrainingRowChecks(progress);
+        checks.ComparePrompt(template, schema, train.Relations);
+        var kept = train.Relations;
+        var sets = new List<(string Prefix, IReadOnlyList<RelationExample> Rows)>();
         if (arguments.GroupSplit > 0)
         {
-            var split = GroupSplit.Cut(train.Relations, arguments.GroupSplit, arguments.Seed, SplitGroup.Sentence);
-            (kept, cut) = (split.Kept, [.. split.CutOff, .. cut]);
+            var split = GroupSplit.Cut(kept, arguments.GroupSplit, arguments.Seed, SplitGroup.Sentence);
+            (kept, sets) = (split.Kept, [(string.Empty, split.CutOff)]);
             progress.Note($"{split.CutOff.Count} rows with their sentences are cut off to evaluate on");
         }
 
+        if (eval is not null)
+        {
+            sets.Add((sets.Count == 0 ? string.Empty : RunMetrics.FilePrefix, eval.Relations));
+        }
+
+        var encoder = new InstructionEncoder(tokenizer());
         return new TrainingRows
         {
-            Train = Warned([.. kept.Select(Encode)], progress),
-            Evaluation = [.. cut.Select(Encode)],
-            EvaluationExamples = cut,
+            Train = checks.Cut([.. kept.Select(Encode)], [.. kept.Select(row => row.Place)], arguments.MaxSeqLength),
+            Sets = [.. sets.Select(set => new EvaluationSet(set.Prefix, [.. set.Rows.Select(row => Encode(row).CutTo(arguments.MaxSeqLength!.Value))], set.Rows))],
             Schema = schema,
             Template = template,
         };
 
-        TokenSequence Encode(RelationExample row) =>
-            encoder.EncodeRow(template.Render(row), schema.Canonical(row.Label!)!, arguments.MaxSeqLength!.Value);
+        TokenSequence Encode(RelationExample row) => encoder.EncodeRow(template.Render(row), schema.Canonical(row.Label!)!, int.MaxValue);
     }
+}
 
-    private static TokenSequence[] Warned(TokenSequence[] rows, ITrainingProgress progress)
-    {
-        var lost = rows.Count(row => row.SupervisedCount == 0);
-        if (lost > 0)
-        {
-            progress.Note($"warning: {lost} of {rows.Length} rows have no token left to learn: is max_seq_length too short for the prompt?");
-        }
-
-        return rows;
-    }
+/// <summary>Rows to evaluate on during a run.</summary>
+/// <param name="Prefix">Before the names of their metrics.</param>
+/// <param name="Rows">The rows as tokens.</param>
+/// <param name="Examples">The same rows before they became tokens; empty when they are no relations.</param>
+internal sealed record EvaluationSet(string Prefix, IReadOnlyList<TokenSequence> Rows, IReadOnlyList<RelationExample> Examples)
+{
+    /// <summary>Rows that are no relations.</summary>
+    public static EvaluationSet Of(IReadOnlyList<TokenSequence> rows) => new(string.Empty, rows, []);
 }

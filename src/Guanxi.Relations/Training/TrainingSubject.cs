@@ -16,6 +16,9 @@ internal abstract class TrainingSubject : IDisposable
     /// <summary>What trains.</summary>
     public abstract IReadOnlyList<TrainableParameter> Parameters { get; }
 
+    /// <summary>Whether the rows that evaluations choose by have labels to be scored.</summary>
+    public abstract bool HasLabels { get; }
+
     /// <summary>All parameters of the model, adapters not counted.</summary>
     public abstract long ParameterCount { get; }
 
@@ -28,20 +31,24 @@ internal abstract class TrainingSubject : IDisposable
     /// <param name="run">What the subject gets from its run.</param>
     /// <exception cref="OptionsException">Data, prompt or arguments are wrong.</exception>
     /// <exception cref="CheckpointException">The base is unfit.</exception>
-    public static TrainingSubject Open(TrainArguments arguments, TrainingDefaults defaults, SubjectContext run) =>
-        LanguageModelSubject.Open(arguments, defaults, run);
+    public static TrainingSubject Open(TrainArguments arguments, TrainingDefaults defaults, SubjectContext run) => arguments.TaskType == TaskType.Mlm
+        ? MaskedLanguageSubject.Open(arguments, run)
+        : LanguageModelSubject.Open(arguments, defaults, run);
 
     /// <summary>Measures the model on the rows kept for that.</summary>
     /// <param name="trainer">The trainer between two steps.</param>
-    /// <returns>Names without prefix, and values.</returns>
-    public abstract IReadOnlyList<KeyValuePair<string, double>> Evaluate(Trainer trainer);
+    /// <param name="stop">Breaks it off.</param>
+    /// <returns>Names without the prefix of logs, and values.</returns>
+    /// <exception cref="OperationCanceledException">It was broken off.</exception>
+    public abstract IReadOnlyList<KeyValuePair<string, double>> Evaluate(Trainer trainer, CancellationToken stop);
 
     /// <summary>Writes weights and configuration as they are now.</summary>
     /// <param name="folder">An existing folder.</param>
     public abstract void WriteWeights(string folder);
 
     /// <summary>Writes what makes the output folder an artefact, once its weights are there.</summary>
-    public abstract void Finish();
+    /// <param name="metrics">Figures that the model reached.</param>
+    public abstract void Finish(IReadOnlyDictionary<string, double> metrics);
 
     /// <summary>Releases the model.</summary>
     public abstract void Dispose();

@@ -8,10 +8,10 @@ namespace Guanxi.Transformers.Models;
 /// <summary>An encoder in memory with what belongs to it: configuration and tokenizer.</summary>
 public sealed class EncoderModel : IDisposable
 {
-    private readonly CheckpointReader _reader;
+    private readonly CheckpointReader? _reader;
     private readonly CheckpointException? _tokenizerError;
 
-    private EncoderModel(string folder, EncoderModelOptions options, Encoder encoder, CheckpointReader reader)
+    private EncoderModel(string folder, EncoderModelOptions options, Encoder encoder, CheckpointReader? reader)
     {
         Folder = folder;
         Encoder = encoder;
@@ -87,6 +87,19 @@ public sealed class EncoderModel : IDisposable
         }
     }
 
+    /// <summary>Makes a model without weights of its own: the configuration and tokenizer of a folder, and a random start.</summary>
+    /// <param name="folder">A folder with config.json.</param>
+    /// <param name="options">Head, compute type and seed.</param>
+    /// <returns>The model in Float32 without a pooler, owned by the caller.</returns>
+    /// <exception cref="CheckpointException">The configuration is missing, damaged or not supported.</exception>
+    public static EncoderModel Fresh(string folder, EncoderModelOptions options)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        ArgumentNullException.ThrowIfNull(options);
+        var config = WithHead(EncoderConfig.Read(folder), options);
+        return new EncoderModel(folder, options, new Encoder(config, hasPooler: false, Fresh(config, options)), null);
+    }
+
     /// <summary>Writes configuration and weights as a Hugging Face model folder; the tokenizer's files are not touched.</summary>
     /// <param name="folder">An existing folder.</param>
     /// <param name="storage">Element type of all weights; null: each as it is stored.</param>
@@ -106,26 +119,24 @@ public sealed class EncoderModel : IDisposable
     public void Dispose()
     {
         Encoder.Dispose();
-        _reader.Dispose();
+        _reader?.Dispose();
     }
 
     private static Encoder Build(EncoderConfig config, CheckpointReader reader, EncoderModelOptions options)
     {
         var names = reader.Names.ToHashSet(StringComparer.Ordinal);
         var hasPooler = Has("bert.pooler.dense.weight");
-        var isNew = options.Labels is not null
-            && !(config.Head == EncoderHead.Classification && config.Labels.SequenceEqual(options.Labels));
-        config = isNew
-            ? config with { Head = EncoderHead.Classification, Labels = options.Labels! }
-            : config with { Head = HeadOf(config, Has("cls.predictions.transform.dense.weight")) };
+        var wanted = WithHead(config, options);
+        var guessesTokens = Has("cls.predictions.transform.dense.weight");
+        var isNew = wanted.Head == EncoderHead.Classification && !(config.Head == wanted.Head && config.Labels.SequenceEqual(wanted.Labels));
+        config = isNew || options.GuessesTokens ? wanted : config with { Head = HeadOf(config, guessesTokens) };
         var weights = new CheckpointWeights(reader, new WeightLoading
         {
             StorageType = options.Storage == WeightStorage.Float32 ? DType.Float32 : null,
             IsMapped = options.Storage != WeightStorage.Float32 && options.Device.IsCpu,
             Device = options.Device,
         });
-        var source = new EncoderWeights(
-            names, weights, new RandomWeights(options.Seed, config.InitializerRange, DType.Float32), IsFresh);
+        var source = new EncoderWeights(names, weights, Fresh(config, options), IsFresh);
         var encoder = new Encoder(config, hasPooler, source);
         try
         {
@@ -140,9 +151,18 @@ public sealed class EncoderModel : IDisposable
 
         bool Has(string name) => names.Contains(EncoderWeights.Find(names, name));
 
-        bool IsFresh(string name) => isNew && (name.StartsWith("classifier.", StringComparison.Ordinal)
-            || (!hasPooler && name.Contains("pooler.", StringComparison.Ordinal)));
+        bool IsFresh(string name) => (options.GuessesTokens && !guessesTokens && name.StartsWith("cls.", StringComparison.Ordinal)) || (isNew && (name.StartsWith("classifier.", StringComparison.Ordinal)
+            || (!hasPooler && name.Contains("pooler.", StringComparison.Ordinal))));
     }
+
+    private static RandomWeights Fresh(EncoderConfig config, EncoderModelOptions options) => new(options.Seed, config.InitializerRange, DType.Float32);
+
+    private static EncoderConfig WithHead(EncoderConfig config, EncoderModelOptions options) => options switch
+    {
+        { GuessesTokens: true } => config with { Head = EncoderHead.MaskedLanguage, Labels = [] },
+        { Labels: { } labels } => config with { Head = EncoderHead.Classification, Labels = labels },
+        _ => config,
+    };
 
     // Early files say that they guess tokens when they do not have the layer for it.
     private static EncoderHead HeadOf(EncoderConfig config, bool guessesTokens) =>
@@ -168,6 +188,10 @@ public sealed record EncoderModelOptions
     /// a pooler a new one of that too. Null: the head that the folder has.</summary>
     /// <value>Null.</value>
     public IReadOnlyList<string>? Labels { get; init; }
+
+    /// <summary>Whether the head is to guess hidden tokens; one that the folder lacks is drawn at random.</summary>
+    /// <value>False: the head that the folder has, or that of <see cref="Labels"/>.</value>
+    public bool GuessesTokens { get; init; }
 
     /// <summary>Seed of a new head.</summary>
     /// <value>0.</value>

@@ -60,7 +60,7 @@ public static class HuggingFaceCheckpoint
             to.CopyInPlace(from.To(to.DType));
         }
 
-        trainer.Resume((int)step, best: null);
+        trainer.Resume((int)step, best: null, isEvaluationPending: false);
         return [.. Differences(path, info, trainer)];
     }
 

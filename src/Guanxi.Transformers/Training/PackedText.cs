@@ -6,7 +6,7 @@ namespace Guanxi.Transformers.Training;
 /// <summary>Text for pretraining: paragraphs encoded, each closed by the end token, laid end to end and cut into rows of one length.</summary>
 public static class PackedText
 {
-    /// <summary>Reads text files.</summary>
+    /// <summary>Reads text to be gone on with.</summary>
     /// <param name="path">A UTF-8 text file, or a folder whose .txt files are read in the order of their names.</param>
     /// <param name="tokenizer">The tokenizer; it must have an end token.</param>
     /// <param name="length">Tokens of a row.</param>
@@ -16,6 +16,28 @@ public static class PackedText
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         var end = tokenizer.EosId ?? throw new OptionsException(new Problem(path, "the tokenizer has no end token to close a text with"));
+        return [.. Tokens(path, tokenizer, end).Chunk(length).Where(chunk => chunk.Length > 1).Select(TokenSequence.Unmasked)];
+    }
+
+    /// <summary>Reads text whose tokens are to be hidden, each row between the tokens that begin and end one.</summary>
+    /// <param name="path">A UTF-8 text file, or a folder whose .txt files are read in the order of their names.</param>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="special">Its control tokens.</param>
+    /// <param name="length">Tokens of a row, at least 3.</param>
+    /// <returns>The rows; the last may be shorter.</returns>
+    /// <exception cref="OptionsException">There is no text.</exception>
+    public static IReadOnlyList<int[]> Read(string path, ITokenizer tokenizer, MaskingTokens special, int length)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        ArgumentNullException.ThrowIfNull(special);
+        ArgumentOutOfRangeException.ThrowIfLessThan(length, 3);
+        return [.. Tokens(path, tokenizer, special.End).Chunk(length - 2).Select(chunk => (int[])[special.Start, .. Inner(chunk, special), special.End])];
+    }
+
+    private static IEnumerable<int> Inner(int[] chunk, MaskingTokens special) => chunk[^1] == special.End ? chunk.SkipLast(1) : chunk;
+
+    private static List<int> Tokens(string path, ITokenizer tokenizer, int end)
+    {
         string[] files = Directory.Exists(path)
             ? [.. Directory.EnumerateFiles(path, "*.txt").Order(StringComparer.Ordinal)]
             : [path];
@@ -32,11 +54,8 @@ public static class PackedText
             }
         }
 
-        if (tokens.Count < 2)
-        {
-            throw new OptionsException(new Problem(path, "there is no text to learn from", "UTF-8 text, a paragraph a line", $"{files.Length} files"));
-        }
-
-        return [.. tokens.Chunk(length).Where(chunk => chunk.Length > 1).Select(TokenSequence.Unmasked)];
+        return tokens.Count >= 2
+            ? tokens
+            : throw new OptionsException(new Problem(path, "there is no text to learn from", "UTF-8 text, a paragraph a line", $"{files.Length} files"));
     }
 }

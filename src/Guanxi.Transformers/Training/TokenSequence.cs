@@ -23,6 +23,11 @@ public sealed record TokenSequence(int[] Tokens, int[] Labels)
         }
     }
 
+    /// <summary>The row's beginning.</summary>
+    /// <param name="length">Most tokens to keep.</param>
+    /// <returns>The row itself when it is no longer.</returns>
+    public TokenSequence CutTo(int length) => Tokens.Length <= length ? this : new(Tokens[..length], Labels[..length]);
+
     /// <summary>A row whose every token is learnt, as in pretraining.</summary>
     /// <param name="tokens">Ids.</param>
     /// <returns>The row.</returns>

@@ -59,12 +59,15 @@ public sealed class Trainer : IDisposable
     public BestEvaluation? Best { get; private set; }
 
     /// <summary>Whether all steps are done, or the evaluations have long not got better.</summary>
-    public bool IsDone => Step >= Plan.TotalSteps || HasStoppedEarly;
+    public bool IsDone => !IsEvaluationPending && (Step >= Plan.TotalSteps || HasStoppedEarly);
 
     /// <summary>Whether as many evaluations as the options' patience have not got better.</summary>
     public bool HasStoppedEarly => _options.Patience > 0 && Best is { } best && best.EvaluationsSince >= _options.Patience;
 
-    /// <summary>Runs until the run is done or a stop is asked for; a step under way is finished first.</summary>
+    /// <summary>Whether the evaluation of the last step was broken off by a stop, and is the first thing to do.</summary>
+    public bool IsEvaluationPending { get; private set; }
+
+    /// <summary>Runs until the run is done or a stop is asked for; a step under way is finished first, an evaluation is not.</summary>
     /// <param name="stop">Asks for the stop.</param>
     /// <returns>Whether the run is done.</returns>
     /// <exception cref="TrainingDivergedException">Loss or gradient is infinite or not a number; nothing was updated by that step.</exception>
@@ -74,8 +77,13 @@ public sealed class Trainer : IDisposable
         var isStopping = stop.IsCancellationRequested;
         while (!IsDone && !isStopping)
         {
-            _observer.OnStep(RunStep());
-            var isBest = IsDue(_options.EvalSteps) && Choose(_observer.OnEvaluate(this));
+            if (!IsEvaluationPending)
+            {
+                _observer.OnStep(RunStep());
+                IsEvaluationPending = IsDue(_options.EvalSteps);
+            }
+
+            var isBest = IsEvaluationPending && EvaluateAndChoose(stop);
             isStopping = stop.IsCancellationRequested;
             if (isBest || isStopping || IsDue(_options.SaveSteps))
             {
@@ -88,8 +96,10 @@ public sealed class Trainer : IDisposable
 
     /// <summary>Mean loss of rows that are not trained on.</summary>
     /// <param name="rows">The rows with their model; chance in them is the same at every call.</param>
+    /// <param name="stop">Ends the work between batches.</param>
     /// <returns>Loss a target.</returns>
-    public double Evaluate(ITrainingTask rows)
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public double Evaluate(ITrainingTask rows, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(rows);
         using var mode = Autograd.NoGrad();
@@ -97,6 +107,7 @@ public sealed class Trainer : IDisposable
         long count = 0;
         foreach (var (index, chunk) in Enumerable.Range(0, rows.RowCount).Chunk(_options.BatchSize).Index())
         {
+            stop.ThrowIfCancellationRequested();
             using var scope = TensorScope.Enter();
             var batch = rows.Batch(chunk, new DropoutKey((ulong)_options.Seed, Step: 0, index));
             if (batch.TargetCount > 0)
@@ -128,26 +139,33 @@ public sealed class Trainer : IDisposable
     /// <summary>Goes on from a state whose tensors were copied into those of <see cref="State"/>.</summary>
     /// <param name="step">Steps that were done.</param>
     /// <param name="best">The best evaluation of these; null when there was none.</param>
-    public void Resume(int step, BestEvaluation? best)
+    /// <param name="isEvaluationPending">As <see cref="IsEvaluationPending"/> was.</param>
+    public void Resume(int step, BestEvaluation? best, bool isEvaluationPending)
     {
-        (Step, Best) = (step, best);
+        (Step, Best, IsEvaluationPending) = (step, best, isEvaluationPending);
         _optimizer.Resume(step);
     }
 
     /// <summary>Releases the optimizer's memory; the model stays the caller's.</summary>
     public void Dispose() => _optimizer.Dispose();
 
-    private bool IsDue(int every) => every > 0 && (IsDone || Step % every == 0);
+    private bool IsDue(int every) => every > 0 && (Step % every == 0 || Step >= Plan.TotalSteps || HasStoppedEarly);
 
-    private bool Choose(double score)
+    /// <summary>Evaluates; true when it was the best so far and that counts.</summary>
+    private bool EvaluateAndChoose(CancellationToken stop)
     {
-        if (_options.Choice == ModelChoice.None)
+        try
         {
+            var score = _observer.OnEvaluate(this, stop);
+            IsEvaluationPending = false;
+            Best = _options.Choice == ModelChoice.None ? null : BestEvaluation.After(Best, Step, score, _options.Choice);
+            return Best?.Step == Step;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // It stays pending: the run that goes on begins with it.
             return false;
         }
-
-        Best = BestEvaluation.After(Best, Step, score, _options.Choice);
-        return Best?.Step == Step;
     }
 
     private TrainStep RunStep()
@@ -212,8 +230,10 @@ public interface ITrainingObserver
 
     /// <summary>The model should be evaluated.</summary>
     /// <param name="trainer">The trainer between two steps.</param>
+    /// <param name="stop">Breaks the evaluation off; it is then made again when the run goes on.</param>
     /// <returns>The score that the best checkpoint is chosen by; NaN when there is none.</returns>
-    double OnEvaluate(Trainer trainer);
+    /// <exception cref="OperationCanceledException">It was broken off.</exception>
+    double OnEvaluate(Trainer trainer, CancellationToken stop);
 }
 
 /// <summary>Loss or gradient became infinite or not a number. The parameters are those of the last good step.</summary>

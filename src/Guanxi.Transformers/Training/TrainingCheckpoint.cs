@@ -14,6 +14,7 @@ public static class TrainingCheckpoint
     private const string BestStep = "best_global_step";
     private const string BestScore = "best_metric";
     private const string SinceBest = "evaluations_since_best";
+    private const string Pending = "evaluation_pending";
     private const int MaxInfoBytes = 1 << 20;
 
     /// <summary>Writes a checkpoint; its name appears only when all of it is on the device.</summary>
@@ -39,6 +40,11 @@ public static class TrainingCheckpoint
                 ["epoch"] = trainer.Plan.EpochAfter(trainer.Step),
                 ["fingerprint"] = fingerprint,
             };
+            if (trainer.IsEvaluationPending)
+            {
+                info[Pending] = true;
+            }
+
             if (trainer.Best is { } best)
             {
                 (info[BestStep], info[BestScore], info[SinceBest]) = (best.Step, best.Score, best.EvaluationsSince);
@@ -138,7 +144,7 @@ public static class TrainingCheckpoint
         }
 
         CopyState(Path.Combine(path, StateFile), trainer.State());
-        trainer.Resume(info.GetProperty("global_step").GetInt32(), BestOf(info));
+        trainer.Resume(info.GetProperty("global_step").GetInt32(), BestOf(info), info.TryGetProperty(Pending, out _));
     }
 
     /// <summary>Loads the parameters alone, as for the best checkpoint at the end of a run.</summary>

@@ -76,7 +76,11 @@ internal sealed class TrainingRun : ITrainingObserver, IDisposable
 
     public Func<Trainer, double> Evaluating { get; set; } = _ => double.NaN;
 
-    public double OnEvaluate(Trainer trainer) => Evaluating(trainer);
+    public double OnEvaluate(Trainer trainer, CancellationToken stop)
+    {
+        stop.ThrowIfCancellationRequested();
+        return Evaluating(trainer);
+    }
 
     public void Dispose()
     {
