@@ -94,7 +94,17 @@ internal sealed class TrainingRows
     {
         var schema = arguments.LabelsFile is null ? null : LabelsFile.Read(arguments.LabelsFile);
         var train = DatasetReader.Read(arguments.TrainFile!, new DatasetReadOptions { Schema = schema });
+        if (train.Kind == DatasetKind.Relations)
+        {
+            schema ??= RelationSchema.FromData(train.Relations.Select(row => row.Label!), arguments.TrainFile!);
+        }
+
         var eval = arguments.EvalFile is null ? null : DatasetReader.Read(arguments.EvalFile, new DatasetReadOptions { Schema = schema });
+        if (eval is not null && eval.Kind != train.Kind)
+        {
+            throw new OptionsException(new Problem("eval_file", "its rows are of another kind than those of train_file", $"{train.Kind}", $"{eval.Kind}"));
+        }
+
         if (train.Kind != DatasetKind.Relations && arguments.GroupSplit > 0)
         {
             throw new OptionsException(new Problem(
@@ -106,7 +116,7 @@ internal sealed class TrainingRows
         {
             case DatasetKind.Relations:
                 checks.Compare([.. train.Relations.Select(LearntRow.Of)], [.. (eval?.Relations ?? []).Select(LearntRow.Of)]);
-                return Relations(arguments, defaults, tokenizer, schema, train, eval, progress);
+                return Relations(arguments, defaults, tokenizer, schema!, train, eval, progress);
             case DatasetKind.Instructions:
                 checks.Compare([.. train.Instructions.Select(LearntRow.Of)], [.. (eval?.Instructions ?? []).Select(LearntRow.Of)]);
                 checks.CompareAnswers(train.Instructions);
@@ -131,12 +141,11 @@ internal sealed class TrainingRows
         TrainArguments arguments,
         TrainingDefaults defaults,
         Func<ITokenizer> tokenizer,
-        RelationSchema? schema,
+        RelationSchema schema,
         Dataset train,
         Dataset? eval,
         ITrainingProgress progress)
     {
-        schema ??= RelationSchema.FromData(train.Relations.Select(row => row.Label!), arguments.TrainFile!);
         var text = arguments.PromptTemplate is { } given ? PromptTemplate.ReadText(given) : defaults.PromptTemplate ?? PromptTemplate.Article;
         var template = PromptTemplate.Parse(text, schema.Labels, "prompt_template");
         var checks = new TrainingRowChecks(progress);

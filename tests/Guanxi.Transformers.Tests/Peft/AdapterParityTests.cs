@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Guanxi.TestKit;
 using Guanxi.Torch;
+using Guanxi.Transformers.Checkpoints;
 using Guanxi.Transformers.Models;
 using Guanxi.Transformers.Nn;
 using Guanxi.Transformers.Peft;
@@ -97,6 +98,9 @@ public sealed class AdapterParityTests
 
     [GoldenTheory("golden/peft")]
     [MemberData(nameof(Cases))]
+    [InlineData("qlora_load_fp32_compute_fp32")]
+    [InlineData("qlora_load_bf16_compute_fp32")]
+    [InlineData("qlora_load_bf16_compute_bf16")]
     public void A_folder_that_is_read_and_written_again_equals_the_bytes_of_PEFT(string name)
     {
         using var leaks = new LeakCheck();
@@ -114,6 +118,31 @@ public sealed class AdapterParityTests
         {
             Assert.True(JsonNode.DeepEquals(theirs[key], value), $"{key}: PEFT has {theirs[key]}, found {value}");
         }
+    }
+
+    [GoldenFact("golden/peft/old_style_bin")]
+    public void An_adapter_that_torch_saved_is_written_with_the_same_tensors_and_keys()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        using var golden = new PeftCase("old_style_bin");
+        using var folder = new TemporaryFolder();
+        using var model = LanguageModel.Load(golden.Adapter, golden.Options);
+
+        model.Adapter!.Save(folder.FullPath);
+
+        using var theirs = CheckpointReader.Open(Path.Combine(golden.Adapter, "adapter_model.bin"));
+        using var ours = CheckpointReader.Open(folder["adapter_model.safetensors"]);
+        Assert.Equal(theirs.Names.Order(StringComparer.Ordinal), ours.Names.Order(StringComparer.Ordinal));
+        foreach (var name in theirs.Names)
+        {
+            Assert.True(theirs.TryGet(name, out var file, out var entry) & ours.TryGet(name, out var other, out var found));
+            Assert.Equal((entry!.DType, string.Join(',', entry.Shape)), (found!.DType, string.Join(',', found.Shape)));
+            Assert.Equal(file!.ToTensor(entry).ToArray<float>(), other!.ToTensor(found).ToArray<float>());
+        }
+
+        Assert.True(JsonNode.DeepEquals(
+            JsonNode.Parse(File.ReadAllText(Path.Combine(golden.Adapter, LoraConfig.FileName))), JsonNode.Parse(File.ReadAllText(folder[LoraConfig.FileName]))));
     }
 
     [GoldenFact("golden/peft")]

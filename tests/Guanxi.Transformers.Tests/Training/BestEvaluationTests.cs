@@ -54,7 +54,8 @@ public sealed class BestEvaluationTests : IDisposable
 
         using var resumed = Start(patience: 3);
         Assert.EndsWith("checkpoint-5", TrainingCheckpoint.ResumeNewest(_folder, resumed.Trainer, Fingerprint, _ => { }), StringComparison.Ordinal);
-        Assert.Equal(new BestEvaluation(3, 0.6, 2), resumed.Trainer.Best);
+        Assert.Equal(new BestEvaluation(3, 0.6, 1), resumed.Trainer.Best);
+        Assert.True(resumed.Trainer.IsEvaluationPending); // The stop came before the evaluation of step 5.
         Assert.True(resumed.Trainer.Run(CancellationToken.None));
         Assert.Equal((6, true), (resumed.Trainer.Step, resumed.Trainer.HasStoppedEarly));
 

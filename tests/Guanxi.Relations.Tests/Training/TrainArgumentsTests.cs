@@ -1,0 +1,78 @@
+using Guanxi.Relations.Training;
+using Guanxi.Transformers;
+using Guanxi.Transformers.Training;
+using Xunit;
+
+namespace Guanxi.Relations.Tests.Training;
+
+/// <summary>Keys that must fit each other, and Hugging Face's names.</summary>
+public sealed class TrainArgumentsTests : IDisposable
+{
+    private readonly TrainingFolder _folder = new();
+
+    public TrainArgumentsTests()
+    {
+        Directory.CreateDirectory(_folder["base"]);
+        _folder.Add("rows.tsv", "label\tcontent\n");
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("adamw_torch", OptimizerKind.AdamW)]
+    [InlineData("adamw_hf", OptimizerKind.AdamW)]
+    [InlineData("adamw_torch_fused", OptimizerKind.AdamW)]
+    [InlineData("paged_adamw", OptimizerKind.AdamW)]
+    [InlineData("paged_adamw_32bit", OptimizerKind.AdamW)]
+    [InlineData("adamw_8bit", OptimizerKind.AdamW8Bit)]
+    [InlineData("adamw_bnb_8bit", OptimizerKind.AdamW8Bit)]
+    [InlineData("paged_adamw_8bit", OptimizerKind.AdamW8Bit)]
+    [InlineData("sgd", OptimizerKind.Sgd)]
+    public void Names_of_optimizers_map_to_what_is_done(string name, OptimizerKind kind)
+    {
+        Assert.Equal(kind, OptimizerNames.KindOf(Read(("optim", name)).Optim));
+        Assert.StartsWith($"optim {name}: ", OptimizerNames.Describe(name), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("optim", "optim", "adafactor")]
+    [InlineData("optim", "optim", "lion_8bit")]
+    [InlineData("eval_strategy", "eval_strategy", "epoch")]
+    [InlineData("eval_strategy", "load_best_model_at_end", "true")]
+    [InlineData("eval_strategy", "early_stopping_patience", "3")]
+    [InlineData("metric_for_best_model", "metric_for_best_model", "bleu")]
+    [InlineData("early_stopping_patience", "early_stopping_patience", "0")]
+    [InlineData("loraplus_lr_ratio", "loraplus_lr_ratio", "0.5")]
+    [InlineData("neftune_noise_alpha", "neftune_noise_alpha", "-1")]
+    [InlineData("save_total_limit", "save_total_limit", "0")]
+    [InlineData("train_mode", "task_type", "mlm")]
+    public void What_does_not_fit_is_refused_by_its_key(string where, string key, string value)
+    {
+        var error = Assert.Throws<OptionsException>(() => Read((key, value)));
+        Assert.Contains(error.Problems, problem => problem.Where.Contains(where, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("use_dora", "true")]
+    [InlineData("modules_to_save", "lm_head")]
+    [InlineData("loraplus_lr_ratio", "4")]
+    public void Keys_of_adapters_are_refused_in_a_full_training(string key, string value)
+    {
+        var error = Assert.Throws<OptionsException>(() => Read(("train_mode", "full"), (key, value)));
+        Assert.Equal(key, Assert.Single(error.Problems).Where);
+    }
+
+    [Fact]
+    public void Names_of_older_versions_are_read()
+    {
+        Assert.Equal("epoch", Read(("evaluation_strategy", "epoch"), ("group_split", "0.1")).EvalStrategy);
+        Assert.Equal(RowSampling.GroupByLength, Read(("train_sampling_strategy", "group_by_length")).TrainSamplingStrategy);
+        Assert.Equal(["lm_head", "embed_tokens"], Read(("modules_to_save", "lm_head,embed_tokens")).ModulesToSave);
+    }
+
+    private TrainArguments Read(params (string Key, string Value)[] keys)
+    {
+        (string Key, string Value)[] needed = [("model_name_or_path", _folder["base"]), ("train_file", _folder["rows.tsv"]), ("output_dir", _folder["run"])];
+        return TrainArgumentsReader.Read(null, [.. needed.Concat(keys).Select(item => KeyValuePair.Create(item.Key, item.Value))], _ => { });
+    }
+}
