@@ -26,3 +26,10 @@ public sealed class LongFactAttribute : FactAttribute
     /// <summary>Skips unless long tests were asked for.</summary>
     public LongFactAttribute() => Skip = LongTests.AreOn ? null : "a long test: ./test --long runs it";
 }
+
+/// <summary>A theory that takes minutes; see <see cref="LongFactAttribute"/>.</summary>
+public sealed class LongTheoryAttribute : TheoryAttribute
+{
+    /// <summary>Skips unless long tests were asked for.</summary>
+    public LongTheoryAttribute() => Skip = LongTests.AreOn ? null : "a long test: ./test --long runs it";
+}

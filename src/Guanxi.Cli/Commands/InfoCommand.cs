@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Guanxi.Cli.Inspection;
 using Guanxi.Transformers;
+using Guanxi.Transformers.Models;
 
 namespace Guanxi.Cli.Commands;
 
@@ -20,14 +21,27 @@ internal static class InfoCommand
         };
         var path = new Argument<string>("PATH") { Description = "The folder, or a .gguf file." };
         var baseModel = ModelOptions.BaseOption();
+        var usual = new MemoryWork();
+        var rows = OptionKinds.Whole("--rows", $"Rows of a micro-batch, for the memory of training (default: {usual.Rows}).", 1);
+        var rowTokens = OptionKinds.Whole("--row_tokens", $"Tokens of a row (default: {usual.RowTokens}).", 1);
+        var rank = OptionKinds.Whole("--lora_rank", $"Rank of the adapters (default: {usual.LoraRank}).", 1);
         var json = JsonOutput.Option();
         command.Add(path);
-        command.Add(baseModel);
-        command.Add(json);
+        foreach (var option in (Option[])[baseModel, rows, rowTokens, rank, json])
+        {
+            command.Add(option);
+        }
+
         command.SetAction(parsed =>
         {
             var output = JsonOutput.Of(parsed.GetValue(json));
-            var facts = Look(parsed.GetValue(path)!, parsed.GetValue(baseModel));
+            var work = new MemoryWork
+            {
+                Rows = parsed.GetValue(rows) ?? usual.Rows,
+                RowTokens = parsed.GetValue(rowTokens) ?? usual.RowTokens,
+                LoraRank = parsed.GetValue(rank) ?? usual.LoraRank,
+            };
+            var facts = Look(parsed.GetValue(path)!, parsed.GetValue(baseModel), work);
             if (!output.IsToStandardOutput)
             {
                 Facts.Show(facts, Console.Out);
@@ -39,7 +53,7 @@ internal static class InfoCommand
         return command;
     }
 
-    private static List<Fact> Look(string path, string? baseModel)
+    private static List<Fact> Look(string path, string? baseModel, MemoryWork work)
     {
         var (isRun, isModel) = (RunInspection.IsRun(path), ModelInspection.IsModel(path));
         if (!isRun && !isModel)
@@ -48,6 +62,6 @@ internal static class InfoCommand
                 File.Exists(path) ? "a file" : Directory.Exists(path) ? "a folder with neither config.json, adapter_config.json nor train_log.jsonl" : "nothing"));
         }
 
-        return [Fact.Of("path", "path", path), .. isRun ? RunInspection.Of(path) : [], .. isModel ? ModelInspection.Of(path, baseModel) : []];
+        return [Fact.Of("path", "path", path), .. isRun ? RunInspection.Of(path) : [], .. isModel ? ModelInspection.Of(path, baseModel, work) : []];
     }
 }

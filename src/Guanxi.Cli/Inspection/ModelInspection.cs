@@ -10,18 +10,18 @@ namespace Guanxi.Cli.Inspection;
 /// <summary>What is to be known about a model folder without loading the model.</summary>
 internal static class ModelInspection
 {
-    private const string MemoryFile = "/proc/meminfo";
-    private const string AvailableLine = "MemAvailable:";
-
     /// <summary>Whether a path is a model or an adapter.</summary>
     public static bool IsModel(string path) => ModelFolder.IsAny(path);
 
     /// <summary>Looks at a folder.</summary>
     /// <exception cref="CheckpointException">It is no model, or a file of it is damaged.</exception>
-    public static IEnumerable<Fact> Of(string path, string? baseModel)
+    /// <param name="path">A model, an adapter or a GGUF file.</param>
+    /// <param name="baseModel">Folder of an adapter's base, or null.</param>
+    /// <param name="work">What training is asked to do, for the memory it takes.</param>
+    public static IEnumerable<Fact> Of(string path, string? baseModel, MemoryWork work)
     {
         var folder = ModelFolder.Find(path, baseModel);
-        return EncoderModel.IsEncoder(folder.Base) ? OfEncoder(folder, EncoderConfig.Read(folder.Base)) : OfDecoder(folder);
+        return EncoderModel.IsEncoder(folder.Base) ? OfEncoder(folder, EncoderConfig.Read(folder.Base)) : OfDecoder(folder, work);
     }
 
     private static IEnumerable<Fact> OfEncoder(ModelFolder folder, EncoderConfig config)
@@ -42,7 +42,7 @@ internal static class ModelInspection
         yield return Tokenizer(folder);
     }
 
-    private static IEnumerable<Fact> OfDecoder(ModelFolder folder)
+    private static IEnumerable<Fact> OfDecoder(ModelFolder folder, MemoryWork work)
     {
         var config = DecoderConfig.Read(folder.Base);
         var stored = StoredType(folder.Base);
@@ -61,7 +61,7 @@ internal static class ModelInspection
         yield return Files(folder);
         yield return Tokenizer(folder);
         yield return Adapter(folder);
-        foreach (var fact in Memory(config with { StorageType = stored ?? config.StorageType }))
+        foreach (var fact in Memory(config with { StorageType = stored ?? config.StorageType }, work))
         {
             yield return fact;
         }
@@ -148,11 +148,10 @@ internal static class ModelInspection
             .EndObject());
     }
 
-    private static IEnumerable<Fact> Memory(DecoderConfig config)
+    private static IEnumerable<Fact> Memory(DecoderConfig config, MemoryWork work)
     {
-        var work = new MemoryWork();
         var needed = MemoryEstimate.Of(config, work);
-        var available = AvailableBytes();
+        var available = AvailableMemory.Bytes();
         (string What, string Key, long Bytes)[] kinds =
         [
             ("full", "full", needed.FullBytes), ("LoRA", "lora", needed.LoraBytes), ("QLoRA", "qlora", needed.QloraBytes), ("serving", "serve", needed.ServeBytes),
@@ -183,18 +182,6 @@ internal static class ModelInspection
 
         string Line((string What, string Key, long Bytes) kind) =>
             $"{kind.What,-7}  {Bytes.Show(kind.Bytes),9}{(available is null ? string.Empty : kind.Bytes <= available ? "  fits" : "  does not fit")}";
-    }
-
-    /// <summary>Memory that a new program can have; null where the system does not say.</summary>
-    private static long? AvailableBytes()
-    {
-        if (!File.Exists(MemoryFile) || File.ReadLines(MemoryFile).FirstOrDefault(line => line.StartsWith(AvailableLine, StringComparison.Ordinal)) is not { } line)
-        {
-            return null;
-        }
-
-        var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return words is [_, var kibibytes, "kB"] && long.TryParse(kibibytes, out var size) ? size * 1024 : null;
     }
 
     private static string? Name(DType? dtype) => dtype switch

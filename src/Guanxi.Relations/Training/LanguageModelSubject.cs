@@ -51,7 +51,9 @@ internal sealed class LanguageModelSubject : TrainingSubject
         // The rows come first: what is wrong with them is told before a large model is loaded.
         var folder = ModelFolder.Find(arguments.ModelNameOrPath!, null);
         var rows = TrainingRows.Read(arguments, defaults, folder.LoadTokenizer, run.Progress);
-        rows.Require(DecoderConfig.Read(folder.Base));
+        var config = DecoderConfig.Read(folder.Base);
+        rows.Require(config);
+        MemoryCheck.Require(config, arguments, rows.Train, run.ComputeType, run.Device.IsCpu ? AvailableMemory.Bytes() : null);
         var model = LoadModel(arguments, run);
         try
         {

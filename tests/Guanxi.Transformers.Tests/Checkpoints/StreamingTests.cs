@@ -1,10 +1,8 @@
 using System.Globalization;
-using System.Text.Json.Nodes;
 using Guanxi.TestKit;
 using Guanxi.Torch;
 using Guanxi.Transformers.Checkpoints;
 using Guanxi.Transformers.Models;
-using Guanxi.Transformers.Nn;
 using Xunit;
 
 namespace Guanxi.Transformers.Tests.Checkpoints;
@@ -60,7 +58,7 @@ public sealed class StreamingTests
             HiddenSize = 4096, IntermediateSize = 11008, HeadCount = 32, KeyValueHeadCount = 32, HeadDim = 128, VocabularySize = 64000,
             MaxPositions = 4096, StorageType = DType.BFloat16,
         };
-        WriteShards(config, folder.FullPath);
+        GeneratedCheckpoint.Write(config, folder.FullPath);
         ResetResidentPeak();
         var before = ResidentPeakBytes();
         TensorStatistics.ResetPeak();
@@ -74,44 +72,6 @@ public sealed class StreamingTests
         Assert.InRange(ResidentPeakBytes() - before, 0, end + AllowedRest);
     }
 
-    private static void WriteShards(DecoderConfig config, string folder)
-    {
-        var shapes = new ShapesOnly();
-        new Decoder(config, shapes).Dispose();
-        config.Write(folder);
-        var noise = Noise();
-        var map = new JsonObject();
-        foreach (var (index, tensors) in shapes.Found.Chunk(40).Index())
-        {
-            var name = string.Create(CultureInfo.InvariantCulture, $"model-{index + 1:00000}.safetensors");
-            SafetensorsWriter.Write(
-                Path.Combine(folder, name),
-                tensors.Select(item => new TensorSource(item.Name, DType.BFloat16, item.Shape, stream => Fill(stream, item.Shape, noise))),
-                SafetensorsWriter.PyTorchMetadata);
-            foreach (var (tensor, _) in tensors)
-            {
-                map[tensor] = name;
-            }
-        }
-
-        File.WriteAllText(Path.Combine(folder, CheckpointReader.IndexName), new JsonObject { ["weight_map"] = map }.ToJsonString());
-    }
-
-    private static byte[] Noise()
-    {
-        using var scope = TensorScope.Enter();
-        var noise = Tensor.Empty([1 << 20], DType.Float32, Device.Cpu).NormalInPlace(0, 0.02).To(DType.BFloat16);
-        return TensorBytes.Of(noise).ToArray();
-    }
-
-    private static void Fill(Stream stream, long[] shape, byte[] noise)
-    {
-        for (var left = 2 * shape.Aggregate(1L, (product, size) => product * size); left > 0; left -= noise.Length)
-        {
-            stream.Write(noise.AsSpan(0, (int)Math.Min(left, noise.Length)));
-        }
-    }
-
     // proc(5): writing 5 sets the peak to what is resident now.
     private static void ResetResidentPeak() => File.WriteAllText("/proc/self/clear_refs", "5");
 
@@ -119,18 +79,5 @@ public sealed class StreamingTests
     {
         var line = File.ReadLines("/proc/self/status").Single(text => text.StartsWith("VmHWM:", StringComparison.Ordinal));
         return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture);
-    }
-
-    /// <summary>Notes what a model asks for and gives it one element that stands for all.</summary>
-    private sealed class ShapesOnly : WeightSource
-    {
-        public List<(string Name, long[] Shape)> Found { get; } = [];
-
-        public override Parameter Parameter(string name, WeightStart start, params ReadOnlySpan<long> shape)
-        {
-            using var scope = TensorScope.Enter();
-            Found.Add((name, shape.ToArray()));
-            return new Parameter(Tensor.Zeros([1], DType.BFloat16, Device.Cpu).Expand(shape));
-        }
     }
 }
