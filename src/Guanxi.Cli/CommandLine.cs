@@ -23,6 +23,7 @@ internal static class CommandLine
         EvaluateCommand.Verb,
         PredictCommand.Verb,
         InfoCommand.Verb,
+        DownloadCommand.Verb,
         ScoreCommand.Verb,
         GenerateCommand.Verb,
         TokenizeCommand.Verb,
