@@ -57,7 +57,7 @@ internal sealed class RetryPolicy(TimeProvider time, Action<string> note)
                 var reached = gained();
                 failures = reached > furthest ? 1 : failures + 1;
                 furthest = Math.Max(furthest, reached);
-                var wait = failure.Wait ?? TimeSpan.FromSeconds(1 << (failures - 1));
+                var wait = failure.Wait is { Ticks: > 0 } asked ? asked : TimeSpan.FromSeconds(1 << (failures - 1));
                 if (failures >= MostFailures || wait > s_longestWait)
                 {
                     throw new CheckpointException(failure.Problem, failure);
