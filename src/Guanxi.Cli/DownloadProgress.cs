@@ -35,7 +35,7 @@ internal sealed class DownloadProgress(StatusLine status, TimeProvider time) : I
             (_files.All, _bytes.All) = (files, bytes);
             if (files > 0)
             {
-                Say($"{files} files to download, {Bytes.Show(bytes)}");
+                Say($"files to download: {files}, {Bytes.Show(bytes)}");
             }
         }
     }

@@ -63,7 +63,7 @@ internal static class DownloadCommand
             var at = result.Commit is null ? result.Revision : $"{result.Revision}, commit {result.Commit}";
             Console.Out.WriteLine($"{options.Repository.Id} ({at}) is in {options.Folder}");
             Console.Out.WriteLine(
-                $"{result.Files.Count} files, {Bytes.Show(result.Files.Sum(file => file.Bytes))}; {brought.Count} downloaded, {result.Files.Count - brought.Count} were there");
+                $"Files: {result.Files.Count}, {Bytes.Show(result.Files.Sum(file => file.Bytes))}; {brought.Count} downloaded, {result.Files.Count - brought.Count} were there");
             if (result.Files.Count(file => !file.IsVerified) is > 0 and var unverified)
             {
                 Console.Out.WriteLine($"Of {unverified} the hub gives no hash: only their length was checked.");
