@@ -26,6 +26,7 @@ internal static class CommandLine
         QuantizeCommand.Verb,
         ExportCommand.Verb,
         InfoCommand.Verb,
+        DownloadCommand.Verb,
         ScoreCommand.Verb,
         GenerateCommand.Verb,
         TokenizeCommand.Verb,

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Guanxi.Cli.Inspection;
 using Guanxi.Transformers;
+using Guanxi.Transformers.Hubs;
 using Guanxi.Transformers.Models;
 
 namespace Guanxi.Cli.Commands;
@@ -55,11 +56,13 @@ internal static class InfoCommand
 
     private static List<Fact> Look(string path, string? baseModel, MemoryWork work)
     {
+        path = HubCache.OfProcess.Resolve(path);
         var (isRun, isModel) = (RunInspection.IsRun(path), ModelInspection.IsModel(path));
         if (!isRun && !isModel)
         {
             throw new OptionsException(new Problem(path, "there is nothing to tell about", "the folder of a model or of a training run, or a .gguf file",
-                File.Exists(path) ? "a file" : Directory.Exists(path) ? "a folder with neither config.json, adapter_config.json nor train_log.jsonl" : "nothing"));
+                File.Exists(path) ? "a file" : Directory.Exists(path) ? "a folder with neither config.json, adapter_config.json nor train_log.jsonl" : "nothing",
+                HubCache.DownloadHint(path)));
         }
 
         return [Fact.Of("path", "path", path), .. isRun ? RunInspection.Of(path) : [], .. isModel ? ModelInspection.Of(path, baseModel, work) : []];

@@ -1,4 +1,5 @@
 using Guanxi.Transformers;
+using Guanxi.Transformers.Hubs;
 using Guanxi.Transformers.Training;
 
 namespace Guanxi.Relations.Training;
@@ -25,7 +26,9 @@ internal static class TrainArgumentsCheck
 
         if (arguments.ModelNameOrPath is { Length: > 0 } model && !Directory.Exists(model) && !File.Exists(model))
         {
-            problems.Add(new Problem("model_name_or_path", "there is no such folder or .gguf file", Found: model, Hint: "Download the model first; assets/base-zh in the repository needs no download."));
+            problems.Add(new Problem(
+                "model_name_or_path", "there is no such folder or .gguf file", Found: model,
+                Hint: $"{HubCache.DownloadHint(model) ?? "Download the model first"}; assets/base-zh in the repository needs no download."));
         }
 
         if (arguments.Method != "llm")

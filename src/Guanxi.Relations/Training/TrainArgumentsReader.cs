@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
 using Guanxi.Transformers;
+using Guanxi.Transformers.Hubs;
 
 namespace Guanxi.Relations.Training;
 
@@ -62,6 +63,7 @@ public static class TrainArgumentsReader
             Set(arguments, key, JsonSerializer.SerializeToElement(text), $"--{key}", problems, notes);
         }
 
+        arguments = Located(arguments, problems);
         TrainArgumentsCheck.Check(arguments, problems);
         return problems.Count == 0 ? arguments : throw new OptionsException(problems);
     }
@@ -107,6 +109,25 @@ public static class TrainArgumentsReader
         }
 
         return System.Text.Encoding.UTF8.GetString(buffer.ToArray()) + "\n";
+    }
+
+    /// <summary>Replaces names of repositories by their folders in a hub's cache.</summary>
+    private static TrainArguments Located(TrainArguments arguments, List<Problem> problems)
+    {
+        return arguments with { ModelNameOrPath = Find(arguments.ModelNameOrPath), AdapterNameOrPath = Find(arguments.AdapterNameOrPath) };
+
+        string? Find(string? path)
+        {
+            try
+            {
+                return path is null ? null : HubCache.OfProcess.Resolve(path);
+            }
+            catch (CheckpointException error)
+            {
+                problems.AddRange(error.Problems);
+                return path;
+            }
+        }
     }
 
     private static List<KeyValuePair<string, JsonElement>> ReadFile(string file, List<Problem> problems)

@@ -8,7 +8,10 @@ internal interface IFileSystem
     /// <summary>Creates a file that must not exist yet.</summary>
     Stream Create(string path);
 
-    /// <summary>Waits until what was written to a stream of <see cref="Create"/> is on the device.</summary>
+    /// <summary>Opens a file for reading and writing, for nobody else at the same time; creates it when it is not there.</summary>
+    Stream Open(string path);
+
+    /// <summary>Waits until what was written to a stream of <see cref="Create"/> or <see cref="Open"/> is on the device.</summary>
     void Flush(Stream stream);
 
     /// <summary>Waits until the content of an existing file is on the device.</summary>
@@ -45,6 +48,8 @@ internal sealed class RealFileSystem : IFileSystem
     public static RealFileSystem Instance { get; } = new();
 
     public Stream Create(string path) => new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, BufferBytes);
+
+    public Stream Open(string path) => new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1);
 
     public void Flush(Stream stream) => ((FileStream)stream).Flush(flushToDisk: true);
 

@@ -22,6 +22,19 @@ internal static class JsonFile
     /// <exception cref="CheckpointException">The text is no JSON object.</exception>
     public static JsonElement ParseObject(ReadOnlyMemory<byte> bytes, string path)
     {
+        var root = Parse(bytes, path);
+        return root.ValueKind == JsonValueKind.Object
+            ? root
+            : throw new CheckpointException(new Problem(path, "the root is not a JSON object", "{...}", root.ValueKind.ToString()));
+    }
+
+    /// <summary>Parses bytes whose root may be anything.</summary>
+    /// <param name="bytes">UTF-8 text; a byte order mark is skipped.</param>
+    /// <param name="path">Named in errors.</param>
+    /// <returns>The root, independent of any document to dispose.</returns>
+    /// <exception cref="CheckpointException">The text is no JSON.</exception>
+    public static JsonElement Parse(ReadOnlyMemory<byte> bytes, string path)
+    {
         if (bytes.Span is [0xEF, 0xBB, 0xBF, ..])
         {
             bytes = bytes[3..];
@@ -36,12 +49,6 @@ internal static class JsonFile
         {
             RefuseBrokenEscapes(bytes.Span);
             using var document = JsonDocument.Parse(bytes, s_strict);
-            if (document.RootElement.ValueKind != JsonValueKind.Object)
-            {
-                throw new CheckpointException(
-                    new Problem(path, "the root is not a JSON object", "{...}", document.RootElement.ValueKind.ToString()));
-            }
-
             return document.RootElement.Clone();
         }
         catch (JsonException error)

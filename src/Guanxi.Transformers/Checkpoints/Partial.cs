@@ -9,8 +9,11 @@ internal static class Partial
     public const string Pattern = ".*" + Suffix;
 
     /// <summary>A free name in the folder of <paramref name="fullPath"/>, because a rename must not cross devices.</summary>
-    public static string NameBeside(string fullPath) =>
-        Path.Combine(Path.GetDirectoryName(fullPath)!, $".{Path.GetFileName(fullPath)}.{Guid.NewGuid():N}{Suffix}");
+    public static string NameBeside(string fullPath) => NameBeside(fullPath, $"{Guid.NewGuid():N}");
+
+    /// <summary>A name in the folder of <paramref name="fullPath"/> that is found again by its mark.</summary>
+    public static string NameBeside(string fullPath, string mark) =>
+        Path.Combine(Path.GetDirectoryName(fullPath)!, $".{Path.GetFileName(fullPath)}.{mark}{Suffix}");
 
     /// <summary>Removes what was left half done; a failure to remove it is reported beside the first error.</summary>
     /// <param name="path">The file or folder that was to be written.</param>

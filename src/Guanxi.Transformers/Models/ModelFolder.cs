@@ -1,5 +1,6 @@
 using Guanxi.Transformers.Checkpoints;
 using Guanxi.Transformers.Checkpoints.Gguf;
+using Guanxi.Transformers.Hubs;
 using Guanxi.Transformers.Peft;
 using Guanxi.Transformers.Tokenization;
 using Guanxi.Transformers.Tokenization.ChatTemplates;
@@ -25,12 +26,13 @@ public sealed record ModelFolder(string Base, string? Adapter)
     public static bool IsAny(string path) => IsAdapter(path) || IsModel(path);
 
     /// <summary>Finds the folders.</summary>
-    /// <param name="path">What the caller named.</param>
+    /// <param name="path">What the caller named: a path, or the name of a repository in a hub's cache.</param>
     /// <param name="baseModel">The base that the caller named for an adapter, or null.</param>
     /// <returns>The folders.</returns>
     /// <exception cref="CheckpointException">The path is no model, or the base of the adapter is not found.</exception>
     public static ModelFolder Find(string path, string? baseModel)
     {
+        path = HubCache.OfProcess.Resolve(path);
         if (IsAdapter(path))
         {
             return new ModelFolder(BaseOf(path, baseModel), path);
@@ -44,7 +46,7 @@ public sealed record ModelFolder(string Base, string? Adapter)
         var found = File.Exists(path) ? "a file" : Directory.Exists(path) ? "a folder without either" : "nothing";
         throw new CheckpointException(new Problem(
             path, "this is no model", $"a folder with {DecoderConfig.FileName} and weights, or with {LoraConfig.FileName}, or a .gguf file",
-            found));
+            found, HubCache.DownloadHint(path)));
     }
 
     /// <summary>Loads the tokenizer of a path and looks at nothing else: the folder may have no model, an adapter no base.</summary>
@@ -52,8 +54,11 @@ public sealed record ModelFolder(string Base, string? Adapter)
     /// <param name="baseModel">The base that the caller named for an adapter, or null.</param>
     /// <returns>The adapter's own tokenizer when its folder has one, else the base's.</returns>
     /// <exception cref="CheckpointException">There is none, or it is damaged or not supported.</exception>
-    public static ITokenizer LoadTokenizer(string path, string? baseModel) =>
-        TokenizerLoader.Load(IsAdapter(path) && !HasTokenizer(path) ? BaseOf(path, baseModel) : path);
+    public static ITokenizer LoadTokenizer(string path, string? baseModel)
+    {
+        path = HubCache.OfProcess.Resolve(path);
+        return TokenizerLoader.Load(IsAdapter(path) && !HasTokenizer(path) ? BaseOf(path, baseModel) : path);
+    }
 
     /// <summary>Loads the tokenizer: the adapter's own when its folder has one, else the base's.</summary>
     /// <returns>The tokenizer.</returns>
@@ -143,7 +148,7 @@ public sealed record ModelFolder(string Base, string? Adapter)
         }
 
         string[] tried = baseModel is null && !Path.IsPathRooted(name) ? [name, Path.GetFullPath(Path.Combine(adapter, name))] : [name];
-        if (tried.FirstOrDefault(folder => IsModel(folder) && !IsAdapter(folder)) is { } found)
+        if (tried.Select(HubCache.OfProcess.Resolve).FirstOrDefault(folder => IsModel(folder) && !IsAdapter(folder)) is { } found)
         {
             return found;
         }
@@ -152,6 +157,6 @@ public sealed record ModelFolder(string Base, string? Adapter)
             ? new Problem(other, "the base of an adapter is itself an adapter", "a full model", Hint: "Merge it into its own base first.")
             : new Problem(
                 adapter, "the base model of the adapter is not here", $"a model folder at {string.Join(" or ", tried)}",
-                Hint: "Download it, or name the folder of the base model."));
+                Hint: $"{HubCache.DownloadHint(name) ?? "Download it"}, or name the folder of the base model."));
     }
 }

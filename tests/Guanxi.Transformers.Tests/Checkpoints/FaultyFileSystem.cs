@@ -18,6 +18,12 @@ internal sealed class FaultyFileSystem(int failAt, Func<Exception> fault, bool f
         return new FaultyStream(this, RealFileSystem.Instance.Create(path));
     }
 
+    public Stream Open(string path)
+    {
+        Count();
+        return new FaultyStream(this, RealFileSystem.Instance.Open(path));
+    }
+
     public void Flush(Stream stream)
     {
         stream.Flush();
@@ -59,9 +65,9 @@ internal sealed class FaultyFileSystem(int failAt, Func<Exception> fault, bool f
     {
         public Stream Inner => inner;
 
-        public override bool CanRead => false;
+        public override bool CanRead => inner.CanRead;
 
-        public override bool CanSeek => false;
+        public override bool CanSeek => inner.CanSeek;
 
         public override bool CanWrite => true;
 
@@ -70,7 +76,7 @@ internal sealed class FaultyFileSystem(int failAt, Func<Exception> fault, bool f
         public override long Position
         {
             get => inner.Position;
-            set => throw new NotSupportedException();
+            set => inner.Position = value;
         }
 
         public override void Write(ReadOnlySpan<byte> buffer)
@@ -93,11 +99,11 @@ internal sealed class FaultyFileSystem(int failAt, Func<Exception> fault, bool f
 
         public override void Flush() => inner.Flush();
 
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+        public override int Read(byte[] buffer, int offset, int count) => inner.Read(buffer, offset, count);
 
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+        public override long Seek(long offset, SeekOrigin origin) => inner.Seek(offset, origin);
 
-        public override void SetLength(long value) => throw new NotSupportedException();
+        public override void SetLength(long value) => inner.SetLength(value);
 
         protected override void Dispose(bool disposing)
         {
