@@ -99,12 +99,16 @@ internal static class ModelInspection
     {
         var files = new[] { folder.Adapter, folder.Base }.OfType<string>()
             .SelectMany(place => new DirectoryInfo(place).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal))
-            .Select(file => (Name: Path.GetRelativePath(folder.Adapter ?? folder.Base, file.FullName), Bytes: file.Length))
+            .Select(file => (Name: Path.GetRelativePath(folder.Adapter ?? folder.Base, file.FullName), Bytes: LengthOf(file)))
             .ToArray();
         var width = files.Max(file => file.Name.Length);
         return new Fact("files", string.Join('\n', files.Select(file => $"{file.Name.PadRight(width)}  {Bytes.Show(file.Bytes)}")), "files", json => json.List(
             files, file => json.StartObject().Name("name").Value(file.Name).Name("bytes").Value(file.Bytes).EndObject()));
     }
+
+    /// <summary>Length of a file; of a link, as caches of downloads consist of them, that of the file it leads to.</summary>
+    private static long LengthOf(FileInfo file) =>
+        file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target ? target.Length : file.Length;
 
     private static Fact Tokenizer(ModelFolder folder)
     {

@@ -30,8 +30,10 @@ internal static class TrainArgumentsCheck
         if (arguments.ModelNameOrPath is { Length: > 0 } model && !Directory.Exists(model))
         {
             problems.Add(new Problem(
-                "model_name_or_path", "there is no such folder", Found: model,
-                Hint: $"{HubCache.DownloadHint(model) ?? "Download the model first"}; assets/base-zh in the repository needs no download."));
+                "model_name_or_path",
+                "there is no such folder",
+                Found: model,
+                Hint: $"{HubCache.DownloadHint(model) ?? "Download the model first"}; assets/base-zh is here without a download."));
         }
 
         if (arguments.Method != "llm")
