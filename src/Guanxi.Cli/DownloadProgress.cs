@@ -86,6 +86,7 @@ internal sealed class DownloadProgress(StatusLine status, TimeProvider time) : I
         var speed = _bytes.Done / Math.Max(time.GetElapsedTime(_start).TotalSeconds, double.Epsilon);
         var seconds = (_bytes.All - _bytes.Done) / Math.Max(speed, 1);
         var left = TimeSpan.FromSeconds(Math.Clamp(seconds, 0, s_longest.TotalSeconds));
-        return $"{_files.Done}/{_files.All} files  {Bytes.Show(Math.Max(_bytes.Done, 0))} of {Bytes.Show(_bytes.All)}  {Bytes.Show((long)Math.Max(speed, 0))}/s  {Durations.Show(left)} left";
+        var done = $"{_files.Done}/{_files.All} files  {Bytes.Show(Math.Max(_bytes.Done, 0))} of {Bytes.Show(_bytes.All)}";
+        return $"{done}  {Bytes.Show((long)Math.Max(speed, 0))}/s  {Durations.Show(left)} left";
     }
 }

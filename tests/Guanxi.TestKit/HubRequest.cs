@@ -9,12 +9,14 @@ namespace Guanxi.TestKit;
 /// <param name="Headers">Its headers.</param>
 public sealed record HubRequest(string Path, IReadOnlyDictionary<string, string> Query, IReadOnlyDictionary<string, string> Headers)
 {
-    private static readonly string[] s_contentPaths = [$"/{TestHub.Repository}/resolve/{TestHub.Commit}/", $"/datasets/{TestHub.Repository}/resolve/{TestHub.Commit}/", "/cdn/"];
+    private static readonly string[] s_contentPaths =
+        [$"/{TestHub.Repository}/resolve/{TestHub.Commit}/", $"/datasets/{TestHub.Repository}/resolve/{TestHub.Commit}/", "/cdn/"];
 
     /// <summary>The file whose content is asked for; null for any other request.</summary>
     public string? File => Query.TryGetValue("FilePath", out var file)
         ? file
-        : s_contentPaths.Where(prefix => Path.StartsWith(prefix, StringComparison.Ordinal)).Select(prefix => Path[prefix.Length..]).FirstOrDefault();
+        : s_contentPaths.Where(prefix => Path.StartsWith(prefix, StringComparison.Ordinal)).Select(prefix => Path[prefix.Length..])
+            .FirstOrDefault();
 
     /// <summary>First byte that is asked for; null for the whole.</summary>
     public long? RangeFrom => Headers.TryGetValue("Range", out var range) && range.StartsWith("bytes=", StringComparison.Ordinal)
@@ -46,10 +48,12 @@ public sealed record HubRequest(string Path, IReadOnlyDictionary<string, string>
         }
 
         var parts = target.Split('?', 2);
-        var query = (parts.Length > 1 ? parts[1] : string.Empty).Split('&', StringSplitOptions.RemoveEmptyEntries).Select(item => item.Split('=', 2));
+        var query = (parts.Length > 1 ? parts[1] : string.Empty).Split('&', StringSplitOptions.RemoveEmptyEntries)
+            .Select(item => item.Split('=', 2));
         return new HubRequest(
             Uri.UnescapeDataString(parts[0]),
             query.ToDictionary(item => item[0], item => Uri.UnescapeDataString(item[1]), StringComparer.Ordinal),
-            lines[1..].Select(line => line.Split(": ", 2)).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.OrdinalIgnoreCase));
+            lines[1..].Select(line => line.Split(": ", 2))
+                .ToDictionary(pair => pair[0], pair => pair[1], StringComparer.OrdinalIgnoreCase));
     }
 }

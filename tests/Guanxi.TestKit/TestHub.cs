@@ -81,7 +81,8 @@ public sealed class TestHub : IDisposable
             $"/api/models/{Repository}/tree/{Commit}" or $"/api/datasets/{Repository}/tree/{Commit}" => Tree(request),
             $"/api/v1/models/{Repository}/repo/files" => ModelScopeFiles(request, Files.Keys),
             $"/api/v1/datasets/{Repository}/repo/tree" => ModelScopeFiles(
-                request, Files.Keys.Skip((Number(request, "PageNumber") - 1) * Number(request, "PageSize")).Take(Number(request, "PageSize"))),
+                request,
+                Files.Keys.Skip((Number(request, "PageNumber") - 1) * Number(request, "PageSize")).Take(Number(request, "PageSize"))),
             $"/api/models/{Repository}/revision/gone" => HubReply.Error(404, "RevisionNotFound"),
             _ => HubReply.Error(404, "RepoNotFound"),
         };
@@ -138,7 +139,8 @@ public sealed class TestHub : IDisposable
                 type = "file", path = file.Key, size = file.Value.Length, oid = new string('a', 40),
                 lfs = new { oid = HasHashes ? Sha256Of(file.Value) : "", size = file.Value.Length, pointerSize = 134 },
             }
-            : new { type = "file", path = file.Key, size = file.Value.Length, oid = HasHashes ? BlobName(file.Value) : "" }).Prepend(new { type = "directory", path = "folder", size = 0, oid = "" }));
+            : new { type = "file", path = file.Key, size = file.Value.Length, oid = HasHashes ? BlobName(file.Value) : "" })
+            .Prepend(new { type = "directory", path = "folder", size = 0, oid = "" }));
         if (first + PageFiles < Files.Count)
         {
             // Addresses of the hub that is mirrored, as mirrors give them.
@@ -155,7 +157,8 @@ public sealed class TestHub : IDisposable
             Name = Path.GetFileName(name), Path = name, Type = "blob", Size = Files[name].Length,
             Sha256 = HasHashes ? Sha256Of(Files[name]) : "", Revision = Commit,
         }).ToArray() : null;
-        return HubReply.Json(new { Code = 200, Success = true, Message = "success", Data = new { Files = files, LatestCommitter = new { Id = "", ShortId = Commit[..8] } } });
+        var data = new { Files = files, LatestCommitter = new { Id = "", ShortId = Commit[..8] } };
+        return HubReply.Json(new { Code = 200, Success = true, Message = "success", Data = data });
     }
 
     private async Task ListenAsync()

@@ -25,7 +25,7 @@ internal static class DownloadCommand
             [
                 "./guanxi download Qwen/Qwen2.5-0.5B --to models/qwen",
                 "./guanxi download Qwen/Qwen2.5-0.5B --source modelscope --to models/qwen",
-                "HF_ENDPOINT=https://hf-mirror.com ./guanxi download hfl/chinese-roberta-wwm-ext --include '*.json' --include vocab.txt --include pytorch_model.bin --to models/roberta",
+                "HF_ENDPOINT=https://hf-mirror.com ./guanxi download hfl/chinese-roberta-wwm-ext --include '*.json' --to models/roberta",
             ],
         };
         var options = new DownloadOptions(command);
@@ -41,13 +41,14 @@ internal static class DownloadCommand
         try
         {
             HubDownloadResult? result = null;
-            ErrorBoundary.DuringJob(() =>
-                result = new HubDownload(options, HubVariables.OfProcess, TimeProvider.System, progress).RunAsync(stop.Token).GetAwaiter().GetResult());
+            var download = new HubDownload(options, HubVariables.OfProcess, TimeProvider.System, progress);
+            ErrorBoundary.DuringJob(() => result = download.RunAsync(stop.Token).GetAwaiter().GetResult());
             progress.End();
             Tell(options, result!, output);
             return ExitCode.Done;
         }
-        catch (Exception error) when (stop.Token.IsCancellationRequested && error is OperationCanceledException or IOException or HttpRequestException)
+        catch (Exception error) when (
+            stop.Token.IsCancellationRequested && error is OperationCanceledException or IOException or HttpRequestException)
         {
             progress.End();
             status.Say("stopped; what has come is kept: the same call goes on from it");
@@ -62,8 +63,9 @@ internal static class DownloadCommand
         {
             var at = result.Commit is null ? result.Revision : $"{result.Revision}, commit {result.Commit}";
             Console.Out.WriteLine($"{options.Repository.Id} ({at}) is in {options.Folder}");
+            var size = Bytes.Show(result.Files.Sum(file => file.Bytes));
             Console.Out.WriteLine(
-                $"Files: {result.Files.Count}, {Bytes.Show(result.Files.Sum(file => file.Bytes))}; {brought.Count} downloaded, {result.Files.Count - brought.Count} were there");
+                $"Files: {result.Files.Count}, {size}; {brought.Count} downloaded, {result.Files.Count - brought.Count} were there");
             if (result.Files.Count(file => !file.IsVerified) is > 0 and var unverified)
             {
                 Console.Out.WriteLine($"Of {unverified} the hub gives no hash: only their length was checked.");
@@ -111,8 +113,10 @@ internal static class DownloadCommand
             "The hub; USE_MODELSCOPE_HUB=1 makes modelscope the default.",
             HubVariables.OfProcess.PrefersModelScope ? [ModelScope, HuggingFace] : [HuggingFace, ModelScope]);
 
-        private readonly Option<string?> _endpoint = OptionKinds.Text("--endpoint", "URL", "Its address (default: HF_ENDPOINT, MODELSCOPE_ENDPOINT, or the hub's own).");
-        private readonly Option<string?> _revision = OptionKinds.Text("--revision", "R", "Branch, tag or commit (default: main, at ModelScope master).");
+        private readonly Option<string?> _endpoint =
+            OptionKinds.Text("--endpoint", "URL", "Its address (default: the environment's, or the hub's own).");
+        private readonly Option<string?> _revision =
+            OptionKinds.Text("--revision", "R", "Branch, tag or commit (default: main, at ModelScope master).");
         private readonly Option<string[]> _include = new("--include")
         {
             HelpName = "GLOB",
@@ -137,7 +141,9 @@ internal static class DownloadCommand
             var folder = parsed.GetValue(_to)!;
             if (folder.Length == 0 || File.Exists(folder))
             {
-                throw new OptionsException(new Problem(_to.Name, "the files need a folder", "a folder, or a path where one can be made", folder.Length == 0 ? "nothing" : $"the file '{folder}'"));
+                throw new OptionsException(new Problem(
+                    _to.Name, "the files need a folder", "a folder, or a path where one can be made",
+                    folder.Length == 0 ? "nothing" : "a file"));
             }
 
             return new HubDownloadOptions

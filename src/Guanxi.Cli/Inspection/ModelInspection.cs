@@ -98,7 +98,7 @@ internal static class ModelInspection
     {
         var files = new[] { folder.Adapter, folder.Base }.OfType<string>()
             .SelectMany(FilesOf)
-            .Select(file => (Name: folder.Adapter is null ? file.Name : Path.GetRelativePath(folder.Adapter, file.FullName), Bytes: file.Length))
+            .Select(file => (Name: folder.Adapter is null ? file.Name : Path.GetRelativePath(folder.Adapter, file.FullName), Bytes: LengthOf(file)))
             .ToArray();
         var width = files.Max(file => file.Name.Length);
         return new Fact("files", string.Join('\n', files.Select(file => $"{file.Name.PadRight(width)}  {Bytes.Show(file.Bytes)}")), "files", json => json.List(
@@ -108,6 +108,10 @@ internal static class ModelInspection
     private static IEnumerable<FileInfo> FilesOf(string place) => File.Exists(place)
         ? [new FileInfo(place)]
         : new DirectoryInfo(place).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal);
+
+    /// <summary>Length of a file; of a link, as caches of downloads consist of them, that of the file it leads to.</summary>
+    private static long LengthOf(FileInfo file) =>
+        file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target ? target.Length : file.Length;
 
     private static Fact Tokenizer(ModelFolder folder)
     {

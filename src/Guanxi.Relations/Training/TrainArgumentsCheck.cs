@@ -28,7 +28,7 @@ internal static class TrainArgumentsCheck
         {
             problems.Add(new Problem(
                 "model_name_or_path", "there is no such folder or .gguf file", Found: model,
-                Hint: $"{HubCache.DownloadHint(model) ?? "Download the model first"}; assets/base-zh in the repository needs no download."));
+                Hint: $"{HubCache.DownloadHint(model) ?? "Download the model first"}; assets/base-zh is here without a download."));
         }
 
         if (arguments.Method != "llm")

@@ -11,7 +11,7 @@ internal sealed record ContentHash(string Hex)
 {
     private const string LargeFilePrefix = "sha256:";
 
-    /// <summary>Whether it is the name of a git blob, which files outside large-file storage have, and not the SHA-256 of the content.</summary>
+    /// <summary>Whether it is the name of a git blob, as small files have it, and not the SHA-256 of the content.</summary>
     private bool IsGitBlob => Hex.Length == 2 * SHA1.HashSizeInBytes;
 
     /// <summary>Name of the algorithm, for messages.</summary>

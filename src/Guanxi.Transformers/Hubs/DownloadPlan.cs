@@ -26,7 +26,8 @@ internal static class DownloadPlan
         var wanted = listing.Files.Where(file => include.Count == 0 || include.Any(pattern => Matches(pattern, file.Name))).ToList();
         if (wanted.Count == 0)
         {
-            throw new OptionsException(new Problem("--include", "no file of the repository fits", string.Join(' ', include), Shown(listing.Files)));
+            throw new OptionsException(
+                new Problem("--include", "no file of the repository fits", string.Join(' ', include), Shown(listing.Files)));
         }
 
         var problems = new List<Problem>();
@@ -35,11 +36,13 @@ internal static class DownloadPlan
         {
             if (!IsPlain(file.Name) || !FolderPaths.TryResolve(root, file.Name, out var path))
             {
-                problems.Add(new Problem(FileErrors.Quote(file.Name), "the hub lists a file under a name that is not safe to write", "a plain path below the folder"));
+                problems.Add(new Problem(
+                    FileErrors.Quote(file.Name), "the hub lists a file under a name that is not safe to write", "a plain path below the folder"));
             }
             else if (LinkAbove(root, path) is { } link)
             {
-                problems.Add(new Problem(link, "is a link to another folder, through which nothing is written", Hint: "Choose another folder with --to."));
+                problems.Add(new Problem(
+                    link, "is a link to another folder, through which nothing is written", Hint: "Choose another folder with --to."));
             }
             else
             {
@@ -96,5 +99,6 @@ internal static class DownloadPlan
 
     private static string Shown(IReadOnlyList<HubFile> files) => files.Count == 0
         ? "no files at all"
-        : string.Join(", ", files.Take(ShownNames).Select(file => FileErrors.Quote(file.Name))) + (files.Count > ShownNames ? $" and {files.Count - ShownNames} more" : string.Empty);
+        : string.Join(", ", files.Take(ShownNames).Select(file => FileErrors.Quote(file.Name)))
+            + (files.Count > ShownNames ? $" and {files.Count - ShownNames} more" : string.Empty);
 }

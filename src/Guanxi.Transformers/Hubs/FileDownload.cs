@@ -28,7 +28,8 @@ internal sealed class FileDownload(HubClient client, RetryPolicy retry, IFileSys
         {
             using var partial = PartialFile.Open(files, target, file, stop);
             var transfer = new Transfer(this, file, partial);
-            var problem = await retry.RunAsync(() => transfer.RunAsync(stop), () => partial.Furthest, stop).ConfigureAwait(false) ?? partial.Check();
+            var problem = await retry.RunAsync(() => transfer.RunAsync(stop), () => partial.Furthest, stop).ConfigureAwait(false)
+                ?? partial.Check();
             if (problem is null)
             {
                 partial.Finish(root);
@@ -79,7 +80,8 @@ internal sealed class FileDownload(HubClient client, RetryPolicy retry, IFileSys
             _tag = response.Headers.ETag is { IsWeak: false } tag ? tag : null;
             if (response.Content.Headers.ContentLength is { } announced && announced != file.Bytes - partial.Length)
             {
-                return new Problem(file.Name, "the hub sends another length than it lists", $"{file.Bytes - partial.Length} bytes", $"{announced} bytes");
+                return new Problem(
+                    file.Name, "the hub sends another length than it lists", $"{file.Bytes - partial.Length} bytes", $"{announced} bytes");
             }
 
             await foreach (var part in owner.Client.ReadAsync(response, stop).ConfigureAwait(false))
@@ -106,7 +108,8 @@ internal sealed class FileDownload(HubClient client, RetryPolicy retry, IFileSys
         }
 
         private bool Continues(HttpResponseMessage response) => response.StatusCode == HttpStatusCode.PartialContent
-            ? response.Content.Headers.ContentRange is { } range && range.From == partial.Length && (range.Length is null || range.Length == file.Bytes)
+            ? response.Content.Headers.ContentRange is { } range && range.From == partial.Length
+                && (range.Length is null || range.Length == file.Bytes)
             : response.StatusCode == HttpStatusCode.OK && partial.Length == 0;
 
         private void Clear()
@@ -115,7 +118,8 @@ internal sealed class FileDownload(HubClient client, RetryPolicy retry, IFileSys
             partial.Clear();
         }
 
-        private HubInterruption Cut(string what) => new(new Problem(file.Name, what, $"{file.Bytes} bytes", $"{partial.Length} bytes"), null, null);
+        private HubInterruption Cut(string what) =>
+            new(new Problem(file.Name, what, $"{file.Bytes} bytes", $"{partial.Length} bytes"), null, null);
     }
 
     private HubClient Client => client;

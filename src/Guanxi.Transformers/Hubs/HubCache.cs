@@ -14,11 +14,13 @@ public sealed class HubCache(HubVariables variables)
     public static HubCache OfProcess { get; } = new(HubVariables.OfProcess);
 
     /// <summary>Finds the folder that a path or name stands for.</summary>
-    /// <param name="path">A file or folder; a repository's folder in a cache, <c>models--owner--name</c>; or a name <c>owner/name</c>.</param>
+    /// <param name="path">
+    /// A file or folder; a repository's folder in a cache, <c>models--owner--name</c>; or a name <c>owner/name</c>.
+    /// </param>
     /// <returns>
     /// For a repository in a cache the folder of its snapshot; otherwise what was given, whether it is there or not.
     /// </returns>
-    /// <exception cref="CheckpointException">The repository is in a cache, but without a snapshot or with several and no main one.</exception>
+    /// <exception cref="CheckpointException">The repository in the cache has no snapshot, or several and no main one.</exception>
     public string Resolve(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
@@ -58,7 +60,8 @@ public sealed class HubCache(HubVariables variables)
             [] => throw new CheckpointException(new Problem(
                 repository, "the download of this repository was not finished: it has no snapshot", Hint: "Download it again.")),
             _ => throw new CheckpointException(new Problem(
-                repository, "the repository has several snapshots and none is main", "one of them", string.Join(", ", snapshots.Select(Path.GetFileName)),
+                repository, "the repository has several snapshots and none is main", "one of them",
+                string.Join(", ", snapshots.Select(Path.GetFileName)),
                 $"Name one: {snapshots[0]}")),
         };
     }

@@ -135,11 +135,32 @@ internal sealed class HubClient : IDisposable
     {
         if (!IsRedirect(response.StatusCode) || response.Headers.Location is not { } location)
         {
-            throw await _errors.OfAsync(response, what, _retry.WaitOf(response.Headers.RetryAfter), stop).ConfigureAwait(false);
+            var body = await BeginningOfAsync(response, stop).ConfigureAwait(false);
+            throw _errors.Of(response, body, what, _retry.WaitOf(response.Headers.RetryAfter));
         }
 
         var next = new Uri(from, location);
-        return next.Scheme == from.Scheme || next.Scheme == Uri.UriSchemeHttps ? next : throw NotAHub($"a redirect from {from.Scheme} to {next.Scheme}");
+        return next.Scheme == from.Scheme || next.Scheme == Uri.UriSchemeHttps
+            ? next
+            : throw NotAHub($"a redirect from {from.Scheme} to {next.Scheme}");
+    }
+
+    /// <summary>Enough of the body of an error for its message; less when the connection breaks meanwhile.</summary>
+    private async Task<byte[]> BeginningOfAsync(HttpResponseMessage response, CancellationToken stop)
+    {
+        try
+        {
+            await foreach (var part in ReadAsync(response, stop).ConfigureAwait(false))
+            {
+                return part.ToArray();
+            }
+        }
+        catch (HubInterruption)
+        {
+            // The status is the error.
+        }
+
+        return [];
     }
 
     private async Task<HttpResponseMessage> SendToAsync(Uri address, Action<HttpRequestMessage> prepare, CancellationToken stop)
@@ -149,7 +170,8 @@ internal sealed class HubClient : IDisposable
         request.Headers.AcceptEncoding.Add(new StringWithQualityHeaderValue("identity"));
         _source.Authorize(request);
         prepare(request);
-        var response = await WithPatienceAsync(token => _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, token), stop).ConfigureAwait(false);
+        var response = await WithPatienceAsync(
+            token => _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, token), stop).ConfigureAwait(false);
         _hasAnswered = true;
         return response;
     }
@@ -162,9 +184,11 @@ internal sealed class HubClient : IDisposable
         {
             return await ask(either.Token).ConfigureAwait(false);
         }
-        catch (Exception error) when (!stop.IsCancellationRequested && error is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception error) when (
+            !stop.IsCancellationRequested && error is HttpRequestException or IOException or OperationCanceledException)
         {
-            throw _errors.Of(error is OperationCanceledException ? new TimeoutException($"nothing for {Patience.TotalSeconds} s", error) : error, _hasAnswered);
+            var cause = error is OperationCanceledException ? new TimeoutException($"nothing for {Patience.TotalSeconds} s") : error;
+            throw _errors.Of(cause, _hasAnswered);
         }
     }
 }

@@ -42,7 +42,7 @@ public sealed class HubDownload
     /// <summary>Downloads what is not there yet.</summary>
     /// <param name="stop">Stops it; what has come stays, and the next call goes on from it.</param>
     /// <returns>What is in the folder now.</returns>
-    /// <exception cref="OptionsException">The hub has no such repository, revision or files, or does not show them to this user.</exception>
+    /// <exception cref="OptionsException">The hub has no such repository, revision or files, or does not show them.</exception>
     /// <exception cref="CheckpointException">
     /// The hub does not answer, lists names that are not safe, or sends something else than it lists; or the files cannot be written.
     /// </exception>
@@ -123,7 +123,8 @@ public sealed class HubDownload
         if (bytes > free)
         {
             throw new CheckpointException(new Problem(
-                _root, "the disk has too little room", $"{bytes} bytes", $"{free} bytes", "Choose another folder with --to, or fewer files with --include."));
+                _root, "the disk has too little room", $"{bytes} bytes", $"{free} bytes",
+                "Choose another folder with --to, or fewer files with --include."));
         }
 
         _progress.Begin(missing.Count, bytes);

@@ -21,7 +21,9 @@ public sealed record HubDownloadOptions
     /// <value>Null: the hub's main branch.</value>
     public string? Revision { get; init; }
 
-    /// <summary>Patterns of the files to bring: <c>*</c> for any characters, slashes too, <c>?</c> for one; a folder by its name and a slash.</summary>
+    /// <summary>
+    /// Patterns of the files to bring: <c>*</c> for any characters, slashes too, <c>?</c> for one; a folder by its name and a slash.
+    /// </summary>
     /// <value>Empty: all files.</value>
     public IReadOnlyList<string> Include { get; init; } = [];
 }

@@ -7,7 +7,8 @@ internal static class HubJson
 {
     /// <summary>A text, or null.</summary>
     public static string? Text(JsonElement item, string name) =>
-        item.ValueKind == JsonValueKind.Object && item.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        item.ValueKind == JsonValueKind.Object && item.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString() : null;
 
     /// <summary>A number of bytes, or null.</summary>
     public static long? Length(JsonElement item, string name) =>

@@ -25,7 +25,8 @@ public sealed partial record HubRepository
     {
         ArgumentNullException.ThrowIfNull(id);
         return IsId(id) ? new HubRepository(id, isDataset) : throw new OptionsException(new Problem(
-            id, "this is no name of a repository", "owner/name in letters, digits and . _ -", Hint: "Copy the name from the hub's page, without its address."));
+            id, "this is no name of a repository", "owner/name in letters, digits and . _ -",
+                Hint: "Copy the name from the hub's page, without its address."));
     }
 
     /// <summary>Whether a text can be the name of a repository with an owner: only such names are looked up in caches.</summary>
@@ -34,6 +35,7 @@ public sealed partial record HubRepository
     private static bool IsId(string text) => IdPattern().IsMatch(text) && !text.Contains("..", StringComparison.Ordinal);
 
     // Every part begins and ends with a letter, digit or underscore: that shuts out relative paths and options.
-    [GeneratedRegex(@"^(?:[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?/)?[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?\z", RegexOptions.ECMAScript)]
+    [GeneratedRegex(@"^(?:[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?/)?[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?\z",
+        RegexOptions.ECMAScript)]
     private static partial Regex IdPattern();
 }

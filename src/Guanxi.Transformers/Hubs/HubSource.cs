@@ -40,7 +40,8 @@ internal abstract class HubSource
         if (variables.IsOffline)
         {
             throw new OptionsException(new Problem(
-                HubVariables.OfflineName, "the environment forbids asking the hub", Hint: "Unset it (or TRANSFORMERS_OFFLINE) for this call."));
+                HubVariables.OfflineName, "the environment forbids asking the hub",
+                    Hint: "Unset it (or TRANSFORMERS_OFFLINE) for this call."));
         }
 
         return new HuggingFaceHub(Address(options.Endpoint ?? variables.HuggingFaceEndpoint), variables.HuggingFaceToken());
@@ -80,7 +81,8 @@ internal abstract class HubSource
     private static Uri Address(string text)
     {
         var whole = text.Contains("://", StringComparison.Ordinal) ? text : $"https://{text}";
-        return Uri.TryCreate(whole, UriKind.Absolute, out var address) && address.Scheme is "http" or "https" && address.UserInfo.Length == 0
+        return Uri.TryCreate(whole, UriKind.Absolute, out var address) && address.Scheme is "http" or "https"
+            && address.UserInfo.Length == 0
             ? address
             : throw new OptionsException(new Problem("endpoint", "this is no address of a hub", "e.g. https://hf-mirror.com", $"'{text}'"));
     }

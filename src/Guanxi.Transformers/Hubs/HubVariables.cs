@@ -34,9 +34,10 @@ public sealed class HubVariables(Func<string, string?> read)
     internal string ModelScopeEndpoint => Text("MODELSCOPE_ENDPOINT") ?? Text("MODELSCOPE_DOMAIN") ?? "https://modelscope.cn";
 
     /// <summary>Folders of Hugging Face's cache, first the one that is looked into first.</summary>
-    internal IEnumerable<string> HuggingFaceCaches => [Text("HF_HUB_CACHE") ?? Text("HUGGINGFACE_HUB_CACHE") ?? Path.Combine(HuggingFaceHome, "hub")];
+    internal IEnumerable<string> HuggingFaceCaches =>
+        [Text("HF_HUB_CACHE") ?? Text("HUGGINGFACE_HUB_CACHE") ?? Path.Combine(HuggingFaceHome, "hub")];
 
-    /// <summary>Folders of ModelScope's cache: its programs before 2024 wrote below <c>hub</c>, and some are told that folder itself.</summary>
+    /// <summary>Folders of ModelScope's cache: older programs wrote below <c>hub</c>, and some are told that folder itself.</summary>
     internal IEnumerable<string> ModelScopeCaches
     {
         get

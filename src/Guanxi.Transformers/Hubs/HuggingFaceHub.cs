@@ -52,7 +52,8 @@ internal sealed partial class HuggingFaceHub(Uri endpoint, string? token) : HubS
                 throw client.NotAHub("a listing that is no list");
             }
 
-            files.AddRange(tree.EnumerateArray().Where(item => HubJson.Text(item, "type") == "file").Select(item => FileOf(client, repository, commit!, item)));
+            files.AddRange(tree.EnumerateArray().Where(item => HubJson.Text(item, "type") == "file")
+                .Select(item => FileOf(client, repository, commit!, item)));
             page = NextPage(link);
         }
 
@@ -80,7 +81,8 @@ internal sealed partial class HuggingFaceHub(Uri endpoint, string? token) : HubS
 
     /// <summary>The next page, always asked of this hub: a mirror may repeat the links of the hub that it mirrors.</summary>
     private Uri? NextPage(string? link) =>
-        link is null || NextPattern().Match(link) is not { Success: true } match || !Uri.TryCreate(Endpoint, match.Groups["address"].Value, out var next)
+        link is null || NextPattern().Match(link) is not { Success: true } match
+            || !Uri.TryCreate(Endpoint, match.Groups["address"].Value, out var next)
             ? null
             : IsOwn(next) ? next : At(next.PathAndQuery);
 

@@ -41,7 +41,8 @@ internal sealed class ModelScopeHub(Uri endpoint, string? token) : HubSource(end
             var listed = ListOf(data, "Files");
             commit ??= CommitOf(data, listed);
             var before = files.Count;
-            foreach (var file in listed.Where(item => HubJson.Text(item, "Type") != "tree").Select(item => FileOf(client, repository, revision, item)))
+            foreach (var file in listed.Where(item => HubJson.Text(item, "Type") != "tree")
+                .Select(item => FileOf(client, repository, revision, item)))
             {
                 if (!files.TryAdd(file.Name, file) && !repository.IsDataset)
                 {
@@ -78,12 +79,15 @@ internal sealed class ModelScopeHub(Uri endpoint, string? token) : HubSource(end
 
     private static JsonElement DataOf(HubClient client, JsonElement answer)
     {
-        if (answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("Data", out var data) && data.ValueKind == JsonValueKind.Object)
+        if (answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("Data", out var data)
+            && data.ValueKind == JsonValueKind.Object)
         {
             return data;
         }
 
-        throw HubJson.Text(answer, "Message") is { Length: > 0 } message ? client.Refused(message) : client.NotAHub("no data in its answer");
+        throw HubJson.Text(answer, "Message") is { Length: > 0 } message
+            ? client.Refused(message)
+            : client.NotAHub("no data in its answer");
     }
 
     /// <summary>The commit of the branch: the last committer's, which often comes as its first digits alone.</summary>
@@ -97,7 +101,8 @@ internal sealed class ModelScopeHub(Uri endpoint, string? token) : HubSource(end
         var (whole, digits) = (HubJson.Text(last, "Id"), HubJson.Text(last, "ShortId"));
         return HubListing.IsCommit(whole) ? whole
             : string.IsNullOrEmpty(digits) ? null
-            : files.Select(item => HubJson.Text(item, "Revision")).FirstOrDefault(found => HubListing.IsCommit(found) && found!.StartsWith(digits, StringComparison.Ordinal));
+            : files.Select(item => HubJson.Text(item, "Revision"))
+                .FirstOrDefault(found => HubListing.IsCommit(found) && found!.StartsWith(digits, StringComparison.Ordinal));
     }
 
     private Uri ListAddress(HubRepository repository, string revision, int page)

@@ -54,7 +54,8 @@ internal sealed class PartialFile : IDisposable
     }
 
     /// <summary>Bytes that an earlier call left.</summary>
-    public static long LengthOf(string target, HubFile file) => new FileInfo(PathOf(target, file)) is { Exists: true } found ? Math.Min(found.Length, file.Bytes) : 0;
+    public static long LengthOf(string target, HubFile file) =>
+        new FileInfo(PathOf(target, file)) is { Exists: true } found ? Math.Min(found.Length, file.Bytes) : 0;
 
     /// <summary>Removes what earlier calls left of other contents of a file.</summary>
     public static void DeleteOutdated(IFileSystem files, string target, HubFile file)
@@ -106,7 +107,8 @@ internal sealed class PartialFile : IDisposable
         ? new Problem(_target, "the hub sent another length than it lists", $"{_file.Bytes} bytes", $"{Length} bytes")
         : _hash is null || _file.Hash!.Is(_hash)
             ? null
-            : new Problem(_target, "the content that came is not the hub's", $"{_file.Hash.Algorithm} {_file.Hash.Hex}", "another", "Call again; if it stays so, the hub or a proxy spoils it.");
+            : new Problem(_target, "the content that came is not the hub's", $"{_file.Hash.Algorithm} {_file.Hash.Hex}", "another",
+                "Call again; if it stays so, the hub or a proxy spoils it.");
 
     /// <summary>Gives the file its name, once its content is on the device.</summary>
     /// <param name="root">Folder of the download: its entries and those of all folders down to the file reach the device too.</param>

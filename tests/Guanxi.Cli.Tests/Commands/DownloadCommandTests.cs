@@ -22,7 +22,8 @@ public sealed class DownloadCommandTests
         string[] call = ["download", TestHub.Repository, "--source", source, "--to", folder["to"]];
 
         var first = ChildProgram.RunWith("", Environment(hub, folder), [.. call, "--json", folder["result.json"]]).Expect(ExitCode.Done);
-        var second = ChildProgram.RunWith("", Environment(hub, folder), [.. call, "--endpoint", hub.Endpoint.AbsoluteUri, "--json", "-"]).Expect(ExitCode.Done);
+        var second = ChildProgram.RunWith(
+            "", Environment(hub, folder), [.. call, "--endpoint", hub.Endpoint.AbsoluteUri, "--json", "-"]).Expect(ExitCode.Done);
 
         Assert.Equal(hub.Files[Weights], File.ReadAllBytes(Path.Combine(folder["to"], Weights)));
         Assert.Contains($"./guanxi info {folder["to"]}", first.Output, StringComparison.Ordinal);
@@ -31,7 +32,8 @@ public sealed class DownloadCommandTests
         var told = JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(folder["result.json"]));
         Assert.Equal((source, revision, TestHub.Commit), (Text(told, "source"), Text(told, "revision"), Text(told, "commit")));
         Assert.Equal(WeightsBytes + 20, told.GetProperty("downloaded_bytes").GetInt64());
-        Assert.Equal((0, 2), (second.LastRow.GetProperty("downloaded_files").GetInt32(), second.LastRow.GetProperty("files").GetArrayLength()));
+        Assert.Equal((0, 2), (
+            second.LastRow.GetProperty("downloaded_files").GetInt32(), second.LastRow.GetProperty("files").GetArrayLength()));
         Assert.Equal("", second.Error);
     }
 
@@ -108,7 +110,8 @@ public sealed class DownloadCommandTests
         Assert.Equal(Score(environment, Golden.Locate("peft/base")), named);
         Assert.Equal(snapshot, Text(info, "path"));
         Assert.Contains(info.GetProperty("files").EnumerateArray(), file =>
-            Text(file, "name") == "model.safetensors" && file.GetProperty("bytes").GetInt64() == new FileInfo(Golden.Locate("peft/base/model.safetensors")).Length);
+            Text(file, "name") == "model.safetensors"
+                && file.GetProperty("bytes").GetInt64() == new FileInfo(Golden.Locate("peft/base/model.safetensors")).Length);
     }
 
     [GoldenFact("golden/peft/lora_r8_all_linear")]
@@ -131,9 +134,11 @@ public sealed class DownloadCommandTests
         using var folder = new TemporaryFolder();
         var environment = new Dictionary<string, string> { ["HF_HUB_CACHE"] = folder["cache"] };
         var snapshot = Cached(Golden.Locate("training/base"), folder);
-        var rows = folder.Add("rows.jsonl", Golden.Json("training/rows.json").EnumerateArray().Select(row => row.GetRawText().ReplaceLineEndings(" ")));
+        var rows = folder.Add(
+            "rows.jsonl", Golden.Json("training/rows.json").EnumerateArray().Select(row => row.GetRawText().ReplaceLineEndings(" ")));
         string[] Call(string model) =>
-            ["train", "--model_name_or_path", model, "--train_file", rows, "--output_dir", folder["run"], "--train_mode", "lora", "--lora_rank", "8", "--max_steps", "1"];
+            ["train", "--model_name_or_path", model, "--train_file", rows, "--output_dir", folder["run"], "--train_mode", "lora",
+                "--lora_rank", "8", "--max_steps", "1"];
 
         ChildProgram.RunWith("", environment, Call("org/tiny")).Expect(ExitCode.Done);
         var unknown = ChildProgram.RunWith("", environment, Call("org/other")).Expect(ExitCode.WrongCall);
@@ -143,7 +148,8 @@ public sealed class DownloadCommandTests
     }
 
     private static string Score(Dictionary<string, string> environment, params string[] model) => ChildProgram.RunWith(
-        "{\"context_ids\": [1, 2], \"continuation_ids\": [3, 4]}\n", environment, ["score", "--dtype", "fp32", "--model", .. model]).Expect(ExitCode.Done).Output;
+        "{\"context_ids\": [1, 2], \"continuation_ids\": [3, 4]}\n", environment, ["score", "--dtype", "fp32", "--model", .. model])
+            .Expect(ExitCode.Done).Output;
 
     private static TestHub Hub()
     {

@@ -37,7 +37,8 @@ public sealed class HubCacheTests
         using var folder = new TemporaryFolder();
         Directory.CreateDirectory(Path.Combine(folder["models--org--tiny"], "blobs"));
 
-        Assert.Contains("has no snapshot", Assert.Throws<CheckpointException>(() => Cache(folder).Resolve(folder["models--org--tiny"])).Message, StringComparison.Ordinal);
+        Assert.Contains("has no snapshot", Assert.Throws<CheckpointException>(
+            () => Cache(folder).Resolve(folder["models--org--tiny"])).Message, StringComparison.Ordinal);
     }
 
     [Theory]

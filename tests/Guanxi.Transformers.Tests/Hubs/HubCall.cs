@@ -49,7 +49,8 @@ internal sealed class HubCall : IDisposable, IDownloadProgress
     }
 
     public HubDownloadResult Run(
-        string[]? include = null, string? revision = null, bool isDataset = false, string repository = TestHub.Repository, string? endpoint = null,
+        string[]? include = null, string? revision = null, bool isDataset = false, string repository = TestHub.Repository,
+        string? endpoint = null,
         IFileSystem? files = null, long free = long.MaxValue, CancellationToken stop = default)
     {
         var options = new HubDownloadOptions
@@ -80,7 +81,8 @@ internal sealed class HubCall : IDisposable, IDownloadProgress
     {
         Assert.Equal(
             Hub.Files.Keys.Order(StringComparer.Ordinal),
-            Directory.EnumerateFiles(To, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(To, path)).Order(StringComparer.Ordinal));
+            Directory.EnumerateFiles(To, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(To, path))
+                .Order(StringComparer.Ordinal));
         Assert.All(Hub.Files, file => Assert.Equal(file.Value, File.ReadAllBytes(Path.Combine(To, file.Key))));
         Assert.Equal(BytesPlanned, BytesReceived);
     }

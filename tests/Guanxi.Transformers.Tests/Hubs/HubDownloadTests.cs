@@ -103,7 +103,7 @@ public sealed class HubDownloadTests
         using var call = new HubCall();
         call.Hub.Files.Remove(include[0] == "*.json" ? HubCall.Nested : "none");
 
-        Assert.Equal(expected, include[0] == "onnx/" ? call.Run(include).Files.Single().Name : string.Join(' ', call.Run(include).Files.Select(file => file.Name)));
+        Assert.Equal(expected, string.Join(' ', call.Run(include).Files.Select(file => file.Name)));
     }
 
     [Theory]
@@ -132,7 +132,8 @@ public sealed class HubDownloadTests
         call.Run();
 
         Assert.All(call.Hub.Requests, request => Assert.Equal(HubCall.Token, request.Token));
-        Assert.All(call.Hub.Requests, request => Assert.Equal(isModelScope, request.Headers.GetValueOrDefault("Cookie") == $"m_session_id={HubCall.Token}"));
+        Assert.All(call.Hub.Requests, request =>
+            Assert.Equal(isModelScope, request.Headers.GetValueOrDefault("Cookie") == $"m_session_id={HubCall.Token}"));
     }
 
     [Fact]

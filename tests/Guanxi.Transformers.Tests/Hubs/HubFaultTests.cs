@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Guanxi.Transformers.Tests.Hubs;
 
-/// <summary>Downloads from hubs that misbehave on purpose, of both kinds. Nothing waits: the clock is one on which every wait is over.</summary>
+/// <summary>Downloads from hubs that misbehave on purpose, of both kinds. On its clock every wait is over at once.</summary>
 public sealed class HubFaultTests
 {
     private const int Half = 150_000;
@@ -121,7 +121,8 @@ public sealed class HubFaultTests
             return;
         }
 
-        Assert.Contains("the content that came is not the hub's; expected sha256", Assert.IsType<CheckpointException>(error).Message, StringComparison.Ordinal);
+        Assert.Contains("the content that came is not the hub's; expected sha256", Assert.IsType<CheckpointException>(error).Message,
+            StringComparison.Ordinal);
         Assert.False(File.Exists(Path.Combine(call.To, HubCall.Weights)));
         Assert.True(File.Exists(Path.Combine(call.To, HubCall.Config)), "the other files come all the same");
     }
@@ -280,6 +281,7 @@ public sealed class HubFaultTests
         Assert.Throws<CheckpointException>(() => call.Run());
         using var other = new FileStream(Assert.Single(call.Parts()), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
 
-        Assert.Contains("the part that has come cannot be opened", Assert.Throws<CheckpointException>(() => call.Run()).Message, StringComparison.Ordinal);
+        Assert.Contains("the part that has come cannot be opened", Assert.Throws<CheckpointException>(() => call.Run()).Message,
+            StringComparison.Ordinal);
     }
 }

@@ -110,7 +110,8 @@ public sealed class HubRefusalTests
         Directory.CreateSymbolicLink(Path.Combine(call.To, "onnx"), outside);
         File.CreateSymbolicLink(Path.Combine(call.To, HubCall.Config), victim);
 
-        Assert.Contains("is a link to another folder", Assert.Throws<CheckpointException>(() => call.Run()).Message, StringComparison.Ordinal);
+        Assert.Contains("is a link to another folder", Assert.Throws<CheckpointException>(() => call.Run()).Message,
+            StringComparison.Ordinal);
         call.Run([HubCall.Config, HubCall.Weights]);
 
         Assert.Empty(Directory.EnumerateFileSystemEntries(outside));
@@ -134,7 +135,8 @@ public sealed class HubRefusalTests
     public void Listings_and_redirects_without_end_are_told()
     {
         using var call = new HubCall();
-        call.Hub.Fault = request => request.Path.Contains("/tree/", StringComparison.Ordinal) ? Linked(call.Hub.Serve(request), "Link", $"<{request.Path}?recursive=true>; rel=\"next\"") : null;
+        call.Hub.Fault = request => request.Path.Contains("/tree/", StringComparison.Ordinal)
+            ? Linked(call.Hub.Serve(request), "Link", $"<{request.Path}?recursive=true>; rel=\"next\"") : null;
         Assert.Contains("a listing without end", Assert.Throws<CheckpointException>(() => call.Run()).Message, StringComparison.Ordinal);
 
         call.Hub.Fault = request => Linked(new HubReply(302, []), "Location", request.Path);
@@ -188,13 +190,18 @@ public sealed class HubRefusalTests
     [Fact]
     public void A_name_that_cannot_be_looked_up_is_told_at_once_but_tried_again_when_the_hub_has_answered()
     {
-        var errors = new HubErrors(new HuggingFaceHub(new Uri("https://hub.invalid"), null), HubRepository.Parse(TestHub.Repository, false));
-        var unknown = new HttpRequestException(HttpRequestError.NameResolutionError, "x", new SocketException((int)SocketError.HostNotFound));
+        var errors = new HubErrors(
+            new HuggingFaceHub(new Uri("https://hub.invalid"), null), HubRepository.Parse(TestHub.Repository, false));
+        var unknown = new HttpRequestException(
+            HttpRequestError.NameResolutionError, "x", new SocketException((int)SocketError.HostNotFound));
 
-        Assert.Contains("cannot be looked up", Assert.IsType<CheckpointException>(errors.Of(unknown, hasAnswered: false)).Message, StringComparison.Ordinal);
+        Assert.Contains("cannot be looked up", Assert.IsType<CheckpointException>(errors.Of(unknown, hasAnswered: false)).Message,
+            StringComparison.Ordinal);
         Assert.IsType<HubInterruption>(errors.Of(unknown, hasAnswered: true));
-        Assert.IsType<HubInterruption>(errors.Of(new HttpRequestException(HttpRequestError.SecureConnectionError, "x", new IOException("cut")), hasAnswered: false));
-        Assert.IsType<CheckpointException>(errors.Of(new HttpRequestException(HttpRequestError.SecureConnectionError, "x", new AuthenticationException("untrusted")), hasAnswered: true));
+        Assert.IsType<HubInterruption>(
+            errors.Of(new HttpRequestException(HttpRequestError.SecureConnectionError, "x", new IOException("cut")), hasAnswered: false));
+        Assert.IsType<CheckpointException>(errors.Of(new HttpRequestException(
+            HttpRequestError.SecureConnectionError, "x", new AuthenticationException("untrusted")), hasAnswered: true));
     }
 
     [Theory]
@@ -221,7 +228,8 @@ public sealed class HubRefusalTests
     {
         using var call = new HubCall();
 
-        Assert.Contains("no address of a hub", Assert.Throws<OptionsException>(() => call.Run(endpoint: endpoint)).Message, StringComparison.Ordinal);
+        Assert.Contains("no address of a hub", Assert.Throws<OptionsException>(() => call.Run(endpoint: endpoint)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -229,6 +237,7 @@ public sealed class HubRefusalTests
     {
         using var call = new HubCall();
 
-        Assert.Contains("'config.json', 'model.bin'", Assert.Throws<OptionsException>(() => call.Run(["*.gguf"])).Message, StringComparison.Ordinal);
+        Assert.Contains("'config.json', 'model.bin'", Assert.Throws<OptionsException>(() => call.Run(["*.gguf"])).Message,
+            StringComparison.Ordinal);
     }
 }

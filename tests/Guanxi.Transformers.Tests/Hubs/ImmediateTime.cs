@@ -43,7 +43,8 @@ internal sealed class ImmediateTime : TimeProvider
         {
             if (callback is not null)
             {
-                _soon = new System.Threading.Timer(_ => callback(), null, owner.IsImpatient ? s_soon : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+                _soon = new System.Threading.Timer(
+                    _ => callback(), null, owner.IsImpatient ? s_soon : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
             }
         }
 
