@@ -76,13 +76,15 @@ public sealed class TrainingJobTests
         var rows = folder.Add("train.tsv", "label\tcontent\n" + TrainingFolder.Rows(24));
         TrainArguments Arguments(params (string Key, string Value)[] more) => folder.Arguments("run", [
             ("train_file", rows), ("train_mode", "lora"), ("lora_rank", "4"), ("max_steps", "4"), ("group_split", "0.25"), ("eval_strategy", "steps"),
-            ("eval_steps", "2"), ("save_strategy", "no"), .. more]);
+            ("eval_steps", "2"), ("save_strategy", "no"), ("early_stopping_patience", "5"), .. more]);
 
         Assert.False(folder.Run(Arguments(), stopAfter: 2));
         Assert.Empty(folder.Evaluations);
+        var saved = Directory.GetCreationTimeUtc(folder["run/checkpoint-2"]);
         Assert.True(folder.Run(Arguments(("resume_from_checkpoint", "true"))));
 
         Assert.Equal([2, 4], folder.Evaluations.Select(item => item.Step));
+        Assert.Equal(saved, Directory.GetCreationTimeUtc(folder["run/checkpoint-2"])); // The best of its time, and not written again.
     }
 
     [GoldenFact(Tokenizer)]
