@@ -151,6 +151,11 @@ internal sealed class LanguageModelSubject : TrainingSubject
             return (null, TrainableParameter.AllOf(_model.Decoder));
         }
 
+        if (_arguments.AdapterNameOrPath is { Length: > 0 } start)
+        {
+            _run.Progress.Note($"rank, scale, dropout and layers of the adapter are those of {start}");
+        }
+
         var adapter = _arguments.AdapterNameOrPath is { Length: > 0 } folder
             ? AdapterModel.Load(_model.Decoder, folder, isTrainable: true)
             : AdapterModel.Start(_model.Decoder, AdapterConfig(), _arguments.Seed);

@@ -11,6 +11,7 @@ internal sealed class RunRecorder : ITrainingObserver, IDisposable
     private readonly string _fingerprint;
     private readonly int? _keep;
     private readonly string _metric;
+    private readonly int _firstStep;
     private readonly Action<string> _writeModel;
     private readonly ITrainingProgress _progress;
     private readonly TrainLog _log;
@@ -22,6 +23,7 @@ internal sealed class RunRecorder : ITrainingObserver, IDisposable
         _fingerprint = options.Fingerprint;
         _keep = options.CheckpointsToKeep;
         _metric = options.Metric;
+        _firstStep = firstStep;
         _writeModel = options.WriteModel;
         _progress = progress;
         var log = Path.Combine(_folder, "train_log.jsonl");
@@ -57,6 +59,12 @@ internal sealed class RunRecorder : ITrainingObserver, IDisposable
 
     public void OnSave(Trainer trainer)
     {
+        if (trainer.Step == _firstStep && Directory.Exists(TrainingCheckpoint.PathOf(_folder, _firstStep)))
+        {
+            // What the run goes on from is there already; to replace it would leave a moment without it.
+            return;
+        }
+
         var saved = TrainingCheckpoint.Save(_folder, trainer, _fingerprint, _writeModel);
         if (_keep is { } keep)
         {

@@ -62,6 +62,16 @@ internal static class TrainArgumentsCheck
             problems.Add(new Problem("train_mode", "hidden tokens are learnt with all parameters", "full", Snake(arguments.TrainMode)));
         }
 
+        if (arguments.TaskType == TaskType.Mlm && arguments.NeftuneNoiseAlpha > 0)
+        {
+            problems.Add(new Problem("neftune_noise_alpha", "there is no noise on the embeddings of an encoder", "0", $"{arguments.NeftuneNoiseAlpha}"));
+        }
+
+        if (arguments.TaskType != TaskType.Sft && arguments.GroupSplit > 0)
+        {
+            problems.Add(new Problem("group_split", "only rows of relations can be cut by sentence", "0, and texts in eval_file", $"{arguments.GroupSplit}"));
+        }
+
         var isAdapter = arguments.TrainMode != TrainMode.Full;
         void OnlyWithAdapters(string key, bool isGiven)
         {

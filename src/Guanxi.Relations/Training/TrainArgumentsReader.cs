@@ -11,6 +11,9 @@ public static class TrainArgumentsReader
 {
     private const int MaxFileBytes = 1 << 20;
 
+    // Before transformers 5 a flag, since then a value of train_sampling_strategy.
+    private const string OlderGrouping = "group_by_length";
+
     private static readonly Dictionary<string, PropertyInfo> s_keys =
         typeof(TrainArguments).GetProperties().Where(property => property.CanWrite).ToDictionary(property => JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name));
 
@@ -153,6 +156,11 @@ public static class TrainArgumentsReader
 
     private static void Set(TrainArguments arguments, string key, JsonElement value, string where, List<Problem> problems, Action<string> notes)
     {
+        if (key == OlderGrouping && bool.TryParse(value.ToString(), out var groups))
+        {
+            (key, value) = ("train_sampling_strategy", JsonSerializer.SerializeToElement(groups ? OlderGrouping : "random"));
+        }
+
         if (s_ignored.TryGetValue(key, out var reason))
         {
             notes($"{key} changes nothing here: {reason}");

@@ -179,6 +179,13 @@ public sealed class TrainingJob : IDisposable
 
     private void ResumeFrom(string path, string fingerprint)
     {
+        if (!File.Exists(Path.Combine(path, TrainingCheckpoint.InfoFile)))
+        {
+            throw new OptionsException(new Problem(
+                "resume_from_checkpoint", "this is no checkpoint of a run", $"a folder with {TrainingCheckpoint.InfoFile}", path,
+                "The weights of a trained adapter are a start without step and optimizer: --adapter_name_or_path."));
+        }
+
         if (!HuggingFaceCheckpoint.Is(path))
         {
             TrainingCheckpoint.Resume(path, _trainer, fingerprint);

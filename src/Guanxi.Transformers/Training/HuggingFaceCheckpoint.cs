@@ -13,10 +13,10 @@ namespace Guanxi.Transformers.Training;
 /// </remarks>
 public static class HuggingFaceCheckpoint
 {
-    private const string InfoFile = "trainer_state.json";
     private const string OptimizerFile = "optimizer.pt";
     private const string SchedulerFile = "scheduler.pt";
     private const int MaxInfoBytes = 256 << 20;
+    private const int MostProblems = 20;
     private const double RateTolerance = 1e-9;
 
     // bitsandbytes' names of the moments of its 32-bit AdamW.
@@ -26,7 +26,7 @@ public static class HuggingFaceCheckpoint
     /// <param name="path">A folder.</param>
     /// <returns>False also for a checkpoint of this program.</returns>
     public static bool Is(string path) =>
-        File.Exists(Path.Combine(path, OptimizerFile)) && File.Exists(Path.Combine(path, InfoFile)) && !File.Exists(Path.Combine(path, Integrity.FileName));
+        File.Exists(Path.Combine(path, OptimizerFile)) && File.Exists(Path.Combine(path, TrainingCheckpoint.InfoFile)) && !File.Exists(Path.Combine(path, Integrity.FileName));
 
     /// <summary>Takes the checkpoint over.</summary>
     /// <param name="path">Its folder.</param>
@@ -36,10 +36,10 @@ public static class HuggingFaceCheckpoint
     public static IReadOnlyList<string> Resume(string path, Trainer trainer)
     {
         ArgumentNullException.ThrowIfNull(trainer);
-        var info = JsonFile.ReadObject(Path.Combine(path, InfoFile), MaxInfoBytes);
+        var info = JsonFile.ReadObject(Path.Combine(path, TrainingCheckpoint.InfoFile), MaxInfoBytes);
         if (Number(info, "global_step") is not { } step)
         {
-            throw new CheckpointException(new Problem(Path.Combine(path, InfoFile), "it does not say how many steps were done", "global_step"));
+            throw new CheckpointException(new Problem(Path.Combine(path, TrainingCheckpoint.InfoFile), "it does not say how many steps were done", "global_step"));
         }
 
         using var mode = Autograd.NoGrad();
@@ -52,7 +52,7 @@ public static class HuggingFaceCheckpoint
         AddMoments(moments, trainer, copies, problems);
         if (problems.Count > 0)
         {
-            throw new CheckpointException(problems);
+            throw new CheckpointException([.. problems.Take(MostProblems)]);
         }
 
         foreach (var (from, to) in copies)

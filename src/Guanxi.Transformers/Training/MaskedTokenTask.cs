@@ -22,17 +22,19 @@ public sealed class MaskedTokenTask : ITrainingTask
     private readonly Encoder _model;
     private readonly IReadOnlyList<int[]> _rows;
     private readonly MaskingTokens _special;
+    private readonly double _labelSmoothing;
 
     /// <summary>Prepares rows to learn from, or to measure.</summary>
     /// <param name="model">An encoder with a masked-language head.</param>
     /// <param name="rows">Ids of every row, control tokens included.</param>
     /// <param name="special">The control tokens, which are never guessed.</param>
-    public MaskedTokenTask(Encoder model, IReadOnlyList<int[]> rows, MaskingTokens special)
+    /// <param name="labelSmoothing">Share of the target spread over all tokens; 0 to measure.</param>
+    public MaskedTokenTask(Encoder model, IReadOnlyList<int[]> rows, MaskingTokens special, double labelSmoothing)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(special);
-        (_model, _rows, _special) = (model, rows, special);
+        (_model, _rows, _special, _labelSmoothing) = (model, rows, special, labelSmoothing);
     }
 
     /// <inheritdoc/>
@@ -66,7 +68,7 @@ public sealed class MaskedTokenTask : ITrainingTask
             }
         }
 
-        return new MaskedTokenBatch(_model, TokenBatch.Of(texts) with { OutputRows = [.. places] }, [.. targets]);
+        return new MaskedTokenBatch(_model, TokenBatch.Of(texts) with { OutputRows = [.. places] }, [.. targets], _labelSmoothing);
     }
 
     private static double Share(uint word) => word / (1.0 + uint.MaxValue);
@@ -79,7 +81,7 @@ public sealed class MaskedTokenTask : ITrainingTask
 }
 
 /// <summary>Rows with hidden tokens.</summary>
-internal sealed class MaskedTokenBatch(Encoder model, TokenBatch batch, long[] targets) : ITrainingBatch
+internal sealed class MaskedTokenBatch(Encoder model, TokenBatch batch, long[] targets, double labelSmoothing) : ITrainingBatch
 {
     /// <summary>Tokens as the model sees them.</summary>
     public TokenBatch Batch => batch;
@@ -98,6 +100,6 @@ internal sealed class MaskedTokenBatch(Encoder model, TokenBatch batch, long[] t
     {
         using var scope = TensorScope.Enter();
         var logits = model.TokenLogits(model.HiddenStates(batch, context, null), context); // [M, V]
-        return scope.Keep(Functional.CrossEntropySum(logits, Tensor.From<long>(targets, targets.Length).ToDevice(logits.Device), 0));
+        return scope.Keep(Functional.CrossEntropySum(logits, Tensor.From<long>(targets, targets.Length).ToDevice(logits.Device), labelSmoothing));
     }
 }

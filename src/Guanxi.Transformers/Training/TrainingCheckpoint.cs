@@ -8,9 +8,11 @@ namespace Guanxi.Transformers.Training;
 /// <summary>Folders <c>checkpoint-N</c> that a run goes on from: parameters, moments, step, and what must not have changed meanwhile.</summary>
 public static class TrainingCheckpoint
 {
+    /// <summary>File of a checkpoint that says what was done; the Hugging Face Trainer has one of the same name.</summary>
+    public const string InfoFile = "trainer_state.json";
+
     private const string Prefix = "checkpoint-";
     private const string StateFile = "training_state.safetensors";
-    private const string InfoFile = "trainer_state.json";
     private const string BestStep = "best_global_step";
     private const string BestScore = "best_metric";
     private const string SinceBest = "evaluations_since_best";

@@ -46,6 +46,7 @@ public sealed class TrainArgumentsTests : IDisposable
     [InlineData("neftune_noise_alpha", "neftune_noise_alpha", "-1")]
     [InlineData("save_total_limit", "save_total_limit", "0")]
     [InlineData("train_mode", "task_type", "mlm")]
+    [InlineData("group_by_length", "group_by_length", "maybe")]
     public void What_does_not_fit_is_refused_by_its_key(string where, string key, string value)
     {
         var error = Assert.Throws<OptionsException>(() => Read((key, value)));
@@ -67,6 +68,7 @@ public sealed class TrainArgumentsTests : IDisposable
     {
         Assert.Equal("epoch", Read(("evaluation_strategy", "epoch"), ("group_split", "0.1")).EvalStrategy);
         Assert.Equal(RowSampling.GroupByLength, Read(("train_sampling_strategy", "group_by_length")).TrainSamplingStrategy);
+        Assert.Equal(RowSampling.GroupByLength, Read(("group_by_length", "true")).TrainSamplingStrategy);
         Assert.Equal(["lm_head", "embed_tokens"], Read(("modules_to_save", "lm_head,embed_tokens")).ModulesToSave);
     }
 

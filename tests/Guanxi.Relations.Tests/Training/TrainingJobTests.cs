@@ -21,7 +21,7 @@ public sealed class TrainingJobTests
         using var folder = new TrainingFolder().WithDecoder();
         var rows = folder.Add("train.tsv", "label\tcontent\n" + TrainingFolder.Rows(48));
         var arguments = folder.Arguments(
-            "run", ("train_file", rows), ("train_mode", "lora"), ("lora_rank", "4"), ("learning_rate", "0.05"), ("max_steps", "12"), ("group_split", "0.3"),
+            "run", ("train_file", rows), ("train_mode", "lora"), ("lora_rank", "4"), ("lora_target_modules", "all-linear"), ("learning_rate", "0.05"), ("max_steps", "12"), ("group_split", "0.3"),
             ("eval_strategy", "steps"), ("eval_steps", "2"), ("save_steps", "1"), ("save_total_limit", "1"), ("load_best_model_at_end", "true"),
             ("metric_for_best_model", "eval_loss"));
 
@@ -33,6 +33,7 @@ public sealed class TrainingJobTests
         Assert.Equal([.. new[] { $"checkpoint-{best.Step}", "checkpoint-12" }.Distinct().Order()], folder.Checkpoints("run"));
         AssertSameFiles(folder[$"run/checkpoint-{best.Step}"], folder["run"], s_weights);
         Assert.Equal(best.Loss, ArtifactInfo.TryRead(folder["run"])!.Metrics["eval_loss"]);
+        Assert.Contains("model.layers.0.mlp.down_proj", File.ReadAllText(folder["run/adapter_config.json"]), StringComparison.Ordinal);
         Assert.Contains(folder.Notes, note => note.StartsWith($"the best checkpoint is that of step {best.Step},", StringComparison.Ordinal));
         Assert.DoesNotContain(folder.Notes, note => note.Contains("eval_file", StringComparison.Ordinal));
     }
@@ -75,13 +76,15 @@ public sealed class TrainingJobTests
         var rows = folder.Add("train.tsv", "label\tcontent\n" + TrainingFolder.Rows(24));
         TrainArguments Arguments(params (string Key, string Value)[] more) => folder.Arguments("run", [
             ("train_file", rows), ("train_mode", "lora"), ("lora_rank", "4"), ("max_steps", "4"), ("group_split", "0.25"), ("eval_strategy", "steps"),
-            ("eval_steps", "2"), ("save_strategy", "no"), .. more]);
+            ("eval_steps", "2"), ("save_strategy", "no"), ("early_stopping_patience", "5"), .. more]);
 
         Assert.False(folder.Run(Arguments(), stopAfter: 2));
         Assert.Empty(folder.Evaluations);
+        var saved = Directory.GetCreationTimeUtc(folder["run/checkpoint-2"]);
         Assert.True(folder.Run(Arguments(("resume_from_checkpoint", "true"))));
 
         Assert.Equal([2, 4], folder.Evaluations.Select(item => item.Step));
+        Assert.Equal(saved, Directory.GetCreationTimeUtc(folder["run/checkpoint-2"])); // The best of its time, and not written again.
     }
 
     [GoldenFact(Tokenizer)]
@@ -132,6 +135,22 @@ public sealed class TrainingJobTests
         Assert.Equal(EncoderHead.MaskedLanguage, model.Config.Head);
         Assert.NotNull(model.Tokenizer);
         Assert.True(folder.Run(Arguments("again", ("model_name_or_path", folder["whole"]), ("max_steps", "1"))));
+    }
+
+    [GoldenFact(Tokenizer)]
+    public void A_folder_that_is_no_checkpoint_is_refused_with_what_it_is_good_for()
+    {
+        using var leaks = new LeakCheck();
+        using var folder = new TrainingFolder().WithDecoder();
+        var rows = folder.Add("train.tsv", "label\tcontent\n" + TrainingFolder.Rows(8));
+        (string Key, string Value)[] keys = [("train_file", rows), ("train_mode", "lora"), ("lora_rank", "4"), ("max_steps", "1")];
+        Assert.True(folder.Run(folder.Arguments("first", keys)));
+
+        var error = Assert.Throws<OptionsException>(() => folder.Run(folder.Arguments("second", [.. keys, ("resume_from_checkpoint", folder["first"])])));
+        Assert.Contains("--adapter_name_or_path", error.Message, StringComparison.Ordinal);
+
+        Assert.True(folder.Run(folder.Arguments("second", [.. keys, ("adapter_name_or_path", folder["first"])])));
+        Assert.Contains($"rank, scale, dropout and layers of the adapter are those of {folder["first"]}", folder.Notes);
     }
 
     [GoldenFact(Tokenizer)]

@@ -142,6 +142,32 @@ public sealed class EncoderModelTests
         Assert.False(EncoderModel.IsEncoder(folder["absent"]));
     }
 
+    [Fact]
+    public void A_head_for_guessing_tokens_is_drawn_where_a_folder_has_none_and_kept_where_it_has_one()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        var options = new EncoderModelOptions { GuessesTokens = true, Seed = 5, Storage = WeightStorage.Float32 };
+        using var bare = Folder(TinyEncoder.Config with { Head = EncoderHead.None }, hasPooler: true);
+        using var drawn = EncoderModel.Load(bare.FullPath, options);
+        using var again = EncoderModel.Load(bare.FullPath, options);
+        Assert.Equal((EncoderHead.MaskedLanguage, "BertForMaskedLM"), (drawn.Config.Head, drawn.Config.Architecture));
+        using var whole = new TemporaryFolder();
+        drawn.Save(whole.FullPath, null);
+        using var kept = EncoderModel.Load(whole.FullPath, options with { Seed = 6 });
+        using var fresh = EncoderModel.Fresh(whole.FullPath, options);
+
+        foreach (var ((name, parameter), other) in drawn.Encoder.NamedParameters().Zip(again.Encoder.NamedParameters()))
+        {
+            Close.Assert(parameter.Value, other.Parameter.Value, 0, name);
+        }
+
+        var head = drawn.Encoder.NamedParameters().Single(item => item.Name == "cls.predictions.transform.dense.weight").Parameter.Value;
+        Close.Assert(head, kept.Encoder.NamedParameters().Single(item => item.Name == "cls.predictions.transform.dense.weight").Parameter.Value, 0, "kept");
+        Assert.False(fresh.Encoder.HasPooler);
+        Assert.Equal(EncoderHead.MaskedLanguage, fresh.Config.Head);
+    }
+
     private static TemporaryFolder Folder(EncoderConfig config, bool hasPooler)
     {
         var folder = new TemporaryFolder();

@@ -50,7 +50,7 @@ public sealed class HuggingFaceCheckpointTests
     }
 
     [GoldenFact(Sample)]
-    public void A_checkpoint_of_another_kind_of_run_is_refused_with_every_tensor_that_lacks()
+    public void A_checkpoint_of_another_kind_of_run_is_refused_with_the_first_tensors_that_lack()
     {
         using var leaks = new LeakCheck();
         using var run = TrainingRun.Start(Golden.Json("training/full_adamw_constant_warmup/case.json"));
@@ -58,7 +58,7 @@ public sealed class HuggingFaceCheckpointTests
         var error = Assert.Throws<CheckpointException>(() => HuggingFaceCheckpoint.Resume(Golden.Locate("training/checkpoint_sample"), run.Trainer));
 
         Assert.Contains(error.Problems, problem => problem.ToString().Contains("model.embed_tokens.weight", StringComparison.Ordinal));
-        Assert.Contains(error.Problems, problem => problem.ToString().Contains("exp_avg", StringComparison.Ordinal));
+        Assert.Equal(20, error.Problems.Count);
         Assert.Equal(0, run.Trainer.Step);
     }
 }

@@ -20,7 +20,7 @@ public sealed class MaskedTokenTaskTests
         using var leaks = new LeakCheck();
         using var encoder = Encoder();
         var rows = Enumerable.Range(0, 200).Select(row => (int[])[2, .. Enumerable.Range(0, 100).Select(i => 10 + (((row * 100) + i) % 900)), 3]).ToArray();
-        var task = new MaskedTokenTask(encoder, rows, s_special);
+        var task = new MaskedTokenTask(encoder, rows, s_special, labelSmoothing: 0);
 
         var batch = (MaskedTokenBatch)task.Batch([.. Enumerable.Range(0, rows.Length)], new DropoutKey(42, 7, 0));
 
@@ -44,7 +44,7 @@ public sealed class MaskedTokenTaskTests
     {
         using var leaks = new LeakCheck();
         using var encoder = Encoder();
-        var task = new MaskedTokenTask(encoder, [[2, .. Enumerable.Range(10, 40), 3], [2, .. Enumerable.Range(90, 30), 3]], s_special);
+        var task = new MaskedTokenTask(encoder, [[2, .. Enumerable.Range(10, 40), 3], [2, .. Enumerable.Range(90, 30), 3]], s_special, labelSmoothing: 0);
         long[] Tokens(DropoutKey key) => ((MaskedTokenBatch)task.Batch([0, 1], key)).Batch.Tokens;
 
         Assert.Equal(Tokens(new DropoutKey(1, 2, 3)), Tokens(new DropoutKey(1, 2, 3)));
@@ -61,7 +61,7 @@ public sealed class MaskedTokenTaskTests
         using var scope = TensorScope.Enter();
         using var mode = Autograd.NoGrad();
         using var encoder = Encoder();
-        var batch = (MaskedTokenBatch)new MaskedTokenTask(encoder, [[2, .. Enumerable.Range(10, 40), 3]], s_special).Batch([0], new DropoutKey(5, 0, 0));
+        var batch = (MaskedTokenBatch)new MaskedTokenTask(encoder, [[2, .. Enumerable.Range(10, 40), 3]], s_special, labelSmoothing: 0).Batch([0], new DropoutKey(5, 0, 0));
 
         var loss = batch.LossSum(ForwardContext.Evaluate32).Item();
 
