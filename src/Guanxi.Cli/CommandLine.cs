@@ -21,6 +21,7 @@ internal static class CommandLine
         DemoCommand.Verb,
         TrainCommand.Verb,
         EvaluateCommand.Verb,
+        CompareCommand.Verb,
         PredictCommand.Verb,
         MergeCommand.Verb,
         QuantizeCommand.Verb,

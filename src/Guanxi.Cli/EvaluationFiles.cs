@@ -9,8 +9,10 @@ namespace Guanxi.Cli;
 /// <summary>The folder that <c>--report</c> names.</summary>
 internal sealed class EvaluationFiles
 {
+    /// <summary>The file of predictions.</summary>
+    public const string PredictionsFile = "predictions.jsonl";
+
     private const string ReportFile = "report.json";
-    private const string PredictionsFile = "predictions.jsonl";
 
     private readonly string _folder;
 

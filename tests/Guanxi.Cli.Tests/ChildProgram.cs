@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
@@ -85,18 +84,10 @@ internal sealed partial class ChildProgram : IDisposable
     /// <returns>Most bytes that were resident at once, as the kernel counts them.</returns>
     public long WatchPeakBytes(TimeSpan patience)
     {
-        var (status, deadline, peak) = ($"/proc/{_process.Id}/status", Stopwatch.StartNew(), 0L);
+        var (deadline, peak) = (Stopwatch.StartNew(), 0L);
         while (!_process.WaitForExit(TimeSpan.FromMilliseconds(200)) && deadline.Elapsed < patience)
         {
-            try
-            {
-                var line = File.ReadLines(status).FirstOrDefault(text => text.StartsWith("VmHWM:", StringComparison.Ordinal));
-                peak = line is null ? peak : 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture);
-            }
-            catch (IOException)
-            {
-                // It ended between the two looks.
-            }
+            peak = ResidentMemory.PeakBytes(_process.Id) ?? peak;
         }
 
         return peak;

@@ -72,7 +72,8 @@ public static class Bootstrap
             (double)differences.Count(difference => difference <= 0) / differences.Length);
     }
 
-    private static Interval IntervalOf(double[] values, double level, string method)
+    /// <summary>The percentile interval of scores on resamples.</summary>
+    internal static Interval IntervalOf(double[] values, double level, string method)
     {
         var sorted = values.Order().ToArray();
         return new Interval(Metric, level, Percentile(sorted, (1 - level) / 2), Percentile(sorted, (1 + level) / 2), method);

@@ -25,7 +25,7 @@ public sealed record EvaluationResult(
         json.Name("support").Value(Report.Support);
         WriteLabels(json);
         WriteConfusion(json);
-        WriteInterval(json);
+        Interval.Write(json.Name("interval"));
         json.Name("kappa").Value(Report.Kappa);
         json.Name("invalid_answers").Value(InvalidAnswers);
         json.Name("ece").Value(ExpectedCalibrationError);
@@ -72,13 +72,4 @@ public sealed record EvaluationResult(
 
         json.EndArray().EndObject();
     }
-
-    private void WriteInterval(JsonLineWriter json) => json
-        .Name("interval").StartObject()
-        .Name("metric").Value(Interval.Metric)
-        .Name("level").Value(Interval.Level)
-        .Name("low").Value(Interval.Low)
-        .Name("high").Value(Interval.High)
-        .Name("method").Value(Interval.Method)
-        .EndObject();
 }

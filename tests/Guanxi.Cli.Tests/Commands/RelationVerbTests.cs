@@ -240,4 +240,24 @@ public sealed class RelationVerbTests(TrainedModelFixture trained) : IClassFixtu
             yield return JsonSerializer.Deserialize<JsonElement>(line);
         }
     }
+
+    [Fact]
+    public void Compare_reads_predictions_says_what_is_noise_and_refuses_rows_that_differ()
+    {
+        using var folder = new TemporaryFolder();
+        string[] labels = ["父母", "师生"];
+        string Row(int at, bool isRight) => JsonSerializer.Serialize(new { gold = labels[at % 2], prediction = labels[isRight ? at % 2 : 1 - (at % 2)] });
+        var weak = folder.Add("weak.jsonl", Enumerable.Range(0, 200).Select(at => Row(at, at % 3 > 0)));
+        var strong = folder.Add("strong.jsonl", Enumerable.Range(0, 200).Select(at => Row(at, at % 20 > 0)));
+        var other = folder.Add("other.jsonl", Enumerable.Range(1, 200).Select(at => Row(at, isRight: true)));
+
+        var told = ChildProgram.Run("compare", "--runs", weak, $"best={strong}", "--json", "-").Expect(ExitCode.Done).LastRow;
+        var refused = ChildProgram.Run("compare", "--runs", weak, other).Expect(ExitCode.WrongCall);
+        var unclear = ChildProgram.Run("compare").Expect(ExitCode.WrongCall);
+
+        Assert.True(told.GetProperty("pairs")[0].GetProperty("told_apart").GetBoolean());
+        Assert.Equal("best", told.GetProperty("pairs")[0].GetProperty("second").GetString());
+        Assert.Contains("its rows are not those of the first", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("either --runs or --config", unclear.Error, StringComparison.Ordinal);
+    }
 }

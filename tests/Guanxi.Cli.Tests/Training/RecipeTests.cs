@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Guanxi.Cli.Tests.Commands;
 using Guanxi.TestKit;
 using Xunit;
@@ -36,7 +38,32 @@ public sealed class RecipeTests(TrainedModelFixture trained) : IClassFixture<Tra
         Assert.Contains("step 2/2", done.Error, StringComparison.Ordinal);
     }
 
+    [GoldenFact("golden/tokenizers/nano-spm")]
+    public void The_comparison_of_modes_trains_compares_and_takes_finished_runs_as_they_are()
+    {
+        using var folder = new TemporaryFolder();
+        var recipe = JsonNode.Parse(File.ReadAllText(Path.Combine(Folder, "full-lora-qlora.json")))!.AsObject();
+        recipe["output_dir"] = folder["runs"];
+        recipe["seeds"] = new JsonArray(1, 2);
+        recipe["systems"] = new JsonArray([.. recipe["systems"]!.AsArray().Take(2).Select(system => system!.DeepClone())]);
+        var keys = recipe["train"]!.AsObject();
+        (keys["model_name_or_path"], keys["train_file"], keys["max_steps"], keys["max_seq_length"]) = (trained.Base, trained.Rows, 1, 400);
+        var config = folder.Add("comparison.json", recipe.ToJsonString());
+        string[] call = ["compare", "--config", config, "--data", trained.Rows, "--report", folder["report"], "--json", folder["result.json"]];
+
+        var first = ChildProgram.Run(call).Expect(ExitCode.Done);
+        var second = ChildProgram.Run(call).Expect(ExitCode.Done);
+
+        Assert.Contains("full, masked     2", first.Output, StringComparison.Ordinal);
+        Assert.Equal(first.Output, File.ReadAllText(Path.Combine(folder["report"], "comparison.txt")));
+        Assert.Equal(first.Output, second.Output);
+        Assert.Contains("the run is finished already", second.Error, StringComparison.Ordinal);
+        var pair = JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(folder["result.json"])).GetProperty("pairs")[0];
+        Assert.Equal("lora, masked", pair.GetProperty("second").GetString());
+        Assert.InRange(pair.GetProperty("sign_flip_p").GetDouble(), 0, 1);
+    }
+
     [Fact]
     public void No_recipe_is_left_out_here() =>
-        Assert.Equal(2, Directory.GetFiles(Folder, "*.json").Length);
+        Assert.Equal(3, Directory.GetFiles(Folder, "*.json").Length);
 }

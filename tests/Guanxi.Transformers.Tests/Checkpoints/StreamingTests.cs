@@ -1,4 +1,3 @@
-using System.Globalization;
 using Guanxi.TestKit;
 using Guanxi.Torch;
 using Guanxi.Transformers.Checkpoints;
@@ -59,8 +58,8 @@ public sealed class StreamingTests
             MaxPositions = 4096, StorageType = DType.BFloat16,
         };
         GeneratedCheckpoint.Write(config, folder.FullPath);
-        ResetResidentPeak();
-        var before = ResidentPeakBytes();
+        ResidentMemory.ResetPeak();
+        var before = ResidentMemory.PeakBytes(Environment.ProcessId)!.Value;
         TensorStatistics.ResetPeak();
         var live = TensorStatistics.LiveBytes;
 
@@ -69,15 +68,6 @@ public sealed class StreamingTests
         var largest = 2L * config.HiddenSize * config.IntermediateSize;
         var end = TensorStatistics.LiveBytes - live;
         Assert.InRange(TensorStatistics.PeakBytes - live, end, end + (2 * largest));
-        Assert.InRange(ResidentPeakBytes() - before, 0, end + AllowedRest);
-    }
-
-    // proc(5): writing 5 sets the peak to what is resident now.
-    private static void ResetResidentPeak() => File.WriteAllText("/proc/self/clear_refs", "5");
-
-    private static long ResidentPeakBytes()
-    {
-        var line = File.ReadLines("/proc/self/status").Single(text => text.StartsWith("VmHWM:", StringComparison.Ordinal));
-        return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture);
+        Assert.InRange(ResidentMemory.PeakBytes(Environment.ProcessId)!.Value - before, 0, end + AllowedRest);
     }
 }

@@ -1,6 +1,4 @@
-using Guanxi.Relations.Formats;
-
-namespace Guanxi.Cli;
+namespace Guanxi.Relations.Formats;
 
 /// <summary>Lists in a line of JSON.</summary>
 internal static class JsonLists
