@@ -88,6 +88,7 @@ public sealed class HubFaultTests
 
         call.ExpectWhole();
         Assert.Equal([null, Half, null], call.Requests().Select(request => request.RangeFrom));
+        Assert.Contains("another part than was asked for", call.Notes.Last(), StringComparison.Ordinal);
 
         HubReply Wrong()
         {
@@ -125,6 +126,15 @@ public sealed class HubFaultTests
             StringComparison.Ordinal);
         Assert.False(File.Exists(Path.Combine(call.To, HubCall.Weights)));
         Assert.True(File.Exists(Path.Combine(call.To, HubCall.Config)), "the other files come all the same");
+    }
+
+    [Fact]
+    public void A_spoilt_small_file_is_found_by_the_name_of_its_blob()
+    {
+        using var call = new HubCall();
+        call.Hub.Fault = request => request.File == HubCall.Config ? new HubReply(200, HubCall.Noise(9, 500)) : null;
+
+        Assert.Contains("expected git blob", Assert.Throws<CheckpointException>(() => call.Run()).Message, StringComparison.Ordinal);
     }
 
     [Theory]
