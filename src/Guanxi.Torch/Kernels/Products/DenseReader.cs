@@ -14,7 +14,7 @@ internal readonly unsafe struct DenseReader<T>(T* data, long columns) : IWeightR
     private const int LineBytes = 64;
     private const int TailRows = 4;
 
-    public static ReadOnlySpan<byte> Order => typeof(T) == typeof(BFloat16) ? CellOrder.Pairs : CellOrder.Natural;
+    public static ReadOnlySpan<byte> Order => CellOrder.Natural;
 
     public static int GroupBytes => IWeightReader.Group * sizeof(T);
 
@@ -93,14 +93,7 @@ internal readonly unsafe struct DenseReader<T>(T* data, long columns) : IWeightR
     private static void Read<TLane>(T* at, out TLane lower, out TLane upper)
         where TLane : struct, ILane<TLane>
     {
-        if (typeof(T) == typeof(BFloat16))
-        {
-            // A pair is a float whose last bits are the other's, and that other one shifted up.
-            var pairs = TLane.Load((float*)at);
-            lower = TLane.ShiftLeft(pairs, 16);
-            upper = pairs & TLane.CreateInt(unchecked((int)0xFFFF0000));
-        }
-        else if (typeof(T) == typeof(sbyte))
+        if (typeof(T) == typeof(sbyte))
         {
             lower = FromBytes<TLane>((byte*)at);
             upper = FromBytes<TLane>((byte*)at + Lane.Width);

@@ -50,7 +50,7 @@ internal static unsafe class FewTokenProduct
     /// <param name="endGroup">Group after the last.</param>
     /// <param name="sums">[rows, padded tokens] lanes, added to.</param>
     public static void Multiply<TLane, TReader>(
-        TReader reader, long row, long rows, TokenCells input, long firstGroup, long endGroup, float* sums)
+        in TReader reader, long row, long rows, TokenCells input, long firstGroup, long endGroup, float* sums)
         where TLane : struct, ILane<TLane>
         where TReader : struct, IWeightReader
     {
@@ -66,7 +66,7 @@ internal static unsafe class FewTokenProduct
                     : reader.Place(row + Math.Max(0, i + AheadRows - rows), group + run);
                 for (long token = 0; token < input.Padded; token += input.Together, sums += input.Together * Lane.Width)
                 {
-                    Tile<TLane, TReader>(input.Together, reader, place, token == 0 ? next : place, input.At(token, group), groups, sums);
+                    Tile<TLane, TReader>(input.Together, in reader, place, token == 0 ? next : place, input.At(token, group), groups, sums);
                 }
             }
 
@@ -74,20 +74,20 @@ internal static unsafe class FewTokenProduct
         }
     }
 
-    private static void Tile<TLane, TReader>(long together, TReader reader, long row, long ahead, float* x, long groups, float* sums)
+    private static void Tile<TLane, TReader>(long together, in TReader reader, long row, long ahead, float* x, long groups, float* sums)
         where TLane : struct, ILane<TLane>
         where TReader : struct, IWeightReader
     {
         switch (together)
         {
             case 1:
-                FewTokenTile.One<TLane, TReader>(reader, row, ahead, x, groups, sums);
+                FewTokenTile.One<TLane, TReader>(in reader, row, ahead, x, groups, sums);
                 break;
             case 2:
-                FewTokenTile.Two<TLane, TReader>(reader, row, ahead, x, groups, sums);
+                FewTokenTile.Two<TLane, TReader>(in reader, row, ahead, x, groups, sums);
                 break;
             default:
-                FewTokenTile.Four<TLane, TReader>(reader, row, ahead, x, groups, sums);
+                FewTokenTile.Four<TLane, TReader>(in reader, row, ahead, x, groups, sums);
                 break;
         }
     }

@@ -27,7 +27,7 @@ internal static unsafe class FewTokenTile
     /// <param name="groups">Groups to go through.</param>
     /// <param name="sums">A lane, added to.</param>
     [MethodImpl(KernelRunner.Hot)]
-    public static void One<TLane, TReader>(TReader reader, long row, long ahead, float* x, long groups, float* sums)
+    public static void One<TLane, TReader>(in TReader reader, long row, long ahead, float* x, long groups, float* sums)
         where TLane : struct, ILane<TLane>
         where TReader : struct, IWeightReader
     {
@@ -46,7 +46,7 @@ internal static unsafe class FewTokenTile
 
     /// <summary>Two tokens, whose groups lie side by side; see <see cref="One"/>.</summary>
     [MethodImpl(KernelRunner.Hot)]
-    public static void Two<TLane, TReader>(TReader reader, long row, long ahead, float* x, long groups, float* sums)
+    public static void Two<TLane, TReader>(in TReader reader, long row, long ahead, float* x, long groups, float* sums)
         where TLane : struct, ILane<TLane>
         where TReader : struct, IWeightReader
     {
@@ -68,7 +68,7 @@ internal static unsafe class FewTokenTile
 
     /// <summary>Four tokens, whose groups lie side by side; see <see cref="One"/>.</summary>
     [MethodImpl(KernelRunner.Hot)]
-    public static void Four<TLane, TReader>(TReader reader, long row, long ahead, float* x, long groups, float* sums)
+    public static void Four<TLane, TReader>(in TReader reader, long row, long ahead, float* x, long groups, float* sums)
         where TLane : struct, ILane<TLane>
         where TReader : struct, IWeightReader
     {

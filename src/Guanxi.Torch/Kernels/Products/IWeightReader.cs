@@ -39,18 +39,11 @@ internal static class CellOrder
 {
     private static readonly byte[] s_natural = [.. Enumerable.Range(0, IWeightReader.Group).Select(cell => (byte)cell)];
 
-    // Of every 32 elements first those with even numbers, then the odd ones: each pair shares 32 bits of memory.
-    private static readonly byte[] s_pairs =
-        [.. Enumerable.Range(0, IWeightReader.Group).Select(cell => (byte)((cell & 32) | ((cell & 15) << 1) | ((cell >> 4) & 1)))];
-
     // First the upper halves of all bytes, then the lower ones; bytes as interleaving within 128 bits leaves them.
     private static readonly byte[] s_halfBytes = [.. Enumerable.Range(0, IWeightReader.Group).Select(HalfByte)];
 
     /// <summary>As in memory.</summary>
     public static ReadOnlySpan<byte> Natural => s_natural;
-
-    /// <summary>Numbers of 16 bits.</summary>
-    public static ReadOnlySpan<byte> Pairs => s_pairs;
 
     /// <summary>Numbers of 4 bits.</summary>
     public static ReadOnlySpan<byte> HalfBytes => s_halfBytes;
