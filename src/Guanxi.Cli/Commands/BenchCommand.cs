@@ -15,6 +15,7 @@ internal static class BenchCommand
     private const string Summary = "Measures speed as a share of the processor's peak.";
     private const string TrainCase = "train";
     private const string KernelsCase = "kernels";
+    private const string DecodeCase = "decode";
     private const int KernelSamples = 7;
 
     private static readonly TimeSpan s_tokenizerTime = TimeSpan.FromSeconds(2);
@@ -28,7 +29,7 @@ internal static class BenchCommand
         {
             Examples = ["./guanxi bench train --shape 7b --layers 1", "./guanxi bench kernels --json -"],
         };
-        var what = new Argument<string>("case") { Description = $"What to measure: {TrainCase} (a QLoRA step) or {KernelsCase} (the fused kernels and tokenizers).", Arity = ArgumentArity.ExactlyOne };
+        var what = new Argument<string>("case") { Description = $"What to measure: {TrainCase} (a QLoRA step), {DecodeCase} (generation, token by token) or {KernelsCase} (the fused kernels and tokenizers).", Arity = ArgumentArity.ExactlyOne };
         var shape = OptionKinds.Text("--shape", "NAME", $"Shape of the model: {string.Join(", ", BenchmarkShape.All.Select(known => known.Name))}. Default: 0.44b.");
         var layers = OptionKinds.Whole("--layers", "Only N blocks, without head and without checkpointing (default: the whole model, with both).", 1);
         var sharesPrefix = OptionKinds.Flag("--shared_prefix", "Compute what all rows begin with once, as train does (default: false).");
@@ -37,10 +38,11 @@ internal static class BenchCommand
         {
             HelpName = "DIR", Description = "Tokenizers that kernels measures (default: the embedded base's).", AllowMultipleArgumentsPerToken = true,
         };
+        var weights = OptionKinds.OneOf("--weights", $"Form of the weights that {DecodeCase} reads.", ["nf4", "bf16", "fp16", "fp32"]);
         var text = OptionKinds.Text("--text", "FILE", "Text that they encode (default: the sample).");
         var json = JsonOutput.Option();
         command.Add(what);
-        foreach (var option in (Option[])[shape, layers, sharesPrefix, dtype, tokenizers, text, json])
+        foreach (var option in (Option[])[shape, layers, sharesPrefix, dtype, weights, tokenizers, text, json])
         {
             command.Add(option);
         }
@@ -59,6 +61,7 @@ internal static class BenchCommand
                         SharesPrefix = parsed.GetValue(sharesPrefix),
                     },
                     parsed.GetValue(dtype)!, status, output),
+                [DecodeCase] = () => Decode(parsed.GetValue(shape), parsed.GetValue(weights)!, parsed.GetValue(dtype)!, status, output),
                 [KernelsCase] = () => Kernels(Tokenizers(parsed.GetValue(tokenizers), parsed.GetValue(text)), output),
             };
             Chosen(cases, parsed.GetValue(what)!)();
@@ -77,6 +80,30 @@ internal static class BenchCommand
         status.Say(why);
         using var benchmark = new TrainBenchmark(options with { ComputeType = computeType }, TimeProvider.System);
         Show(benchmark.Run(status.Say), output);
+    }
+
+    private static void Decode(string? shape, string weights, string dtype, StatusLine status, JsonOutput output)
+    {
+        var options = new DecodeBenchmarkOptions
+        {
+            Shape = BenchmarkShape.Find(shape ?? "0.44b"),
+            StorageType = weights switch
+            {
+                "bf16" => DType.BFloat16,
+                "fp16" => DType.Float16,
+                "fp32" => DType.Float32,
+                _ => null,
+            },
+            ComputeType = ComputeType.Choose(dtype, Device.Cpu, out var why),
+        };
+        status.Say(why);
+        using var benchmark = new DecodeBenchmark(options, TimeProvider.System);
+        var result = benchmark.Run();
+        Console.Out.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"generation, shape {options.Shape.Name}, {weights} weights: {result.TokensPerSecond:F1} tokens/s, "
+            + $"{result.WeightBytesPerSecond / 1e9:F1} GB/s of weights, {result.Seconds * 1e3:F1} ms a token (median)"));
+        WriteJson(result.ToJson(), output);
     }
 
     private static (string Folder, TokenizerBenchmark Benchmark)[] Tokenizers(string[]? folders, string? text)
@@ -98,12 +125,17 @@ internal static class BenchCommand
 
         Console.Out.WriteLine($"{"kernel",-15} {"pass",-10} type {"fused",9}    {"composed",9}      gain   throughput (medians of {KernelSamples}, in turn)");
         var timings = new KernelBenchmark(KernelSizes.SevenBillion, KernelSamples, TimeProvider.System).Run(timing => Console.Out.WriteLine(timing));
+        var bandwidth = MemoryMeter.Measure(KernelSamples, TimeProvider.System);
+        Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"memory read in four streams a thread: {bandwidth / 1e9:F1} GB/s"));
+        var computeType = ComputeType.Choose("auto", Device.Cpu, out _);
+        var linears = new LinearBenchmark(LinearSizes.SevenBillion, KernelSamples, TimeProvider.System).Run(computeType, timing => Console.Out.WriteLine(timing));
         var result = new JsonObject
         {
             ["case"] = KernelsCase,
             ["threads"] = TorchRuntime.Threads,
+            ["memory_bytes_per_second"] = bandwidth,
             ["tokenizers"] = encoded,
-            ["kernels"] = new JsonArray([.. timings.Select(timing => timing.ToJson())]),
+            ["kernels"] = new JsonArray([.. timings.Select(timing => timing.ToJson()), .. linears.Select(timing => timing.ToJson())]),
         };
         WriteJson(result, output);
     }

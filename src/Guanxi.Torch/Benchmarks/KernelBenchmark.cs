@@ -152,7 +152,7 @@ public sealed class KernelBenchmark(KernelSizes size, int samples, TimeProvider 
     private double Median(Func<double> sample) => MedianOf([.. Enumerable.Range(0, samples + 1).Select(_ => sample())]);
 
     // The first sample compiles the code and faults the memory in.
-    private static double MedianOf(List<double> values) => values.Skip(1).Order().ElementAt((values.Count - 2) / 2);
+    internal static double MedianOf(List<double> values) => values.Skip(1).Order().ElementAt((values.Count - 2) / 2);
 
     private sealed class Owned : IDisposable
     {

@@ -40,11 +40,11 @@ public sealed class FourBitWeight : LinearWeight
         : Rounded(StorageType, computeType);
 
     /// <inheritdoc/>
-    internal override StoredMatrix? ForwardPieces() => StoredMatrix.Of(_quantized, _authorType ?? DType.Float32);
+    internal override StoredMatrix? ForwardPieces(DType computeType) => StoredMatrix.Of(_quantized, _authorType ?? computeType);
 
     /// <inheritdoc/>
     internal override StoredMatrix? BackwardPieces() =>
-        StorageType == DType.Float32 ? ForwardPieces() : StoredMatrix.Of(_quantized, StorageType);
+        StorageType == DType.Float32 ? ForwardPieces(DType.Float32) : StoredMatrix.Of(_quantized, StorageType);
 
     // In float32 nothing is rounded; the kernel then gives the compute type at once.
     private Tensor Rounded(DType first, DType computeType)

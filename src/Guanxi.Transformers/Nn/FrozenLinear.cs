@@ -6,12 +6,28 @@ namespace Guanxi.Transformers.Nn;
 /// <summary>
 /// Products with weights that do not train, and their adapters, with one hand-written gradient: the weight's own gradient is never
 /// formed. On the CPU in Float32 stored weights are read piece by piece (<see cref="TiledLinear"/>); elsewhere a weight is brought to the
-/// compute type once a pass and dropped.
+/// compute type once a pass and dropped. A few tokens without gradients go the way of <see cref="FewTokenLinear"/>.
 /// </summary>
 internal static class FrozenLinear
 {
     /// <summary>Applies layers that share their input.</summary>
     public static Tensor[] Apply(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context) =>
+        FewTokens(x, layers, context) ?? Any(x, layers, context);
+
+    private static Tensor[]? FewTokens(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context)
+    {
+        if (Autograd.IsRecording || context.IsTraining || !FewTokenLinear.CanApply(x))
+        {
+            return null;
+        }
+
+        var weights = layers.Select(layer => layer.Weight.ForwardPieces(context.ComputeType)).ToArray();
+        return weights.Contains(null)
+            ? null
+            : FewTokenLinear.Forward(x, [.. layers.Select((layer, i) => TiledPass.LayerOf(layer, weights[i]!, context))]);
+    }
+
+    private static Tensor[] Any(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context) =>
         TiledPass.Prepare(x, layers, context) is { } pass ? pass.Apply(x) : [.. layers.Select(layer => Apply(x, layer, context))];
 
     private static Tensor Apply(Tensor x, Linear layer, ForwardContext context)

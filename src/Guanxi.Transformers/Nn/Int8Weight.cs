@@ -73,7 +73,7 @@ public sealed class Int8Weight : LinearWeight
     }
 
     /// <inheritdoc/>
-    internal override StoredMatrix? ForwardPieces() => null;
+    internal override StoredMatrix? ForwardPieces(DType computeType) => StoredMatrix.Of(Values, RowMaxima);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -95,7 +95,7 @@ public sealed class Linear : Module
         : Adapter?.Magnitude is { } magnitude ? magnitude.Forward(x, this, context)
         : FrozenLinear.Apply(x, [this], context)[0];
 
-    private bool Trains => Weight.Parameter is { IsTrainable: true };
+    private bool Trains => Weight.Parameter is { IsTrainable: true } && Autograd.IsRecording;
 
     private Tensor Trainable(Tensor x, ForwardContext context) =>
         Functional.Linear(x, Weight.Parameter!.Value.To(context.ComputeType), Bias?.Value.To(context.ComputeType));

@@ -29,12 +29,13 @@ public abstract class LinearWeight : IDisposable
     public virtual Tensor MaterializeForBackward(DType computeType) => Materialize(computeType);
 
     /// <summary>The matrix for a forward product that reads it piece by piece, in Float32.</summary>
+    /// <param name="computeType">Type of the activations; 4-bit weights are rounded to it, as in <see cref="Materialize"/>.</param>
     /// <returns>The stored form, which must not outlive this weight; null when it cannot be read so.</returns>
-    internal abstract StoredMatrix? ForwardPieces();
+    internal abstract StoredMatrix? ForwardPieces(DType computeType);
 
     /// <summary>The same for the product of the backward pass; see <see cref="MaterializeForBackward"/>.</summary>
     /// <returns>As <see cref="ForwardPieces"/>.</returns>
-    internal virtual StoredMatrix? BackwardPieces() => ForwardPieces();
+    internal virtual StoredMatrix? BackwardPieces() => ForwardPieces(DType.Float32);
 
     /// <summary>Releases the stored form.</summary>
     public void Dispose()
@@ -73,7 +74,7 @@ public sealed class DenseWeight : LinearWeight
     public override Tensor Materialize(DType computeType) => _parameter.Value.To(computeType);
 
     /// <inheritdoc/>
-    internal override StoredMatrix? ForwardPieces() => StoredMatrix.Of(_parameter.Value);
+    internal override StoredMatrix? ForwardPieces(DType computeType) => StoredMatrix.Of(_parameter.Value);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

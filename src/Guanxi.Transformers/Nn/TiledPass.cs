@@ -19,7 +19,7 @@ internal sealed class TiledPass
     public static TiledPass? Prepare(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context) =>
         context.ComputeType == DType.Float32
         && TiledLinear.CanApply(x)
-        && layers.All(layer => layer.Weight.ForwardPieces() is not null && layer.Weight.BackwardPieces() is not null)
+        && layers.All(layer => layer.Weight.ForwardPieces(DType.Float32) is not null && layer.Weight.BackwardPieces() is not null)
             ? new TiledPass(layers, context)
             : null;
 
@@ -33,7 +33,7 @@ internal sealed class TiledPass
         inputs[0] = saved[0] = x;
         using (Autograd.NoGrad())
         {
-            var results = TiledLinear.Forward(x, [.. _layers.Select(layer => LayerOf(layer, layer.Weight.ForwardPieces()!))]);
+            var results = TiledLinear.Forward(x, [.. _layers.Select(layer => LayerOf(layer, layer.Weight.ForwardPieces(DType.Float32)!, _context))]);
             for (var i = 0; i < results.Length; i++)
             {
                 (outputs[i], saved[i + 1]) = results[i];
@@ -51,8 +51,9 @@ internal sealed class TiledPass
         return recorded;
     }
 
-    private TiledLayer LayerOf(Linear layer, StoredMatrix weight) =>
-        new(weight, layer.Bias?.Value.Detach().To(DType.Float32), AdapterOf(layer, _context));
+    /// <summary>What the kernels need to know of a layer.</summary>
+    public static TiledLayer LayerOf(Linear layer, StoredMatrix weight, ForwardContext context) =>
+        new(weight, layer.Bias?.Value.Detach().To(DType.Float32), AdapterOf(layer, context));
 
     private static TiledAdapter? AdapterOf(Linear layer, ForwardContext context) => layer.Adapter is { } adapter
         ? new TiledAdapter(
@@ -66,7 +67,7 @@ internal sealed class TiledPass
 
     private Tensor?[] Backward(Tensor?[] gradients, Tensor[] saved)
     {
-        var layers = _layers.Select(layer => LayerOf(layer, layer.Weight.BackwardPieces()!)).ToArray();
+        var layers = _layers.Select(layer => LayerOf(layer, layer.Weight.BackwardPieces()!, _context)).ToArray();
         var (input, adapters) = TiledLinear.Backward(saved[0], layers, saved[1..], gradients, saved[0].RequiresGrad);
         var results = new Tensor?[(2 * layers.Length) + 1];
         results[0] = input;

@@ -64,6 +64,10 @@ internal struct TokenBuffer
         Count += ids.Length;
     }
 
+    /// <summary>The ids from one on; valid until the next token is appended.</summary>
+    /// <param name="first">Tokens to leave out.</param>
+    public readonly ReadOnlySpan<int> From(int first) => _ids.AsSpan(first, Count - first);
+
     /// <summary>Makes the last token reach further.</summary>
     /// <param name="end">Its new end in the part.</param>
     public readonly void ExtendLast(int end)

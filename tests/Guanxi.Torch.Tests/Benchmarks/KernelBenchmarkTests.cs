@@ -26,6 +26,18 @@ public sealed class KernelBenchmarkTests
         Assert.All(timings, timing => Assert.True(timing.ElementsPerSecond > 0, timing.ToString()));
     }
 
+    [Fact]
+    public void Linear_layers_are_timed_beside_the_plain_product()
+    {
+        using var leaks = new LeakCheck();
+        var told = new List<LinearTiming>();
+        var sizes = new LinearSizes([(48, 128), (70, 256)], [1, 9], RotatedBytes: 50_000);
+        var timings = new LinearBenchmark(sizes, samples: 3, TimeProvider.System).Run(DType.Float32, told.Add);
+        Assert.Equal(timings, told);
+        Assert.Equal(8, timings.Count);
+        Assert.All(timings, timing => Assert.True(timing.WeightBytesPerSecond > 0 && timing.OperationsPerSecond > 0, timing.ToString()));
+    }
+
     [Theory]
     [InlineData("rms_norm")]
     [InlineData("swiglu")]

@@ -96,6 +96,27 @@ public sealed class SentencePieceTokenizerTests
     }
 
     [Theory]
+    [InlineData(true, "▁", "a", "b", "▁a", "ab", "▁ab", "▁▁", "▁▁a")]
+    [InlineData(false, "▁", "a", "b", "▁a", "ab", "▁▁")]
+    [InlineData(true, "▁", "a", "b", "a▁", "a▁b", "b▁")]
+    [InlineData(false, "a", "b", "ab")]
+    [InlineData(true, "▁", "a", "b", "ab▁ab")]
+    public void Words_that_came_before_get_the_ids_they_had(bool byteFallback, params string[] pieces)
+    {
+        var random = new Random(pieces.Length);
+        foreach (var dummyPrefix in (bool[])[false, true])
+        {
+            var tokenizer = new SentencePieceTokenizer(Model(byteFallback, dummyPrefix, pieces));
+            for (var round = 0; round < 300; round++)
+            {
+                // Characters outside the vocabulary too, and words beyond the length that is remembered.
+                var text = string.Concat(Enumerable.Range(0, random.Next(1, 60)).Select(_ => "ab  中"[random.Next(random.Next(2, 6))]));
+                Assert.Equal(tokenizer.Tokenize(text, TokenizeOptions.Plain).Ids, tokenizer.Encode(text));
+            }
+        }
+    }
+
+    [Theory]
     [InlineData(3, 20)]
     [InlineData(3, 400)]
     [InlineData(6, 90)]

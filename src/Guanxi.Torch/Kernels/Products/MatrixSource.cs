@@ -33,6 +33,18 @@ internal abstract unsafe class MatrixSource(object owner, long rows, long column
     public abstract void Read<TLane>(long row, long count, long column, long width, float* target, long stride)
         where TLane : struct, ILane<TLane>;
 
+    /// <summary>Order of the cells that <see cref="MultiplyFew"/> takes.</summary>
+    public abstract ReadOnlySpan<byte> Order { get; }
+
+    /// <summary>Multiplies a block of rows by a few tokens, without storing any weight as float32.</summary>
+    /// <typeparam name="TLane">Registers of one level.</typeparam>
+    /// <param name="row">First row.</param>
+    /// <param name="count">Rows.</param>
+    /// <param name="input">The tokens, in <see cref="Order"/>.</param>
+    /// <param name="sums">[count, padded tokens] lanes, added to: the result is the sum of each lane's cells.</param>
+    public abstract void MultiplyFew<TLane>(long row, long count, TokenCells input, float* sums)
+        where TLane : struct, ILane<TLane>;
+
     /// <summary>Reads a block into panels of sixteen columns.</summary>
     /// <typeparam name="TLane">Registers of one level.</typeparam>
     /// <param name="row">First row.</param>
@@ -58,11 +70,45 @@ internal abstract unsafe class MatrixSource(object owner, long rows, long column
 internal sealed unsafe class DenseSource<T>(object owner, T* data, long rows, long columns) : MatrixSource(owner, rows, columns)
     where T : unmanaged
 {
+    public override ReadOnlySpan<byte> Order => DenseReader<T>.Order;
+
+    public override void MultiplyFew<TLane>(long row, long count, TokenCells input, float* sums) =>
+        DenseReader<T>.Multiply<TLane>(data, Columns, row, count, input, sums);
+
     public override void Read<TLane>(long row, long count, long column, long width, float* target, long stride)
     {
         for (long i = 0; i < count; i++)
         {
             PanelCopy.Widen<TLane, T>(data + ((row + i) * Columns) + column, target + (i * stride), width);
+        }
+    }
+}
+
+/// <summary>A matrix of 8-bit integers, 127 of them the largest magnitude of their row.</summary>
+internal sealed unsafe class EightBitSource(object owner, sbyte* data, float* maxima, long rows, long columns) : MatrixSource(owner, rows, columns)
+{
+    private const float Unit = 1f / sbyte.MaxValue;
+
+    public override ReadOnlySpan<byte> Order => DenseReader<sbyte>.Order;
+
+    public override void MultiplyFew<TLane>(long row, long count, TokenCells input, float* sums)
+    {
+        DenseReader<sbyte>.Multiply<TLane>(data, Columns, row, count, input, sums);
+        for (long i = 0; i < count; i++)
+        {
+            var scale = TLane.Create(maxima[row + i] * Unit);
+            for (long token = 0; token < input.Padded; token++, sums += Lane.Width)
+            {
+                TLane.Store(TLane.Load(sums) * scale, sums);
+            }
+        }
+    }
+
+    public override void Read<TLane>(long row, long count, long column, long width, float* target, long stride)
+    {
+        for (long i = 0; i < count; i++)
+        {
+            DenseReader<sbyte>.Widen<TLane>(data + ((row + i) * Columns) + column, maxima[row + i] * Unit, target + (i * stride), width);
         }
     }
 }
@@ -74,6 +120,11 @@ internal sealed unsafe class FourBitSource<T>(object owner, FourBitWeights weigh
     where T : unmanaged
 {
     private readonly FourBitWeights _weights = weights;
+
+    public override ReadOnlySpan<byte> Order => FourBitReader<T>.Order;
+
+    public override void MultiplyFew<TLane>(long row, long count, TokenCells input, float* sums) =>
+        FewTokenProduct.Multiply<TLane, FourBitReader<T>>(new(_weights, Columns), row, count, input, 0, input.Groups, sums);
 
     public override void Read<TLane>(long row, long count, long column, long width, float* target, long stride)
     {
@@ -91,6 +142,31 @@ internal sealed unsafe class FourBitSource<T>(object owner, FourBitWeights weigh
         for (long i = 0; i < count; i++)
         {
             PanelCopy.Widen<TLane, T>(half + (i * stride), target + (i * stride), width);
+        }
+    }
+}
+
+/// <summary>A matrix in 4 bits whose rows begin anywhere in a block.</summary>
+/// <typeparam name="T">As for <see cref="FourBitSource{T}"/>.</typeparam>
+internal sealed unsafe class RaggedFourBitSource<T>(object owner, FourBitWeights weights, long rows, long columns)
+    : MatrixSource(owner, rows, columns)
+    where T : unmanaged
+{
+    private readonly FourBitWeights _weights = weights;
+
+    public override ReadOnlySpan<byte> Order => RaggedFourBitReader<T>.Order;
+
+    public override void MultiplyFew<TLane>(long row, long count, TokenCells input, float* sums) =>
+        FewTokenProduct.Multiply<TLane, RaggedFourBitReader<T>>(new(_weights, Columns), row, count, input, 0, input.Groups, sums);
+
+    public override void Read<TLane>(long row, long count, long column, long width, float* target, long stride)
+    {
+        var values = stackalloc T[Tile.Depth];
+        for (long i = 0; i < count; i++)
+        {
+            var first = ((row + i) * Columns) + column;
+            FourBitScalar.Dequantize(_weights, first, first + width, values - first);
+            PanelCopy.Widen<TLane, T>(values, target + (i * stride), width);
         }
     }
 }

@@ -76,7 +76,7 @@ internal static unsafe class FourBitWide
         var table = Lane256.Load(weights.Table);
         var shift = weights.GroupShift;
         // Lower bytes of eight values, then their upper bytes.
-        var split = Vector256.Create(Split, Split);
+        var split = Vector256.Create(BytePlanes.Split, BytePlanes.Split);
         var gather = Vector256.Create(0, 2, 4, 6, 1, 3, 5, 7);
         for (long run = 0; run < runs.Count; run++)
         {
@@ -101,8 +101,7 @@ internal static unsafe class FourBitWide
     [MethodImpl(KernelRunner.Hot)]
     private static void Dequantize256Single(in FourBitWeights weights, in GroupRuns runs, float* target)
     {
-        var (plane0, plane1) = (Plane(weights.Table, 0), Plane(weights.Table, 1));
-        var (plane2, plane3) = (Plane(weights.Table, 2), Plane(weights.Table, 3));
+        var (plane0, plane1, plane2, plane3) = BytePlanes.Of(weights.Table);
         var shift = weights.GroupShift;
         // As above, with words dealt to the halves in turn.
         var deal = Vector256.Create(Deal, Deal);
@@ -121,21 +120,7 @@ internal static unsafe class FourBitWide
         }
     }
 
-    private static Vector128<byte> Split => Vector128.Create((byte)0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
-
     private static Vector128<byte> Deal => Vector128.Create((byte)0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
-
-    private static Vector256<byte> Plane(float* table, int number)
-    {
-        Span<byte> plane = stackalloc byte[FourBitCode.Count];
-        for (var i = 0; i < FourBitCode.Count; i++)
-        {
-            plane[i] = (byte)(BitConverter.SingleToUInt32Bits(table[i]) >> (8 * number));
-        }
-
-        var bytes = Vector128.Create<byte>(plane);
-        return Vector256.Create(bytes, bytes);
-    }
 
     // The numbers of each half of 128 bits in order, eight bytes of each half in either result.
     [MethodImpl(Inline)]

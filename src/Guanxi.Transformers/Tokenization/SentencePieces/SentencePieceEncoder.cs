@@ -8,6 +8,7 @@ namespace Guanxi.Transformers.Tokenization.SentencePieces;
 /// Source: bpe_model.cc and normalizer.cc of google/sentencepiece: user-defined pieces first, longest match; then merges by score,
 /// leftmost of equals; then bytes for what is in no piece. We differ in the way only: the text falls into runs between
 /// characters that no piece holds side by side, and each run is merged alone (see <see cref="MergeTable"/>).
+/// Where pieces hold a space in front only, words that came before are looked up.
 /// </remarks>
 internal static class SentencePieceEncoder
 {
@@ -33,12 +34,39 @@ internal static class SentencePieceEncoder
         var run = length <= StackLimit ? stackalloc int[StackLimit] : (rentedRun = ArrayPool<int>.Shared.Rent(length));
         normal = normal[..length];
         Prepare(text, prefix, normal);
-        new Pass(vocabulary, normal, prefix, run).Run(ref output);
+        if (vocabulary.SpacesBeginWords && !output.HasOffsets)
+        {
+            EncodeWords(vocabulary, normal, run, ref output);
+        }
+        else
+        {
+            new Pass(vocabulary, normal, prefix, run).Run(ref output);
+        }
 
         if (rentedText is not null)
         {
             ArrayPool<char>.Shared.Return(rentedText);
             ArrayPool<int>.Shared.Return(rentedRun!);
+        }
+    }
+
+    private static void EncodeWords(SentencePieceVocabulary vocabulary, ReadOnlySpan<char> text, Span<int> run, ref TokenBuffer output)
+    {
+        while (!text.IsEmpty)
+        {
+            var spaces = Math.Max(0, text.IndexOfAnyExcept(SentencePieceModel.Space));
+            var length = text[spaces..].IndexOf(SentencePieceModel.Space);
+            var word = length < 0 || spaces + length == 0 ? text : text[..(spaces + length)];
+            text = text[word.Length..];
+            if (vocabulary.Words.Find(word, out var hash) is { } known)
+            {
+                output.AddRange(known);
+                continue;
+            }
+
+            var first = output.Count;
+            new Pass(vocabulary, word, 0, run).Run(ref output);
+            vocabulary.Words.Add(word, hash, output.From(first));
         }
     }
 

@@ -47,6 +47,9 @@ internal sealed class SentencePieceVocabulary
         (Merges, _symbolOfRune, _lengths) = new MergeTableBuilder(model).Build();
         _userIds = userIds.GetAlternateLookup<ReadOnlySpan<char>>();
         FillUnits(userIds);
+        SpacesBeginWords = _symbolOfRune.ContainsKey(SentencePieceModel.Space) && !model.Pieces.Any(piece =>
+            piece.Type is SentencePieceType.Normal or SentencePieceType.UserDefined
+            && piece.Text.AsSpan().TrimStart(SentencePieceModel.Space).Contains(SentencePieceModel.Space));
     }
 
     /// <summary>Number of ids; symbols from here on are characters without an id.</summary>
@@ -57,6 +60,13 @@ internal sealed class SentencePieceVocabulary
 
     /// <summary>The merges.</summary>
     public MergeTable Merges { get; }
+
+    /// <summary>Whether a space is a piece and no piece holds one behind another character, so that each word with the spaces before it is
+    /// encoded as it would be alone.</summary>
+    public bool SpacesBeginWords { get; }
+
+    /// <summary>What words came to, where <see cref="SpacesBeginWords"/>.</summary>
+    public WordCache Words { get; } = new();
 
     /// <summary>UTF-16 units of a symbol.</summary>
     public int LengthOf(int symbol) => _lengths[symbol];
