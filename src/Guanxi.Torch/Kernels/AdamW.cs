@@ -29,6 +29,17 @@ internal static unsafe class AdamW
     public static void Run(float* parameter, float* gradient, float* first, float* second, long count, in AdamWStep step) =>
         KernelRunner.For(count, Grain, new Kernel(parameter, gradient, first, second, step));
 
+    /// <summary>Makes one step of a part on the calling thread.</summary>
+    /// <typeparam name="TLane">Registers of one level.</typeparam>
+    /// <param name="parameter">Parameter, changed.</param>
+    /// <param name="gradient">Gradient.</param>
+    /// <param name="first">First moment, changed.</param>
+    /// <param name="second">Second moment, changed.</param>
+    /// <param name="count">Elements of each.</param>
+    /// <param name="step">The numbers.</param>
+    public static void Part<TLane>(float* parameter, float* gradient, float* first, float* second, long count, in AdamWStep step)
+        where TLane : struct, ILane<TLane> => new Kernel(parameter, gradient, first, second, step).Run<TLane, float>(0, count);
+
     private readonly struct Kernel(float* parameter, float* gradient, float* firstMoment, float* secondMoment, AdamWStep step) : IKernel
     {
         private readonly AdamWStep _step = step;

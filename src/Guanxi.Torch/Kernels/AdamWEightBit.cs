@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using Guanxi.Torch.Kernels.Lanes;
 using Guanxi.Torch.Kernels.Quantisation;
 
 namespace Guanxi.Torch.Kernels;
@@ -9,9 +11,8 @@ internal readonly unsafe record struct EightBitMoment(nint Codes, nint Absmax);
 
 /// <summary>AdamW whose moments lie in 8 bits between the steps (Dettmers et al. 2022, arXiv 2110.02861).</summary>
 /// <remarks>
-/// As bitsandbytes' blockwise 8-bit AdamW: a block's moments are widened, the step is made in float32, and the new moments are coded
-/// again, the first with the signed dynamic map and the second with the unsigned one. One element after another, and no sum but a
-/// maximum: the bits are the same everywhere.
+/// As bitsandbytes' blockwise 8-bit AdamW: a block's moments are widened, the step is that of <see cref="AdamW"/>, and the new moments
+/// are coded again, the first with the signed dynamic map and the second with the unsigned one. The codes are looked up one by one.
 /// </remarks>
 internal static unsafe class AdamWEightBit
 {
@@ -25,17 +26,20 @@ internal static unsafe class AdamWEightBit
     /// <param name="count">Elements.</param>
     /// <param name="step">The numbers.</param>
     public static void Run(float* parameter, float* gradient, EightBitMoment first, EightBitMoment second, long count, in AdamWStep step) =>
-        KernelParallel.For(
-            (count + EightBit.BlockSize - 1) / EightBit.BlockSize, GrainBlocks, new Work(parameter, gradient, first, second, count, step));
+        KernelRunner.For(
+            (count + EightBit.BlockSize - 1) / EightBit.BlockSize, GrainBlocks, new Kernel(parameter, gradient, first, second, count, step));
 
-    private readonly struct Work(float* parameter, float* gradient, EightBitMoment first, EightBitMoment second, long count, AdamWStep step)
-        : IRangeWork
+    private readonly struct Kernel(
+        float* parameter, float* gradient, EightBitMoment first, EightBitMoment second, long count, AdamWStep step) : IKernel
     {
         private readonly AdamWStep _step = step;
         private readonly EightBitMoment _first = first;
         private readonly EightBitMoment _second = second;
 
-        public void Run(long firstBlock, long lastBlock)
+        [MethodImpl(KernelRunner.Hot)]
+        public void Run<TLane, T>(long firstBlock, long lastBlock)
+            where TLane : struct, ILane<TLane>
+            where T : unmanaged
         {
             float* firstMoment = stackalloc float[EightBit.BlockSize];
             float* secondMoment = stackalloc float[EightBit.BlockSize];
@@ -45,12 +49,13 @@ internal static unsafe class AdamWEightBit
                 var size = Math.Min(EightBit.BlockSize, count - start);
                 Widen(DynamicMap.Signed, _first, block, size, firstMoment);
                 Widen(DynamicMap.Unsigned, _second, block, size, secondMoment);
-                Update(parameter + start, gradient + start, firstMoment, secondMoment, size);
+                AdamW.Part<TLane>(parameter + start, gradient + start, firstMoment, secondMoment, size, _step);
                 Narrow(CodeSearch.Signed, firstMoment, size, _first, block);
                 Narrow(CodeSearch.Unsigned, secondMoment, size, _second, block);
             }
         }
 
+        [MethodImpl(KernelRunner.Hot)]
         private static void Widen(float[] map, EightBitMoment moment, long block, long size, float* target)
         {
             var codes = (byte*)moment.Codes + (block * EightBit.BlockSize);
@@ -63,22 +68,5 @@ internal static unsafe class AdamWEightBit
 
         private static void Narrow(CodeSearch codeOf, float* source, long size, EightBitMoment moment, long block) =>
             ((float*)moment.Absmax)[block] = EightBit.QuantizeBlock(codeOf, source, size, (byte*)moment.Codes + (block * EightBit.BlockSize));
-
-        private void Update(float* p, float* g, float* m, float* v, long size)
-        {
-            var (beta1, beta2) = ((float)_step.Beta1, (float)_step.Beta2);
-            var (towardsGradient, addSquare) = ((float)(1 - _step.Beta1), (float)(1 - _step.Beta2));
-            var shrink = (float)(1 - (_step.LearningRate * _step.WeightDecay));
-            var rootCorrection = (float)Math.Sqrt(1 - Math.Pow(_step.Beta2, _step.Step));
-            var epsilon = (float)_step.Epsilon;
-            var stepSize = (float)-(_step.LearningRate / (1 - Math.Pow(_step.Beta1, _step.Step)));
-            for (long i = 0; i < size; i++)
-            {
-                var gradientOf = g[i] * _step.GradientScale;
-                m[i] = (m[i] * beta1) + (towardsGradient * gradientOf);
-                v[i] = (v[i] * beta2) + (addSquare * gradientOf * gradientOf);
-                p[i] = (p[i] * shrink) + (stepSize * m[i] / ((MathF.Sqrt(v[i]) / rootCorrection) + epsilon));
-            }
-        }
     }
 }

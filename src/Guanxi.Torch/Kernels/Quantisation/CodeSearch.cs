@@ -1,9 +1,12 @@
+using System.Runtime.CompilerServices;
+
 namespace Guanxi.Torch.Kernels.Quantisation;
 
 /// <summary>Finds the nearest of 256 ascending values, the lower one on a tie.</summary>
 /// <remarks>
 /// The sign, the exponent and the first bits of the fraction of a number lead to the lowest code that it can have; from there it is
-/// few steps to the right one, where halving an interval would take eight.
+/// few steps to the right one, where halving an interval would take eight. All of them are always taken: which are needed no processor
+/// could predict.
 /// </remarks>
 internal sealed class CodeSearch
 {
@@ -13,26 +16,29 @@ internal sealed class CodeSearch
 
     private readonly float[] _bounds;
     private readonly byte[] _lowest;
+    private readonly int _steps;
 
     /// <summary>Prepares the search.</summary>
     /// <param name="map">The values, ascending.</param>
     public CodeSearch(float[] map)
     {
-        _bounds = new float[map.Length - 1];
-        for (var i = 0; i < _bounds.Length; i++)
-        {
-            _bounds[i] = (map[i] + map[i + 1]) / 2;
-        }
-
+        var bounds = map.Zip(map.Skip(1), (low, high) => (low + high) / 2).ToArray();
         _lowest = new byte[1 << KeptBits];
         for (var key = 0; key < _lowest.Length; key++)
         {
             // Of the numbers with these first bits the least is the one nearest to zero, and below zero the one farthest from it.
             var isNegative = key >> (KeptBits - 1) != 0;
-            var bits = ((uint)key << DroppedBits) | (isNegative ? (1u << DroppedBits) - 1 : 0);
-            var least = BitConverter.UInt32BitsToSingle(bits);
-            _lowest[key] = (byte)_bounds.Count(bound => bound < least);
+            var (nearest, farthest) = (Number(key, 0), Number(key, (1u << DroppedBits) - 1));
+            var (least, most) = isNegative ? (farthest, nearest) : (nearest, farthest);
+            var lowest = bounds.Count(bound => bound < least);
+            _lowest[key] = (byte)lowest;
+            _steps = Math.Max(_steps, bounds.Count(bound => bound < most) - lowest);
         }
+
+        // Nothing lies above the last bounds, so that steps beyond the last code do nothing.
+        _bounds = [.. bounds, .. Enumerable.Repeat(float.PositiveInfinity, _steps + 1)];
+
+        static float Number(int key, uint rest) => BitConverter.UInt32BitsToSingle(((uint)key << DroppedBits) | rest);
     }
 
     /// <summary>The signed dynamic map's search.</summary>
@@ -44,12 +50,13 @@ internal sealed class CodeSearch
     /// <summary>Finds the code of a value.</summary>
     /// <param name="value">Finite.</param>
     /// <returns>How many bounds between two neighbours lie below it.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte CodeOf(float value)
     {
         int code = _lowest[BitConverter.SingleToUInt32Bits(value) >> DroppedBits];
-        while (code < _bounds.Length && _bounds[code] < value)
+        for (var step = 0; step < _steps; step++)
         {
-            code++;
+            code += _bounds[code] < value ? 1 : 0;
         }
 
         return (byte)code;

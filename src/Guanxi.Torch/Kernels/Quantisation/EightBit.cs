@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Guanxi.Torch.Kernels.Quantisation;
 
 /// <summary>8-bit blockwise quantisation with a 256-value map, and its use on the block maxima of 4-bit weights ("double
@@ -75,12 +77,14 @@ internal static unsafe class EightBit
     /// <param name="count">Elements, at most <see cref="BlockSize"/>.</param>
     /// <param name="codes">Number of each element's value in the map.</param>
     /// <returns>Largest magnitude.</returns>
+    [MethodImpl(KernelRunner.Hot)]
     public static float QuantizeBlock(CodeSearch codeOf, float* source, long count, byte* codes)
     {
         var largest = 0f;
         for (long i = 0; i < count; i++)
         {
-            largest = Math.Max(largest, Math.Abs(source[i]));
+            var magnitude = Math.Abs(source[i]);
+            largest = magnitude > largest ? magnitude : largest;
         }
 
         var scale = 1f / Math.Max(largest, SmallestScale);
