@@ -23,7 +23,7 @@ public static unsafe class FewTokenLinear
     {
         ArgumentNullException.ThrowIfNull(x);
         return x.Device.IsCpu && x.Rank == 2 && x.ElementCount > 0 && x.DType is DType.Float32 or DType.BFloat16
-            && x.Size(0) <= (TiledLinear.CanApply(x) ? FewTokens : MostTokens);
+            && x.Size(0) <= (TiledLinear.CanApply(x, drops: false) ? FewTokens : MostTokens);
     }
 
     /// <summary>Applies layers that share their input.</summary>

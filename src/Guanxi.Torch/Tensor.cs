@@ -18,7 +18,10 @@ public sealed partial class Tensor : IDisposable
         Device = new Device((DeviceKind)info.DeviceType, info.DeviceIndex);
         Rank = info.Rank;
         IsContiguous = info.IsContiguous != 0;
-        TensorScope.Adopt(this);
+        if (!TensorScope.TryAdopt(this))
+        {
+            Handle.Report();
+        }
     }
 
     /// <summary>Number of elements.</summary>

@@ -62,13 +62,12 @@ public readonly ref struct TensorScope
         }
     }
 
-    internal static void Adopt(Tensor tensor)
+    /// <summary>Gives a new tensor to the innermost scope.</summary>
+    /// <returns>False when there is none.</returns>
+    internal static bool TryAdopt(Tensor tensor)
     {
-        if (t_current is { } frame)
-        {
-            tensor.Owner = frame;
-            frame.Tensors.Add(tensor);
-        }
+        tensor.Owner = t_current;
+        return t_current?.Tensors.Add(tensor) ?? false;
     }
 
     /// <summary>One scope's tensors. A tensor disposed early leaves at once, so a long scope does not grow with its dead.</summary>

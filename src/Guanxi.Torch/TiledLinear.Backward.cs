@@ -1,3 +1,4 @@
+using Guanxi.Torch.Kernels;
 using Guanxi.Torch.Kernels.Products;
 
 namespace Guanxi.Torch;
@@ -11,8 +12,8 @@ public static unsafe partial class TiledLinear
     /// <param name="middles">What it gave beside the outputs.</param>
     /// <param name="gradients">The outputs' gradients; null where none flowed.</param>
     /// <param name="needsInput">Whether the input's gradient is wanted.</param>
-    /// <returns>The input's gradient or null, and for every layer those of A and B; owned by the current scope.</returns>
-    public static (Tensor? Input, (Tensor Down, Tensor Up)?[] Adapters) Backward(
+    /// <returns>The input's gradient or null, and those of every layer; owned by the current scope.</returns>
+    public static (Tensor? Input, TiledGradients[] Layers) Backward(
         Tensor x, IReadOnlyList<TiledLayer> layers, IReadOnlyList<Tensor?> middles, IReadOnlyList<Tensor?> gradients, bool needsInput)
     {
         ArgumentNullException.ThrowIfNull(x);
@@ -30,19 +31,25 @@ public static unsafe partial class TiledLinear
             }
         }
 
-        var adapters = new (Tensor Down, Tensor Up)?[layers.Count];
+        var results = new TiledGradients[layers.Count];
         if (parts.Count == 0)
         {
-            return (null, adapters);
+            return (null, results);
         }
 
-        GradientPacking.Run([.. parts.Select(part => part.Packing)], input.Size(0));
-        foreach (var (index, down, up) in AdapterGradients(parts, middles, input))
+        var packed = parts.Where(part => needsInput || part.Packing.Adapter is not null).Select(part => part.Packing).ToArray();
+        if (packed.Length > 0)
         {
-            adapters[index] = (scope.Keep(down), scope.Keep(up));
+            GradientPacking.Run(packed, input.Size(0));
         }
 
-        return (needsInput ? scope.Keep(InputGradient(parts, input)) : null, adapters);
+        MatrixGradients(parts, middles, input, results);
+        foreach (var gradient in results.SelectMany(layer => (Tensor?[])[layer.Down, layer.Up, layer.Weight, layer.Bias]).OfType<Tensor>())
+        {
+            scope.Keep(gradient);
+        }
+
+        return (needsInput ? scope.Keep(InputGradient(parts, input)) : null, results);
     }
 
     private static Part PartOf(int index, TiledLayer layer, Tensor gradient, long tokens)
@@ -61,31 +68,45 @@ public static unsafe partial class TiledLinear
         return new Part(index, layer, gradient, new GradientBranch((nint)Data(gradient), packed, low));
     }
 
-    private static List<(int Index, Tensor Down, Tensor Up)> AdapterGradients(List<Part> parts, IReadOnlyList<Tensor?> middles, Tensor input)
+    private static void MatrixGradients(List<Part> parts, IReadOnlyList<Tensor?> middles, Tensor input, TiledGradients[] results)
     {
         var (tokens, depth) = (input.Size(0), input.Size(1));
-        var results = new List<(int, Tensor, Tensor)>();
         var branches = new List<TokenBranch>();
         foreach (var part in parts)
         {
+            var width = part.Gradient.Size(1);
+            Tensor? down = null, up = null, weight = null, bias = null;
             if (part.Packing.Adapter is { } low)
             {
-                var (adapter, width) = (part.Layer.Adapter!, part.Gradient.Size(1));
-                var down = Tensor.Empty(adapter.Down.Shape, DType.Float32, Device.Cpu);
-                var up = Tensor.Empty(adapter.Up.Shape, DType.Float32, Device.Cpu);
+                var adapter = part.Layer.Adapter!;
+                down = Tensor.Empty(adapter.Down.Shape, DType.Float32, Device.Cpu);
+                up = Tensor.Empty(adapter.Up.Shape, DType.Float32, Device.Cpu);
                 var middle = new PackedRows(Data(middles[part.Index]!), low.ByRank.Count, low.ByRank.Depth);
                 branches.Add(new TokenBranch(low.ByRank, (nint)Data(input), tokens, depth, adapter.InputDropout, (nint)Data(down), IsTransposed: false));
                 branches.Add(new TokenBranch(middle, (nint)Data(part.Gradient), tokens, width, default, (nint)Data(up), IsTransposed: true));
-                results.Add((part.Index, down, up));
             }
+
+            if (part.Layer.WeightLearns)
+            {
+                weight = Tensor.Empty([width, depth], DType.Float32, Device.Cpu);
+                var turned = RowsOf(width, tokens);
+                Packing.TransposedRows(Data(part.Gradient), turned);
+                branches.Add(new TokenBranch(turned, (nint)Data(input), tokens, depth, default, (nint)Data(weight), IsTransposed: false));
+            }
+
+            if (part.Layer.BiasLearns)
+            {
+                bias = Tensor.Empty([width], DType.Float32, Device.Cpu);
+                ColumnSum.Run(Data(part.Gradient), Data(bias), tokens, checked((int)width));
+            }
+
+            results[part.Index] = new TiledGradients(down, up, weight, bias);
         }
 
         if (branches.Count > 0)
         {
             TokenProduct.Run([.. branches]);
         }
-
-        return results;
     }
 
     private static Tensor InputGradient(List<Part> parts, Tensor input)

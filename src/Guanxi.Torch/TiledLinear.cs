@@ -4,20 +4,21 @@ using Guanxi.Torch.Kernels.Products;
 namespace Guanxi.Torch;
 
 /// <summary>
-/// Linear layers whose weights do not train, with low-rank adapters beside them, for layers that share their input: y = x W^T + b +
-/// scale drop(x) A^T B^T. Weights are brought to Float32 in the cache, piece by piece, and never reach the memory in that form.
+/// Linear layers with low-rank adapters beside them, for layers that share their input: y = x W^T + b + scale drop(x) A^T B^T. Weights are
+/// brought to Float32 in the cache, piece by piece, and never reach the memory in that form.
 /// </summary>
 /// <remarks>Without gradients of their own: <see cref="Backward"/> is what a recorded function calls.</remarks>
 public static unsafe partial class TiledLinear
 {
-    /// <summary>Whether the tiles can compute these layers: on the CPU, in Float32, with vectors, and inputs of whole groups of a dropout mask.</summary>
+    /// <summary>Whether the tiles can compute layers: on the CPU, in Float32, with vectors, and inputs of whole groups of a dropout mask if there is one.</summary>
     /// <param name="x">[N, in].</param>
+    /// <param name="drops">Whether an adapter has dropout.</param>
     /// <returns>True when they can.</returns>
-    public static bool CanApply(Tensor x)
+    public static bool CanApply(Tensor x, bool drops)
     {
         ArgumentNullException.ThrowIfNull(x);
         return x.Device.IsCpu && x.DType == DType.Float32 && x.Rank == 2 && x.ElementCount > 0
-            && x.Size(1) % BackwardProduct.BlockColumns == 0 && KernelLevels.Current != KernelLevel.Scalar;
+            && (!drops || x.Size(1) % BackwardProduct.BlockColumns == 0) && KernelLevels.Current != KernelLevel.Scalar;
     }
 
     /// <summary>Applies the layers.</summary>
@@ -102,7 +103,23 @@ public static unsafe partial class TiledLinear
 /// <param name="Weight">[out, in].</param>
 /// <param name="Bias">[out], Float32, or null.</param>
 /// <param name="Adapter">The adapter, or null.</param>
-public sealed record TiledLayer(StoredMatrix Weight, Tensor? Bias, TiledAdapter? Adapter);
+public sealed record TiledLayer(StoredMatrix Weight, Tensor? Bias, TiledAdapter? Adapter)
+{
+    /// <summary>Whether the weight's gradient is wanted.</summary>
+    /// <value>False.</value>
+    public bool WeightLearns { get; init; }
+
+    /// <summary>Whether the bias's gradient is wanted.</summary>
+    /// <value>False.</value>
+    public bool BiasLearns { get; init; }
+}
+
+/// <summary>Gradients of one layer; null where none was wanted or none flowed.</summary>
+/// <param name="Down">Of A.</param>
+/// <param name="Up">Of B.</param>
+/// <param name="Weight">Of the weight.</param>
+/// <param name="Bias">Of the bias.</param>
+public readonly record struct TiledGradients(Tensor? Down, Tensor? Up, Tensor? Weight, Tensor? Bias);
 
 /// <summary>A low-rank adapter: scale drop(x) A^T B^T.</summary>
 /// <param name="Down">A: [r, in], Float32.</param>

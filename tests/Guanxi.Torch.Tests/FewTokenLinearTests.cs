@@ -159,8 +159,9 @@ public sealed class FewTokenLinearTests
         using var scope = TensorScope.Enter();
         Assert.True(FewTokenLinear.CanApply(Random(1, FewTokenLinear.FewTokens, 128)));
         Assert.False(FewTokenLinear.CanApply(Random(1, FewTokenLinear.FewTokens + 1, 128)));
-        Assert.True(FewTokenLinear.CanApply(Random(1, FewTokenLinear.MostTokens, 100)));
-        Assert.False(FewTokenLinear.CanApply(Random(1, FewTokenLinear.MostTokens + 1, 100)));
+        Assert.False(FewTokenLinear.CanApply(Random(1, FewTokenLinear.MostTokens, 128)));
+        Assert.True(FewTokenLinear.CanApply(Random(1, FewTokenLinear.MostTokens, 128).To(DType.BFloat16)));
+        Assert.False(FewTokenLinear.CanApply(Random(1, FewTokenLinear.MostTokens + 1, 128).To(DType.BFloat16)));
         Assert.False(FewTokenLinear.CanApply(Random(1, 1, 2, 128)));
         Assert.False(FewTokenLinear.CanApply(Random(1, 2, 128).To(DType.Float64)));
         Assert.Null(StoredMatrix.Of(Random(1, 2, 128), Random(1, 2)));

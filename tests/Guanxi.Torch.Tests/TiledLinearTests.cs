@@ -45,14 +45,48 @@ public sealed class TiledLinearTests
                 var dLow = dy.MatMul(adapter.Up) * adapter.Scale;
                 y += low.MatMul(adapter.Up.Transpose(0, 1));
                 expected += Dropped(dLow.MatMul(adapter.Down), adapter);
-                Close.Assert(dLow.Transpose(0, 1).MatMul(Dropped(x, adapter)), adapters[i]!.Value.Down, GradientTolerance, $"A {i}");
-                Close.Assert(dy.Transpose(0, 1).MatMul(low), adapters[i]!.Value.Up, GradientTolerance, $"B {i}");
+                Close.Assert(dLow.Transpose(0, 1).MatMul(Dropped(x, adapter)), adapters[i].Down!, GradientTolerance, $"A {i}");
+                Close.Assert(dy.Transpose(0, 1).MatMul(low), adapters[i].Up!, GradientTolerance, $"B {i}");
             }
 
             Close.Assert(y, results[i].Output, Tolerance, $"output {i}");
         }
 
         Close.Assert(expected, dx!, Tolerance, "dx");
+    }
+
+    [Theory]
+    [InlineData(1, 33, 5)]
+    [InlineData(24, 256, 700)]
+    [InlineData(300, 704, 256)]
+    [InlineData(530, 100, 401)]
+    public void Weights_and_biases_that_train_get_their_gradients(int tokens, int depth, int width)
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        using var mode = Autograd.NoGrad();
+        var (x, first, second) = (Random(1, tokens, depth), Random(0.1, width, depth), Random(0.1, 40, depth));
+        var (bias, dy, dz) = (Random(1, width), Random(1, tokens, width), Random(1, tokens, 40));
+        TiledLayer[] layers =
+        [
+            new(StoredMatrix.Of(first)!, bias, null) { WeightLearns = true, BiasLearns = true },
+            new(StoredMatrix.Of(second)!, null, new TiledAdapter(Random(0.1, 3, depth), Random(0.1, 40, 3), 1, 0, default, 0)) { WeightLearns = true },
+        ];
+
+        KernelCheck.SameEverywhere(() =>
+        {
+            using var inner = TensorScope.Enter();
+            var results = TiledLinear.Forward(x, layers);
+            var (dx, gradients) = TiledLinear.Backward(x, layers, [.. results.Select(result => result.Middle)], [dy, dz], true);
+            var low = layers[1].Adapter!.Up.MatMul(layers[1].Adapter!.Down);
+            Close.Assert(x.MatMul(first.Transpose(0, 1)) + bias, results[0].Output, Tolerance, "output");
+            Close.Assert(dy.Transpose(0, 1).MatMul(x), gradients[0].Weight!, GradientTolerance, "weight");
+            Close.Assert(dy.Sum(0, keepDimension: false), gradients[0].Bias!, GradientTolerance, "bias");
+            Close.Assert(dz.Transpose(0, 1).MatMul(x), gradients[1].Weight!, GradientTolerance, "weight beside an adapter");
+            Close.Assert(dy.MatMul(first) + dz.MatMul(second + low), dx!, 5 * Tolerance, "dx");
+            Assert.Null(gradients[1].Bias);
+            return [.. dx!.ToArray<float>(), .. gradients[0].Weight!.ToArray<float>(), .. gradients[0].Bias!.ToArray<float>()];
+        });
     }
 
     [Fact]
@@ -68,11 +102,11 @@ public sealed class TiledLinearTests
             using var inner = TensorScope.Enter();
             var results = TiledLinear.Forward(x, layers);
             var (dx, adapters) = TiledLinear.Backward(x, layers, [.. results.Select(result => result.Middle)], [null, dy], true);
-            Assert.Null(adapters[0]);
+            Assert.Null(adapters[0].Down);
             return
             [
                 .. results.SelectMany(result => result.Output.ToArray<float>()), .. dx!.ToArray<float>(),
-                .. adapters[1]!.Value.Down.ToArray<float>(), .. adapters[1]!.Value.Up.ToArray<float>(),
+                .. adapters[1].Down!.ToArray<float>(), .. adapters[1].Up!.ToArray<float>(),
             ];
         });
     }
@@ -127,27 +161,29 @@ public sealed class TiledLinearTests
         var (none, nothing) = TiledLinear.Backward(x, layers, middles, [null, null], needsInput: true);
 
         Assert.Null(input);
-        Assert.Null(adapters[0]);
-        Assert.NotNull(adapters[1]);
+        Assert.Equal(default, adapters[0]);
+        Assert.NotNull(adapters[1].Down);
+        Assert.Null(adapters[1].Weight);
         Assert.Null(none);
-        Assert.All(nothing, Assert.Null);
+        Assert.All(nothing, gradients => Assert.Equal(default, gradients));
     }
 
     [Fact]
     public void Tiles_are_declined_where_they_cannot_compute()
     {
         using var scope = TensorScope.Enter();
-        Assert.False(TiledLinear.CanApply(Random(1, 4, 100)));
-        Assert.False(TiledLinear.CanApply(Random(1, 4, 128).To(DType.BFloat16)));
-        Assert.False(TiledLinear.CanApply(Random(1, 2, 2, 128)));
+        Assert.False(TiledLinear.CanApply(Random(1, 4, 100), drops: true));
+        Assert.True(TiledLinear.CanApply(Random(1, 4, 100), drops: false));
+        Assert.False(TiledLinear.CanApply(Random(1, 4, 128).To(DType.BFloat16), drops: false));
+        Assert.False(TiledLinear.CanApply(Random(1, 2, 2, 128), drops: false));
         using (KernelLevels.Force(KernelLevel.Scalar))
         {
-            Assert.False(TiledLinear.CanApply(Random(1, 4, 128)));
+            Assert.False(TiledLinear.CanApply(Random(1, 4, 128), drops: true));
         }
 
         using (KernelLevels.Force(KernelLevel.Vector256))
         {
-            Assert.True(TiledLinear.CanApply(Random(1, 4, 128)));
+            Assert.True(TiledLinear.CanApply(Random(1, 4, 128), drops: true));
         }
 
         Assert.Null(StoredMatrix.Of(Random(1, 8, 6).Transpose(0, 1)));

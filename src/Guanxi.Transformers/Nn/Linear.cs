@@ -85,20 +85,13 @@ public sealed class Linear : Module
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(layers);
         ArgumentNullException.ThrowIfNull(context);
-        return layers.Any(layer => layer.Trains || layer.Adapter is { Magnitude: not null })
-            ? [.. layers.Select(layer => layer.ForwardAlone(x, context))]
-            : FrozenLinear.Apply(x, layers, context);
+        return layers.Any(layer => layer.Adapter is { Magnitude: not null })
+            ? [.. layers.Select(layer => layer.Adapter?.Magnitude?.Forward(x, layer, context) ?? LinearProducts.Apply(x, [layer], context)[0])]
+            : LinearProducts.Apply(x, layers, context);
     }
 
-    private Tensor ForwardAlone(Tensor x, ForwardContext context) =>
-        Trains ? Trainable(x, context)
-        : Adapter?.Magnitude is { } magnitude ? magnitude.Forward(x, this, context)
-        : FrozenLinear.Apply(x, [this], context)[0];
-
-    private bool Trains => Weight.Parameter is { IsTrainable: true } && Autograd.IsRecording;
-
-    private Tensor Trainable(Tensor x, ForwardContext context) =>
-        Functional.Linear(x, Weight.Parameter!.Value.To(context.ComputeType), Bias?.Value.To(context.ComputeType));
+    /// <summary>Whether the weight learns from what is computed now.</summary>
+    internal bool Trains => Weight.Parameter is { IsTrainable: true } && Autograd.IsRecording;
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -2,7 +2,7 @@ using Guanxi.Torch;
 
 namespace Guanxi.Transformers.Nn;
 
-/// <summary>One forward pass through frozen layers that share their input, computed in tiles.</summary>
+/// <summary>One forward pass through layers that share their input, computed in tiles.</summary>
 internal sealed class TiledPass
 {
     private readonly IReadOnlyList<Linear> _layers;
@@ -18,7 +18,8 @@ internal sealed class TiledPass
     /// <returns>The pass, or null when tiles cannot compute it.</returns>
     public static TiledPass? Prepare(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context) =>
         context.ComputeType == DType.Float32
-        && TiledLinear.CanApply(x)
+        && TiledLinear.CanApply(x, drops: context.IsTraining && layers.Any(layer => layer.Adapter is { DropoutProbability: > 0 }))
+        && layers.All(layer => !layer.Trains || layer.Weight.StorageType == DType.Float32)
         && layers.All(layer => layer.Weight.ForwardPieces(DType.Float32) is not null && layer.Weight.BackwardPieces() is not null)
             ? new TiledPass(layers, context)
             : null;
@@ -26,10 +27,11 @@ internal sealed class TiledPass
     /// <summary>Runs the pass and records it.</summary>
     public Tensor[] Apply(Tensor x)
     {
+        const int Parameters = 4;
         using var scope = TensorScope.Enter();
         var outputs = new Tensor[_layers.Count];
         var saved = new Tensor?[_layers.Count + 1];
-        var inputs = new Tensor?[(2 * _layers.Count) + 1];
+        var inputs = new Tensor?[(Parameters * _layers.Count) + 1];
         inputs[0] = saved[0] = x;
         using (Autograd.NoGrad())
         {
@@ -37,8 +39,9 @@ internal sealed class TiledPass
             for (var i = 0; i < results.Length; i++)
             {
                 (outputs[i], saved[i + 1]) = results[i];
-                inputs[(2 * i) + 1] = _layers[i].Adapter?.Down.Value;
-                inputs[(2 * i) + 2] = _layers[i].Adapter?.Up.Value;
+                var layer = _layers[i];
+                Tensor?[] own = [layer.Adapter?.Down.Value, layer.Adapter?.Up.Value, layer.Weight.Parameter?.Value, layer.Bias?.Value];
+                own.CopyTo(inputs, (Parameters * i) + 1);
             }
         }
 
@@ -53,7 +56,11 @@ internal sealed class TiledPass
 
     /// <summary>What the kernels need to know of a layer.</summary>
     public static TiledLayer LayerOf(Linear layer, StoredMatrix weight, ForwardContext context) =>
-        new(weight, layer.Bias?.Value.Detach().To(DType.Float32), AdapterOf(layer, context));
+        new(weight, layer.Bias?.Value.Detach().To(DType.Float32), AdapterOf(layer, context))
+        {
+            WeightLearns = layer.Weight.Parameter is { IsTrainable: true },
+            BiasLearns = layer.Bias is { IsTrainable: true },
+        };
 
     private static TiledAdapter? AdapterOf(Linear layer, ForwardContext context) => layer.Adapter is { } adapter
         ? new TiledAdapter(
@@ -68,14 +75,7 @@ internal sealed class TiledPass
     private Tensor?[] Backward(Tensor?[] gradients, Tensor[] saved)
     {
         var layers = _layers.Select(layer => LayerOf(layer, layer.Weight.BackwardPieces()!, _context)).ToArray();
-        var (input, adapters) = TiledLinear.Backward(saved[0], layers, saved[1..], gradients, saved[0].RequiresGrad);
-        var results = new Tensor?[(2 * layers.Length) + 1];
-        results[0] = input;
-        for (var i = 0; i < layers.Length; i++)
-        {
-            (results[(2 * i) + 1], results[(2 * i) + 2]) = (adapters[i]?.Down, adapters[i]?.Up);
-        }
-
-        return results;
+        var (input, results) = TiledLinear.Backward(saved[0], layers, saved[1..], gradients, saved[0].RequiresGrad);
+        return [input, .. results.SelectMany(layer => (Tensor?[])[layer.Down, layer.Up, layer.Weight, layer.Bias])];
     }
 }

@@ -71,7 +71,7 @@ public sealed class DoraMagnitude : IDisposable
             ? Functional.Dropout(x, adapter.DropoutProbability, key, adapter.Site)
             : x;
         var undropped = context with { Dropout = null };
-        var sum = FrozenLinear.Apply(dropped, [layer], undropped)[0]; // [N, out]
+        var sum = LinearProducts.Apply(dropped, [layer], undropped)[0]; // [N, out]
         var scale = (Parameter.Value / Norms(layer)).To(sum.DType); // [out]
         var output = sum * scale;
         if (layer.Bias is { } bias)
@@ -80,7 +80,7 @@ public sealed class DoraMagnitude : IDisposable
             output = output + (bias.Value.To(sum.DType) * (-scale + 1));
         }
 
-        return scope.Keep(dropped == x ? output : output + FrozenLinear.Apply(x - dropped, [Bare(layer)], undropped)[0]);
+        return scope.Keep(dropped == x ? output : output + LinearProducts.Apply(x - dropped, [Bare(layer)], undropped)[0]);
     }
 
     // The weight alone. It is not disposed: the layer owns what is in it.
@@ -106,7 +106,7 @@ public sealed class DoraMagnitude : IDisposable
         using var scope = TensorScope.Enter();
         var adapter = layer.Adapter!;
         var (down, up) = (adapter.Down.Value, adapter.Up.Value);
-        var mixed = FrozenLinear.Apply(down, [Bare(layer)], ForwardContext.Evaluate32)[0]; // [r, out]
+        var mixed = LinearProducts.Apply(down, [Bare(layer)], ForwardContext.Evaluate32)[0]; // [r, out]
         var cross = (up * mixed.Transpose(0, 1)).Sum(1, keepDimension: false); // [out]
         var own = (up.MatrixProduct(down.MatrixProduct(down.Transpose(0, 1))) * up).Sum(1, keepDimension: false); // [out]
         return scope.Keep((_baseSquares + (cross * (2 * adapter.Scale)) + (own * (adapter.Scale * adapter.Scale))).Sqrt());

@@ -29,9 +29,9 @@ internal static unsafe class BackwardProduct
     /// <summary>Computes the sum.</summary>
     /// <param name="terms">At least one; the right matrices have the same columns.</param>
     /// <param name="tokens">Rows of the result.</param>
-    /// <param name="output">[tokens, columns]; columns a multiple of 128.</param>
+    /// <param name="output">[tokens, columns]; columns a multiple of 128 where there is a mask.</param>
     public static void Run(BackwardTerm[] terms, long tokens, float* output) =>
-        KernelRunner.For(terms[0].Right.Columns / BlockColumns, 1, new Kernel(terms, tokens, output));
+        KernelRunner.For((terms[0].Right.Columns + BlockColumns - 1) / BlockColumns, 1, new Kernel(terms, tokens, output));
 
     private readonly struct Kernel(BackwardTerm[] terms, long tokens, float* output) : IKernel
     {
@@ -62,10 +62,11 @@ internal static unsafe class BackwardProduct
         private void Add<TLane>(BackwardTerm term, long column, long firstToken, long count, float* right, float* sums, ref bool adds)
             where TLane : struct, ILane<TLane>
         {
+            var width = Math.Min(BlockColumns, term.Right.Columns - column);
             for (long depth = 0; depth < term.Left.Depth; depth += Tile.Depth)
             {
                 var length = term.Left.RunLength(depth);
-                term.Right.ReadPanels<TLane>(depth, length, column, BlockColumns, right);
+                term.Right.ReadPanels<TLane>(depth, length, column, width, right);
                 for (long token = 0; token < count; token += InnerTokens)
                 {
                     var some = Math.Min(InnerTokens, count - token);
@@ -77,7 +78,7 @@ internal static unsafe class BackwardProduct
                     }
                     else
                     {
-                        Multiply<TLane>(left, length, right, target, some, adds);
+                        Multiply<TLane>(left, length, right, Panels.CountOf(width), target, some, adds);
                     }
                 }
 
@@ -85,11 +86,11 @@ internal static unsafe class BackwardProduct
             }
         }
 
-        private static void Multiply<TLane>(float* left, long length, float* right, float* target, long rows, bool adds)
+        private static void Multiply<TLane>(float* left, long length, float* right, long panels, float* target, long rows, bool adds)
             where TLane : struct, ILane<TLane>
         {
             var ahead = left + (InnerTokens * length);
-            for (var panel = 0; panel < BlockPanels; panel++, ahead += InnerTokens / Tile256.RowCount * length)
+            for (var panel = 0; panel < panels; panel++, ahead += InnerTokens / Tile256.RowCount * length)
             {
                 var from = right + (panel * length * Tile.Columns);
                 Tile.Rows<TLane>(left, length, from, length, target + (panel * Tile.Columns), SumStride, rows, adds, ahead);
@@ -103,7 +104,7 @@ internal static unsafe class BackwardProduct
         {
             var parts = (tokens + MaximumTokens - 1) / MaximumTokens;
             var product = right + (BlockColumns * Tile.Depth) + (SumStride * Tile.Align((tokens + parts - 1) / parts));
-            Multiply<TLane>(left, length, right, product, rows, adds: false);
+            Multiply<TLane>(left, length, right, BlockPanels, product, rows, adds: false);
             for (long row = 0; row < rows; row++)
             {
                 var to = target + (row * SumStride);
@@ -121,10 +122,11 @@ internal static unsafe class BackwardProduct
         private void Store<TLane>(long column, long firstToken, long count, float* sums)
             where TLane : struct, ILane<TLane>
         {
-            var width = terms[0].Right.Columns;
+            var columns = terms[0].Right.Columns;
             for (long row = 0; row < count; row++)
             {
-                PanelCopy.Widen<TLane, float>(sums + (row * SumStride), output + ((firstToken + row) * width) + column, BlockColumns);
+                var to = output + ((firstToken + row) * columns) + column;
+                PanelCopy.Widen<TLane, float>(sums + (row * SumStride), to, Math.Min(BlockColumns, columns - column));
             }
         }
     }

@@ -8,6 +8,9 @@ internal static unsafe class Packing
 {
     private const long GrainElements = 16 * 1024;
 
+    // Columns that are turned together: whole cache lines.
+    private const long BlockWidth = 32;
+
     /// <summary>Packs the transpose of a row-major matrix as a right matrix: sixteen of its rows become the columns of a panel.</summary>
     /// <param name="x">[rows, depth].</param>
     /// <param name="rows">Rows of x.</param>
@@ -30,6 +33,12 @@ internal static unsafe class Packing
     /// <param name="packed">Of the same shape.</param>
     public static void Rows(float* x, PackedRows packed) =>
         KernelRunner.For(packed.Count, KernelRunner.Grain(GrainElements, packed.Depth), new RowKernel(x, packed));
+
+    /// <summary>Packs the transpose of a row-major matrix as a left matrix: its columns become rows.</summary>
+    /// <param name="x">[tokens, width].</param>
+    /// <param name="packed">[width, tokens].</param>
+    public static void TransposedRows(float* x, PackedRows packed) =>
+        KernelRunner.For((packed.Count + BlockWidth - 1) / BlockWidth, KernelRunner.Grain(GrainElements, packed.Depth * BlockWidth), new TurnKernel(x, packed));
 
     /// <summary>Packs some rows of a left matrix on the calling thread.</summary>
     public static void SomeRows<TLane>(float* x, PackedRows packed, long first, long last)
@@ -109,5 +118,26 @@ internal static unsafe class Packing
         public void Run<TLane, T>(long first, long last)
             where TLane : struct, ILane<TLane>
             where T : unmanaged => SomeRows<TLane>(x, _packed, first, last);
+    }
+
+    private readonly struct TurnKernel(float* x, PackedRows packed) : IKernel
+    {
+        private readonly PackedRows _packed = packed;
+
+        public void Run<TLane, T>(long first, long last)
+            where TLane : struct, ILane<TLane>
+            where T : unmanaged
+        {
+            for (var block = first; block < last; block++)
+            {
+                var row = block * BlockWidth;
+                var rows = Math.Min(BlockWidth, _packed.Count - row);
+                for (long token = 0; token < _packed.Depth; token += Tile.Depth)
+                {
+                    var length = _packed.RunLength(token);
+                    Transposition.Run(x + (token * _packed.Count) + row, _packed.Count, length, rows, _packed.At(token, row), length);
+                }
+            }
+        }
     }
 }

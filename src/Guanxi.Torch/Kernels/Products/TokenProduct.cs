@@ -2,21 +2,27 @@ using Guanxi.Torch.Kernels.Lanes;
 
 namespace Guanxi.Torch.Kernels.Products;
 
-/// <summary>A sum over tokens: packed rows [rank, tokens] times a row-major matrix [tokens, width].</summary>
+/// <summary>A sum over tokens: packed rows [rows, tokens] times a row-major matrix [tokens, width].</summary>
 /// <param name="Left">The packed rows; they may be longer than there are tokens.</param>
 /// <param name="Right">The matrix.</param>
 /// <param name="Tokens">Its rows.</param>
 /// <param name="Width">Its columns.</param>
 /// <param name="Dropout">Dropout of the matrix.</param>
-/// <param name="Output">[rank, width], or [width, rank] with <paramref name="IsTransposed"/>.</param>
+/// <param name="Output">[rows, width], or [width, rows] with <paramref name="IsTransposed"/>.</param>
 /// <param name="IsTransposed">Whether the result is stored as its transpose.</param>
 internal sealed record TokenBranch(PackedRows Left, nint Right, long Tokens, long Width, InputDropout Dropout, nint Output, bool IsTransposed);
 
-/// <summary>Gradients of the adapters' matrices: a task is a block of columns, whose sums over all tokens stay in the cache.</summary>
+/// <summary>
+/// Gradients of matrices, the adapters' and those of weights that train: a task is a block of the result, whose sums over all tokens stay in
+/// the cache.
+/// </summary>
 internal static unsafe class TokenProduct
 {
     // One group of a dropout mask.
     private const int BlockColumns = Dropout.Group;
+
+    // A multiple of every tile's rows: the sums take a part of the second-level cache that leaves room for what is multiplied.
+    private const long BlockRows = 384;
 
     /// <summary>Computes all branches.</summary>
     /// <param name="branches">The products.</param>
@@ -25,11 +31,13 @@ internal static unsafe class TokenProduct
         var ends = new long[branches.Length];
         for (var i = 0; i < ends.Length; i++)
         {
-            ends[i] = (i == 0 ? 0 : ends[i - 1]) + ((branches[i].Width + BlockColumns - 1) / BlockColumns);
+            ends[i] = (i == 0 ? 0 : ends[i - 1]) + (ColumnBlocks(branches[i]) * ((branches[i].Left.Count + BlockRows - 1) / BlockRows));
         }
 
         KernelRunner.For(ends[^1], 1, new Kernel(branches, ends));
     }
+
+    private static long ColumnBlocks(TokenBranch branch) => (branch.Width + BlockColumns - 1) / BlockColumns;
 
     private readonly struct Kernel(TokenBranch[] branches, long[] ends) : IKernel
     {
@@ -44,30 +52,32 @@ internal static unsafe class TokenProduct
                 {
                 }
 
-                One<TLane>(branches[index], (task - (index == 0 ? 0 : ends[index - 1])) * BlockColumns);
+                var block = task - (index == 0 ? 0 : ends[index - 1]);
+                var columns = ColumnBlocks(branches[index]);
+                One<TLane>(branches[index], block / columns * BlockRows, block % columns * BlockColumns);
             }
         }
 
-        private static void One<TLane>(TokenBranch branch, long column)
+        private static void One<TLane>(TokenBranch branch, long row, long column)
             where TLane : struct, ILane<TLane>
         {
-            var (rank, width) = (branch.Left.Count, Math.Min(BlockColumns, branch.Width - column));
-            var panels = KernelScratch.Aligned(BlockColumns * (Tile.Depth + Tile.Align(rank) + 1));
+            var (rows, width) = (Math.Min(BlockRows, branch.Left.Count - row), Math.Min(BlockColumns, branch.Width - column));
+            var panels = KernelScratch.Aligned(BlockColumns * (Tile.Depth + Tile.Align(rows) + 1));
             var sums = panels + (BlockColumns * Tile.Depth);
             for (long token = 0; token < branch.Tokens; token += Tile.Depth)
             {
                 var length = Math.Min(Tile.Depth, branch.Tokens - token);
-                Read<TLane>(branch, token, length, column, width, panels, sums + (BlockColumns * Tile.Align(rank)));
+                Read<TLane>(branch, token, length, column, width, panels, sums + (BlockColumns * Tile.Align(rows)));
                 for (long panel = 0; panel < Panels.CountOf(width); panel++)
                 {
                     var right = panels + (panel * length * Tile.Columns);
                     var target = sums + (panel * Tile.Columns);
                     Tile.Rows<TLane>(
-                        branch.Left.At(token, 0), branch.Left.RunLength(token), right, length, target, BlockColumns, rank, token > 0, right);
+                        branch.Left.At(token, row), branch.Left.RunLength(token), right, length, target, BlockColumns, rows, token > 0, right);
                 }
             }
 
-            Store<TLane>(branch, column, width, sums);
+            Store<TLane>(branch, row, rows, column, width, sums);
         }
 
         private static void Read<TLane>(TokenBranch branch, long token, long count, long column, long width, float* panels, float* row)
@@ -88,20 +98,19 @@ internal static unsafe class TokenProduct
             }
         }
 
-        private static void Store<TLane>(TokenBranch branch, long column, long width, float* sums)
+        private static void Store<TLane>(TokenBranch branch, long row, long rows, long column, long width, float* sums)
             where TLane : struct, ILane<TLane>
         {
-            var rank = branch.Left.Count;
             var output = (float*)branch.Output;
             if (branch.IsTransposed)
             {
-                Transposition.Run(sums, BlockColumns, rank, width, output + (column * rank), rank);
+                Transposition.Run(sums, BlockColumns, rows, width, output + (column * branch.Left.Count) + row, branch.Left.Count);
                 return;
             }
 
-            for (long row = 0; row < rank; row++)
+            for (long i = 0; i < rows; i++)
             {
-                PanelCopy.Widen<TLane, float>(sums + (row * BlockColumns), output + (row * branch.Width) + column, width);
+                PanelCopy.Widen<TLane, float>(sums + (i * BlockColumns), output + ((row + i) * branch.Width) + column, width);
             }
         }
     }

@@ -4,11 +4,11 @@ using Guanxi.Transformers.Peft;
 namespace Guanxi.Transformers.Nn;
 
 /// <summary>
-/// Products with weights that do not train, and their adapters, with one hand-written gradient: the weight's own gradient is never
-/// formed. On the CPU in Float32 stored weights are read piece by piece (<see cref="TiledLinear"/>); elsewhere a weight is brought to the
-/// compute type once a pass and dropped. A few tokens without gradients go the way of <see cref="FewTokenLinear"/>.
+/// The ways that linear layers are computed. On the CPU in Float32 in tiles (<see cref="TiledPass"/>), a few tokens without gradients by
+/// <see cref="FewTokenLinear"/>; elsewhere a weight that trains by libtorch's own operators, and one that does not, with its adapter, with a
+/// hand-written gradient: its own gradient is never formed, and it is brought to the compute type once a pass and dropped.
 /// </summary>
-internal static class FrozenLinear
+internal static class LinearProducts
 {
     /// <summary>Applies layers that share their input.</summary>
     public static Tensor[] Apply(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context) =>
@@ -28,9 +28,14 @@ internal static class FrozenLinear
     }
 
     private static Tensor[] Any(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context) =>
-        TiledPass.Prepare(x, layers, context) is { } pass ? pass.Apply(x) : [.. layers.Select(layer => Apply(x, layer, context))];
+        TiledPass.Prepare(x, layers, context) is { } pass
+            ? pass.Apply(x)
+            : [.. layers.Select(layer => layer.Trains ? Trainable(x, layer, context) : Frozen(x, layer, context))];
 
-    private static Tensor Apply(Tensor x, Linear layer, ForwardContext context)
+    private static Tensor Trainable(Tensor x, Linear layer, ForwardContext context) =>
+        Functional.Linear(x, layer.Weight.Parameter!.Value.To(context.ComputeType), layer.Bias?.Value.To(context.ComputeType));
+
+    private static Tensor Frozen(Tensor x, Linear layer, ForwardContext context)
     {
         using var scope = TensorScope.Enter();
         var adapter = layer.Adapter;

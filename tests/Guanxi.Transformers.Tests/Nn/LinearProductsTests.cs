@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Guanxi.Transformers.Tests.Nn;
 
-public sealed class FrozenLinearTests
+public sealed class LinearProductsTests
 {
     [GoldenTheory("golden/quant/linear4bit")]
     [InlineData("w_fp32.compute_fp32.single", DType.Float32, 2e-5)]
@@ -49,6 +49,35 @@ public sealed class FrozenLinearTests
 
         Close.Assert(forward.To(DType.BFloat16), backward, 0, "rounded");
         Assert.True((forward - backward).Abs().Max().Item() > 0);
+    }
+
+    [Theory]
+    [InlineData("fp32", 128)]
+    [InlineData("bf16", 128)]
+    [InlineData("trains", 128)]
+    [InlineData("nf4", 128)]
+    [InlineData("int8", 128)]
+    [InlineData("nf4", 70)]
+    [InlineData("int8", 33)]
+    [InlineData("fp16", 33)]
+    public void A_few_tokens_without_gradients_give_what_many_give(string form, int depth)
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        using var layer = new Linear(Stored(form, Random(40, depth)), new Parameter(Random(40)));
+        layer.Attach(new LoraAdapter(new Parameter(Random(3, depth)), new Parameter(Random(40, 3)), 1.7, 0.5, site: 4));
+        var x = Random(30, depth);
+        using var mode = Autograd.NoGrad();
+        var adapter = layer.Adapter!;
+        var low = x.MatMul(adapter.Down.Value.Transpose(0, 1)).MatMul(adapter.Up.Value.Transpose(0, 1));
+        var expected = x.MatMul(layer.Weight.Materialize(DType.Float32).Transpose(0, 1)) + layer.Bias!.Value + (low * 1.7);
+
+        foreach (var tokens in (int[])[1, 3, 8, 16, 30])
+        {
+            // Sums of up to 128 products of size one, rounded in another order.
+            var output = layer.Forward(x.Narrow(0, 0, tokens), ForwardContext.Evaluate32);
+            Close.Assert(expected.Narrow(0, 0, tokens), output, 1e-4, $"{form}, {tokens} tokens");
+        }
     }
 
     [Theory]
@@ -128,6 +157,14 @@ public sealed class FrozenLinearTests
         (layer.Adapter!.Down.IsTrainable, layer.Adapter.Up.IsTrainable) = (true, true);
         return layer;
     }
+
+    private static LinearWeight Stored(string form, Tensor values) => form switch
+    {
+        "nf4" => new FourBitWeight(FourBitTensor.Quantize(values, FourBitKind.Nf4, isDouble: true), null),
+        "int8" => Int8Weight.Quantize(values),
+        "trains" => new DenseWeight(new Parameter(values.Clone()) { IsTrainable = true }),
+        _ => new DenseWeight(new Parameter(values.To(form == "bf16" ? DType.BFloat16 : form == "fp16" ? DType.Float16 : DType.Float32).Clone())),
+    };
 
     private static DenseWeight Dense(long outputSize, long inputSize) => new(new Parameter(Random(outputSize, inputSize)));
 
