@@ -41,7 +41,7 @@ public sealed class AnswerGenerator
     {
         (_encoder, _tokenizer, _template, Schema) = (new InstructionEncoder(tokenizer), tokenizer, template, schema);
         _generator = new Generator(model, context);
-        _maxPositions = model.Config.MaxPositions;
+        _maxPositions = model.Config.LongestRow;
         _options = options with { StopIds = [.. options.StopIds, _encoder.StopId] };
     }
 

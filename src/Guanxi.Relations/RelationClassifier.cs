@@ -40,7 +40,7 @@ public sealed class RelationClassifier : IRelationClassifier
             throw new OptionsException(problems);
         }
 
-        _scorer = new LabelScorer(model, context, CommonPrefix(model.Config.MaxPositions), answers);
+        _scorer = new LabelScorer(model, context, CommonPrefix(model.Config.LongestRow), answers);
     }
 
     /// <inheritdoc/>
@@ -106,10 +106,10 @@ public sealed class RelationClassifier : IRelationClassifier
         }
 
         var longest = answers.Max(answer => answer.Length);
-        if (longest > config.MaxPositions)
+        if (longest > config.LongestRow)
         {
             problems.Add(new Problem("labels", "a label is longer than the model's positions",
-                $"at most {config.MaxPositions} tokens", $"{longest}"));
+                $"at most {config.LongestRow} tokens", $"{longest}"));
         }
 
         return problems;

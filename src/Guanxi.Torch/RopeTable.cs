@@ -3,7 +3,7 @@ namespace Guanxi.Torch;
 /// <summary>Cosines and sines of the rotary position embedding (Su et al. 2021, arXiv 2104.09864).</summary>
 public sealed class RopeTable : IDisposable
 {
-    private readonly float[] _inverseFrequencies;
+    private float[] _inverseFrequencies;
 
     /// <summary>Computes the table.</summary>
     /// <param name="inverseFrequencies">Radians a position, one for every pair of dimensions: D / 2 entries.</param>
@@ -34,6 +34,22 @@ public sealed class RopeTable : IDisposable
             Dispose();
             (Cosines, Sines) = (cosines, sines);
         }
+    }
+
+    /// <summary>Makes it the table of other frequencies; nothing is done where it is that already.</summary>
+    /// <param name="inverseFrequencies">Radians a position, as many as before.</param>
+    /// <param name="positions">Positions needed.</param>
+    public void Change(ReadOnlySpan<float> inverseFrequencies, int positions)
+    {
+        if (!inverseFrequencies.SequenceEqual(_inverseFrequencies))
+        {
+            _inverseFrequencies = inverseFrequencies.ToArray();
+            var (cosines, sines) = Compute(Math.Max(positions, Positions));
+            Dispose();
+            (Cosines, Sines) = (cosines, sines);
+        }
+
+        Cover(positions);
     }
 
     /// <summary>Releases the table.</summary>

@@ -45,7 +45,7 @@ public sealed record MergeCheck(double MaxLogitDifference, int LabelsChanged, in
     private static TokenSequence[] Encode(IReadOnlyList<InstructionExample> rows, LanguageModel model)
     {
         var encoder = new InstructionEncoder(model.RequireTokenizer());
-        return [.. rows.Select(row => encoder.EncodeRow(row, model.Config.MaxPositions))];
+        return [.. rows.Select(row => encoder.EncodeRow(row, model.Config.LongestRow))];
     }
 
     private static MergeCheck CompareClassifiers(
@@ -56,7 +56,7 @@ public sealed record MergeCheck(double MaxLogitDifference, int LabelsChanged, in
         using var second = TrainedModel.Load(after, options with { BaseModel = null }, overrides);
         var encoder = new InstructionEncoder(first.Model.RequireTokenizer());
         var examples = data.Relations;
-        var rows = examples.Select(row => encoder.EncodeRow(first.Template.Render(row), row.Label!, first.Model.Config.MaxPositions)).ToArray();
+        var rows = examples.Select(row => encoder.EncodeRow(first.Template.Render(row), row.Label!, first.Model.Config.LongestRow)).ToArray();
         var logits = new Comparison(first.Model, second.Model, progress, stop).Run(rows, null);
         var changed = examples.Chunk(RowsAtOnce * 8).Sum(chunk =>
         {

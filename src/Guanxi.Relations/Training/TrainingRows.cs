@@ -71,9 +71,9 @@ internal sealed class TrainingRows
     {
         foreach (var (index, row) in rows.Index())
         {
-            if (row.Tokens.Length > config.MaxPositions)
+            if (row.Tokens.Length > config.LongestRow)
             {
-                yield return new Problem($"{set} row {index + 1}", "it is longer than the model's positions", $"at most {config.MaxPositions} tokens", $"{row.Tokens.Length}");
+                yield return new Problem($"{set} row {index + 1}", "it is longer than the model's positions", $"at most {config.LongestRow} tokens", $"{row.Tokens.Length}");
             }
 
             if (row.Tokens.Concat(row.Labels).FirstOrDefault(id => id >= config.VocabularySize, -1) is var id and >= 0)

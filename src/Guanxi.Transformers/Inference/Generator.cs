@@ -42,7 +42,7 @@ public sealed class Generator
         for (var step = 0; step < options.MaxNewTokens; step++)
         {
             stop.ThrowIfCancellationRequested();
-            if (ids.Count > _model.Config.MaxPositions)
+            if (ids.Count > _model.Config.LongestRow)
             {
                 end = GenerationEnd.MaxPositions;
                 break;
@@ -70,9 +70,9 @@ public sealed class Generator
     {
         List<Problem> problems = [.. options.Check()];
         var config = _model.Config;
-        if (prompt.Count == 0 || prompt.Count > config.MaxPositions)
+        if (prompt.Count == 0 || prompt.Count > config.LongestRow)
         {
-            problems.Add(new Problem("prompt", "its length does not fit the model", $"1 to {config.MaxPositions} tokens",
+            problems.Add(new Problem("prompt", "its length does not fit the model", $"1 to {config.LongestRow} tokens",
                 $"{prompt.Count}"));
         }
 

@@ -52,7 +52,7 @@ public sealed class LabelScorer : IDisposable
     public IReadOnlyList<int> Prefix => _prefix;
 
     /// <summary>Longest prompt in tokens, prefix included, that leaves room for every continuation.</summary>
-    public int MaxPromptLength => _model.Config.MaxPositions - _trie.Depth;
+    public int MaxPromptLength => _model.Config.LongestRow - _trie.Depth;
 
     /// <summary>Tokens that the tree adds to every row.</summary>
     public int TreeSize => _trie.Tokens.Length;

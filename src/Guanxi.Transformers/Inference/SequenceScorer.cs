@@ -28,9 +28,9 @@ public sealed record ScoringRow(int[] Context, int[] Continuation)
 
         // The last token is only predicted, never read.
         var length = Context.Length + Continuation.Length - 1;
-        return length <= config.MaxPositions
+        return length <= config.LongestRow
             ? null
-            : new Problem(where, "the row is longer than the model's positions", $"at most {config.MaxPositions + 1} tokens",
+            : new Problem(where, "the row is longer than the model's positions", $"at most {config.LongestRow + 1} tokens",
                 $"{length + 1}");
     }
 }

@@ -29,7 +29,7 @@ public sealed class Decoder : Module
         Config = config;
         _rope = config.UsesAlibi
             ? null
-            : new RopeTable(RopeScaling.Frequencies(config), Math.Min(config.MaxPositions, FirstRopePositions));
+            : new RopeTable(RopeScaling.Frequencies(config, 0), Math.Min(config.MaxPositions, FirstRopePositions));
         _embedding = Register(
             "model.embed_tokens.weight", source.Parameter("model.embed_tokens.weight", WeightStart.Normal, config.VocabularySize, config.HiddenSize));
         _layers = new DecoderLayer[config.LayerCount];
@@ -86,8 +86,8 @@ public sealed class Decoder : Module
     {
         ArgumentNullException.ThrowIfNull(batch);
         ArgumentNullException.ThrowIfNull(context);
-        batch.Check(Config.VocabularySize, Config.MaxPositions);
-        _rope?.Cover(batch.Layout.PositionCount);
+        batch.Check(Config.VocabularySize, Config.LongestRow);
+        CoverPositions(batch.Layout.PositionCount);
         using var scope = TensorScope.Enter();
         var device = _embedding.Value.Device;
         var x = Tensor.Embedding(_embedding.Value, Tensor.From<long>(batch.Tokens, batch.Tokens.Length).ToDevice(device)).To(context.ComputeType); // [N, C]
@@ -114,6 +114,18 @@ public sealed class Decoder : Module
         }
 
         return scope.Keep(x);
+    }
+
+    private void CoverPositions(int positions)
+    {
+        if (Config.RopeScaling is { IsDynamic: true })
+        {
+            _rope?.Change(RopeScaling.Frequencies(Config, positions), positions);
+        }
+        else
+        {
+            _rope?.Cover(positions);
+        }
     }
 
     /// <inheritdoc/>

@@ -101,6 +101,9 @@ public sealed record DecoderConfig
     /// <summary>How the linear layers are quantised; null when they are not.</summary>
     public QuantizationConfig? Quantization { get; init; }
 
+    /// <summary>Longest row that the model reads: its positions; with dynamic scaling any that fits into memory.</summary>
+    public int LongestRow => RopeScaling is { IsDynamic: true } ? int.MaxValue / 2 : MaxPositions;
+
     /// <summary>The key <c>auto_map</c> as it stands, which names the author's own classes for programs that run them; null without it.</summary>
     /// <remarks>Nothing here follows it; it is kept for a model that is written again.</remarks>
     public string? AuthorClasses { get; init; }

@@ -6,7 +6,7 @@ namespace Guanxi.Transformers.Models;
 /// <summary>Slower rotary frequencies for sequences longer than those of the first training: <c>rope_scaling</c>.</summary>
 /// <param name="Type">
 /// <c>linear</c>: all are divided by the factor. <c>llama3</c>: long waves are divided, short ones kept, those between blended
-/// (LLaMA 3.1). <c>dynamic</c>: none is changed within the model's positions, and longer rows are not read.
+/// (LLaMA 3.1). <c>dynamic</c>: none is changed within the model's positions; for a longer row theta grows with its length.
 /// </param>
 /// <param name="Factor">By how much frequencies are divided; at least 1.</param>
 /// <param name="LowFrequencyFactor">Waves longer than the first training's length divided by this are divided; llama3 only.</param>
@@ -22,16 +22,26 @@ public sealed record RopeScaling(
     private const double LeastFactor = 1e-6;
     private const double MostFactor = 1e6;
 
+    /// <summary>Whether the frequencies depend on the length of what is read.</summary>
+    public bool IsDynamic => Type == Dynamic;
+
     /// <summary>The frequencies of a model.</summary>
     /// <param name="config">Its shape.</param>
+    /// <param name="positions">Positions of the longest row that is read.</param>
     /// <returns>Radians a position, D / 2 of them.</returns>
-    /// <remarks>Computed in single precision, as the reference does.</remarks>
-    internal static float[] Frequencies(DecoderConfig config)
+    /// <remarks>
+    /// Computed in single precision, as the reference does. Dynamic scaling (NTK) is transformers' own: what a cache holds of a shorter
+    /// beginning keeps the frequencies of that length.
+    /// </remarks>
+    internal static float[] Frequencies(DecoderConfig config, int positions)
     {
+        var theta = (float)(config.RopeScaling is { IsDynamic: true } scaling && positions > config.MaxPositions
+            ? config.RopeTheta * scaling.Growth((double)positions / config.MaxPositions, config.HeadDim)
+            : config.RopeTheta);
         var frequencies = new float[config.HeadDim / 2];
         for (var i = 0; i < frequencies.Length; i++)
         {
-            var plain = 1f / MathF.Pow((float)config.RopeTheta, 2f * i / config.HeadDim);
+            var plain = 1f / MathF.Pow(theta, 2f * i / config.HeadDim);
             frequencies[i] = config.RopeScaling?.Of(plain) ?? plain;
         }
 
@@ -93,9 +103,11 @@ public sealed record RopeScaling(
             Llama3, keys.RequiredNumber("factor", 1, MostFactor), low, high, keys.Size("original_max_position_embeddings", int.MaxValue));
     }
 
+    private double Growth(double length, int headDim) => Math.Pow((Factor * length) - (Factor - 1), headDim / (headDim - 2.0));
+
     private float Of(float frequency)
     {
-        if (Type == Dynamic)
+        if (IsDynamic)
         {
             return frequency;
         }

@@ -258,7 +258,7 @@ public sealed class DecoderConfigTests
         var plain = Parse(Llama);
         var scaled = Parse(Merge(Llama, """{"rope_scaling": {"type": "dynamic", "factor": 4.0}}"""));
 
-        Assert.Equal(RopeScaling.Frequencies(plain), RopeScaling.Frequencies(scaled));
+        Assert.Equal(RopeScaling.Frequencies(plain, plain.MaxPositions), RopeScaling.Frequencies(scaled, scaled.MaxPositions));
         Assert.Equal(plain.MaxPositions, scaled.MaxPositions);
     }
 
