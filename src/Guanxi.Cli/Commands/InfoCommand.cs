@@ -25,10 +25,11 @@ internal static class InfoCommand
         var usual = new MemoryWork();
         var rows = OptionKinds.Whole("--rows", $"Rows of a micro-batch, for the memory of training (default: {usual.Rows}).", 1);
         var rowTokens = OptionKinds.Whole("--row_tokens", $"Tokens of a row (default: {usual.RowTokens}).", 1);
+        var sharedTokens = OptionKinds.Whole("--shared_tokens", "Tokens that all rows begin with (default: 0).", 0);
         var rank = OptionKinds.Whole("--lora_rank", $"Rank of the adapters (default: {usual.LoraRank}).", 1);
         var json = JsonOutput.Option();
         command.Add(path);
-        foreach (var option in (Option[])[baseModel, rows, rowTokens, rank, json])
+        foreach (var option in (Option[])[baseModel, rows, rowTokens, sharedTokens, rank, json])
         {
             command.Add(option);
         }
@@ -40,6 +41,7 @@ internal static class InfoCommand
             {
                 Rows = parsed.GetValue(rows) ?? usual.Rows,
                 RowTokens = parsed.GetValue(rowTokens) ?? usual.RowTokens,
+                SharedTokens = Math.Min(parsed.GetValue(sharedTokens) ?? usual.SharedTokens, parsed.GetValue(rowTokens) ?? usual.RowTokens),
                 LoraRank = parsed.GetValue(rank) ?? usual.LoraRank,
             };
             var facts = Look(parsed.GetValue(path)!, parsed.GetValue(baseModel), work);

@@ -30,7 +30,7 @@ public sealed record MemoryEstimate(long FullBytes, long LoraBytes, long QloraBy
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(work);
         var shape = new Shape(config, work.ComputeType.SizeInBytes());
-        var tokens = (long)work.Rows * work.RowTokens;
+        var tokens = work.SharedTokens + ((long)work.Rows * (work.RowTokens - work.SharedTokens));
         var training = ProgramBytes + shape.Activations(tokens, work.RowTokens, isTrained: true, work.IsCheckpointed)
             + (HeadBytes * (long)work.Rows * work.SupervisedTokens * config.VocabularySize);
         var adapters = TrainedBytes * work.LoraRank * shape.LoraWidths;
@@ -74,10 +74,15 @@ public sealed record MemoryEstimate(long FullBytes, long LoraBytes, long QloraBy
         /// <summary>The largest matrix, unless products take the weights as they are.</summary>
         public long LargestMatrixIfCast(int storedBytes) => storedBytes == computeBytes ? 0 : LargestMatrix;
 
-        /// <summary>All weights as they stay in memory: in 4 bits those of the layers, embedding and head never.</summary>
-        public long StoredBytes(bool isQuantized) => isQuantized
-            ? (long)(Nf4Bytes * LinearElements) + (ElementBytes * (config.ParameterCount - LinearElements))
-            : ElementBytes * config.ParameterCount;
+        /// <summary>
+        /// All weights as they stay in memory: in 4 bits those of the layers, embedding and head never. An embedding that is not the head too
+        /// stays in its mapped file, of which only the rows of words that occur are read.
+        /// </summary>
+        public long StoredBytes(bool isQuantized)
+        {
+            var others = config.ParameterCount - LinearElements - (config.TieWordEmbeddings ? 0 : (long)config.VocabularySize * _hidden);
+            return isQuantized ? (long)(Nf4Bytes * LinearElements) + (ElementBytes * others) : ElementBytes * (LinearElements + others);
+        }
 
         /// <summary>Keys and values of tokens that were read.</summary>
         public long CacheBytes(long tokens) => config.LayerCount * 2 * _key * tokens * computeBytes;
@@ -111,6 +116,10 @@ public sealed record MemoryWork
     /// <summary>Tokens of a row.</summary>
     /// <value>256.</value>
     public int RowTokens { get; init; } = 256;
+
+    /// <summary>Tokens that all rows of a micro-batch begin with, which are computed once.</summary>
+    /// <value>0.</value>
+    public int SharedTokens { get; init; }
 
     /// <summary>Tokens of a row that are learnt.</summary>
     /// <value>5: an answer and its stop token.</value>

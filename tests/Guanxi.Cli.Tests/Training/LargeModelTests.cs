@@ -39,7 +39,7 @@ public sealed class LargeModelTests
         var peak = child.WatchPeakBytes(s_patience);
         child.WaitForEnd().Expect(ExitCode.Done);
 
-        var info = ChildProgram.Run("info", model, "--row_tokens", $"{RowTokens}", "--json", "-").Expect(ExitCode.Done).LastRow;
+        var info = ChildProgram.Run("info", model, "--row_tokens", $"{RowTokens}", "--shared_tokens", $"{Beginning}", "--json", "-").Expect(ExitCode.Done).LastRow;
         var predicted = info.GetProperty("memory").GetProperty($"{mode}_bytes").GetInt64();
         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{shape} {mode}: peak {peak / Gigabyte:F2} GB, predicted {predicted / Gigabyte:F2} GB"));
         Assert.InRange(peak / Gigabyte, 0.1, mostGigabytes);

@@ -66,26 +66,19 @@ public sealed class MemoryEstimateTests
         Assert.Equal(kept.ServeBytes, computedAgain.ServeBytes);
     }
 
-    private static DecoderConfig Llama(int layers, int hidden, int inner, int heads, int vocabulary, bool isTied, int positions) => new()
+    [Fact]
+    public void What_rows_share_is_counted_once_and_an_embedding_of_its_own_stays_in_its_file()
     {
-        Architecture = "LlamaForCausalLM",
-        ModelType = "llama",
-        VocabularySize = vocabulary,
-        HiddenSize = hidden,
-        IntermediateSize = inner,
-        LayerCount = layers,
-        HeadCount = heads,
-        KeyValueHeadCount = heads,
-        HeadDim = hidden / heads,
-        RmsNormEpsilon = 1e-6,
-        RopeTheta = 10000,
-        MaxPositions = positions,
-        TieWordEmbeddings = isTied,
-        FusedQueryKeyValue = false,
-        BosId = 1,
-        EosIds = [2],
-        PadId = 0,
-        InitializerRange = 0.02,
-        StorageType = DType.BFloat16,
-    };
+        var config = Llama(layers: 4, hidden: 256, inner: 512, heads: 4, vocabulary: 6000, isTied: false, positions: 512);
+        var rows = MemoryEstimate.Of(config, new MemoryWork { Rows = 8, RowTokens = 130, SharedTokens = 66 });
+        var alone = MemoryEstimate.Of(config, new MemoryWork { Rows = 8, RowTokens = 130 });
+        var tied = MemoryEstimate.Of(config with { TieWordEmbeddings = true }, new MemoryWork { Rows = 8, RowTokens = 130 });
+
+        Assert.InRange(rows.QloraBytes, alone.QloraBytes / 2, alone.QloraBytes - 1);
+        Assert.Equal(tied.QloraBytes, alone.QloraBytes);
+        Assert.Equal(16L * 6000 * 256, alone.FullBytes - tied.FullBytes);
+    }
+
+    private static DecoderConfig Llama(int layers, int hidden, int inner, int heads, int vocabulary, bool isTied, int positions) =>
+        GeneratedCheckpoint.Llama(layers, hidden, inner, heads, vocabulary) with { TieWordEmbeddings = isTied, MaxPositions = positions };
 }
