@@ -73,6 +73,11 @@ public sealed class TrainingJob : IDisposable
             return true;
         }
 
+        if (arguments.Method == Methods.Tfidf)
+        {
+            return TfidfJob.Run(arguments, progress, time, stop);
+        }
+
         using var job = new TrainingJob(arguments, progress, time);
         return job.RunToEnd(stop);
     }
@@ -203,7 +208,7 @@ public sealed class TrainingJob : IDisposable
     {
         var same = _arguments with
         {
-            OutputDir = null, ResumeFromCheckpoint = null, SaveSteps = 1, SaveTotalLimit = null, LoggingSteps = 1, Threads = 0, SaveStrategy = "steps",
+            OutputDir = null, ResumeFromCheckpoint = null, SaveSteps = 1, SaveTotalLimit = null, LoggingSteps = 1, Threads = 0, FeatureCache = null, SaveStrategy = "steps",
             LoadBestModelAtEnd = false,
         };
         var text = TrainArgumentsReader.Write(same) + _subject.DataFingerprint;

@@ -31,9 +31,12 @@ internal abstract class TrainingSubject : IDisposable
     /// <param name="run">What the subject gets from its run.</param>
     /// <exception cref="OptionsException">Data, prompt or arguments are wrong.</exception>
     /// <exception cref="CheckpointException">The base is unfit.</exception>
-    public static TrainingSubject Open(TrainArguments arguments, TrainingDefaults defaults, SubjectContext run) => arguments.TaskType == TaskType.Mlm
-        ? MaskedLanguageSubject.Open(arguments, run)
-        : LanguageModelSubject.Open(arguments, defaults, run);
+    public static TrainingSubject Open(TrainArguments arguments, TrainingDefaults defaults, SubjectContext run) => arguments switch
+    {
+        { TaskType: TaskType.Mlm } => MaskedLanguageSubject.Open(arguments, run),
+        { Method: Methods.Llm } => LanguageModelSubject.Open(arguments, defaults, run),
+        _ => ClassificationSubject.Open(arguments, run),
+    };
 
     /// <summary>Measures the model on the rows kept for that.</summary>
     /// <param name="trainer">The trainer between two steps.</param>
