@@ -16,6 +16,7 @@ internal sealed class FeatureFile : IDisposable
 {
     private const string Features = "features";
     private const int RowsAtOnce = 32;
+    private const int ChunksBetweenNotes = 32;
 
     private static readonly string[] s_modelFiles = ["config.json", "*.safetensors", "*.bin"];
 
@@ -54,7 +55,7 @@ internal sealed class FeatureFile : IDisposable
         {
             say($"computing the features of {distinct.Count:N0} rows, once");
             Directory.CreateDirectory(folder);
-            Write(path, model, distinct, tokens, stop);
+            Write(path, model, (distinct, tokens), say, stop);
         }
 
         return new FeatureFile(SafetensorsFile.Open(path), starts);
@@ -84,13 +85,18 @@ internal sealed class FeatureFile : IDisposable
     /// <summary>Closes the file.</summary>
     public void Dispose() => _file.Dispose();
 
-    private static void Write(string path, BiGruPairModel model, List<int[]> rows, int tokens, CancellationToken stop)
+    private static void Write(string path, BiGruPairModel model, (List<int[]> Ids, int Tokens) rows, Action<string> say, CancellationToken stop)
     {
-        long[] shape = [tokens, model.Below.Config.HiddenSize];
+        long[] shape = [rows.Tokens, model.Below.Config.HiddenSize];
         var source = new TensorSource(Features, DType.Float32, shape, stream =>
         {
-            foreach (var chunk in rows.Chunk(RowsAtOnce))
+            foreach (var (index, chunk) in rows.Ids.Chunk(RowsAtOnce).Index())
             {
+                if (index > 0 && index % ChunksBetweenNotes == 0)
+                {
+                    say($"features of {index * RowsAtOnce:N0} of {rows.Ids.Count:N0} rows");
+                }
+
                 stop.ThrowIfCancellationRequested();
                 using var scope = TensorScope.Enter();
                 stream.Write(MemoryMarshal.AsBytes<float>(model.Features(chunk).ToArray<float>()));

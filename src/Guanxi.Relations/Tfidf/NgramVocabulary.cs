@@ -1,4 +1,4 @@
-using System.Text;
+using System.Runtime.InteropServices;
 
 namespace Guanxi.Relations.Tfidf;
 
@@ -39,17 +39,24 @@ internal sealed class NgramVocabulary
     /// <returns>The vocabulary, its n-grams in ordinal order.</returns>
     public static NgramVocabulary Learn(IReadOnlyList<string> texts)
     {
-        var rows = new Dictionary<string, int>(StringComparer.Ordinal);
-        foreach (var text in texts)
+        var seen = new Dictionary<string, (int Rows, int LastRow)>(StringComparer.Ordinal);
+        var bySpan = seen.GetAlternateLookup<ReadOnlySpan<char>>();
+        for (var row = 0; row < texts.Count; row++)
         {
-            foreach (var gram in Of(text).Distinct(StringComparer.Ordinal))
+            var lower = texts[row].ToLowerInvariant();
+            foreach (var (start, length) in Places(lower))
             {
-                rows[gram] = rows.GetValueOrDefault(gram) + 1;
+                var gram = lower.AsSpan(start, length);
+                ref var found = ref CollectionsMarshal.GetValueRefOrAddDefault(bySpan, gram, out var isKnown);
+                if (!isKnown || found.LastRow != row)
+                {
+                    found = (found.Rows + 1, row);
+                }
             }
         }
 
-        string[] grams = [.. rows.Where(item => item.Value >= FewestRows).Select(item => item.Key).Order(StringComparer.Ordinal)];
-        return new NgramVocabulary(grams, [.. grams.Select(gram => (float)(Math.Log((1.0 + texts.Count) / (1.0 + rows[gram])) + 1))]);
+        string[] grams = [.. seen.Where(item => item.Value.Rows >= FewestRows).Select(item => item.Key).Order(StringComparer.Ordinal)];
+        return new NgramVocabulary(grams, [.. grams.Select(gram => (float)(Math.Log((1.0 + texts.Count) / (1.0 + seen[gram].Rows)) + 1))]);
     }
 
     /// <summary>The features of a text.</summary>
@@ -58,26 +65,29 @@ internal sealed class NgramVocabulary
     /// <returns>Index and value of what is not zero, ascending; the squares sum to 1 unless there is nothing.</returns>
     public IReadOnlyList<(int Index, float Value)> Transform(string text, int offset)
     {
-        var counts = new SortedDictionary<int, int>();
-        foreach (var gram in Of(text))
+        var lower = text.ToLowerInvariant();
+        var bySpan = _indices.GetAlternateLookup<ReadOnlySpan<char>>();
+        var found = new List<int>();
+        foreach (var (start, length) in Places(lower))
         {
-            if (_indices.TryGetValue(gram, out var index))
+            if (bySpan.TryGetValue(lower.AsSpan(start, length), out var index))
             {
-                counts[index] = counts.GetValueOrDefault(index) + 1;
+                found.Add(index);
             }
         }
 
+        var counts = found.CountBy(index => index).OrderBy(item => item.Key).ToArray();
         var values = counts.Select(item => (1 + Math.Log(item.Value)) * Idf[item.Key]).ToArray();
-        var length = Math.Sqrt(values.Sum(value => value * value));
-        return [.. counts.Keys.Zip(values, (index, value) => (index + offset, (float)(value / length)))];
+        var norm = Math.Sqrt(values.Sum(value => value * value));
+        return [.. counts.Zip(values, (item, value) => (item.Key + offset, (float)(value / norm)))];
     }
 
-    private static IEnumerable<string> Of(string text)
+    /// <summary>Where the n-grams of a text are.</summary>
+    private static List<(int Start, int Length)> Places(string text)
     {
-        var lower = text.ToLowerInvariant();
-        var starts = new List<int>(lower.Length + 1);
+        var starts = new List<int>(text.Length + 1);
         var at = 0;
-        foreach (var rune in lower.EnumerateRunes())
+        foreach (var rune in text.EnumerateRunes())
         {
             starts.Add(at);
 
@@ -86,12 +96,15 @@ internal sealed class NgramVocabulary
         }
 
         starts.Add(at);
+        var places = new List<(int Start, int Length)>(starts.Count * Longest);
         for (var first = 0; first < starts.Count - 1; first++)
         {
-            for (var length = 1; length <= Longest && first + length < starts.Count; length++)
+            for (var count = 1; count <= Longest && first + count < starts.Count; count++)
             {
-                yield return lower[starts[first]..starts[first + length]];
+                places.Add((starts[first], starts[first + count] - starts[first]));
             }
         }
+
+        return places;
     }
 }

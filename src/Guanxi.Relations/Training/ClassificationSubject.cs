@@ -35,7 +35,7 @@ internal sealed class ClassificationSubject : TrainingSubject
         if (model is BiGruPairModel frozen)
         {
             var folder = arguments.FeatureCache ?? Path.Combine(arguments.OutputDir!, "features");
-            frozen.Known = FeatureFile.Open(folder, frozen, all.Select(row => row.Ids), run.Progress.Note, CancellationToken.None);
+            frozen.Known = FeatureFile.Open(folder, frozen, all.Select(row => row.Ids), run.Progress.Note, run.Stop);
         }
     }
 
@@ -62,10 +62,10 @@ internal sealed class ClassificationSubject : TrainingSubject
     {
         var folder = arguments.ModelNameOrPath!;
         var config = EncoderConfig.Read(folder);
-        if (arguments.MaxSeqLength > config.MaxPositions)
+        var length = Math.Min(arguments.MaxSeqLength!.Value, config.MaxPositions);
+        if (length < arguments.MaxSeqLength)
         {
-            throw new OptionsException(new Problem(
-                "max_seq_length", "it is more than the model's positions", $"at most {config.MaxPositions}", $"{arguments.MaxSeqLength}"));
+            run.Progress.Note($"rows have at most {length} tokens, the model's positions, instead of max_seq_length {arguments.MaxSeqLength}");
         }
 
         var rows = RelationRows.Read(arguments, run.Progress);
@@ -75,7 +75,7 @@ internal sealed class ClassificationSubject : TrainingSubject
         }
 
         var options = new EncoderModelOptions { ComputeType = run.ComputeType, Device = run.Device, Seed = arguments.Seed };
-        var model = PairModel.Begin(folder, arguments.Method, rows.Schema.Labels, arguments.MaxSeqLength!.Value, options);
+        var model = PairModel.Begin(folder, arguments.Method, rows.Schema.Labels, length, options);
         try
         {
             return new ClassificationSubject(arguments, run, rows, model);
@@ -135,7 +135,7 @@ internal sealed class ClassificationSubject : TrainingSubject
     {
         if (rows.Count(row => row.IsCut) is > 0 and var cut)
         {
-            _run.Progress.Note($"{cut} of {rows.Count} rows are longer than max_seq_length {_model.MaxLength}: what is nearest to the two people stays");
+            _run.Progress.Note($"{cut} of {rows.Count} rows are longer than {_model.MaxLength} tokens: what is nearest to the two people stays");
         }
     }
 
