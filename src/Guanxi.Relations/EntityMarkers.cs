@@ -8,6 +8,9 @@ namespace Guanxi.Relations;
 /// <param name="Span2">What stood between <c>&lt;e2&gt;</c> and <c>&lt;/e2&gt;</c>.</param>
 public sealed record MarkedText(string Text, TextSpan Span1, TextSpan Span2);
 
+/// <summary>Signs around the mentions of two people.</summary>
+internal sealed record PairMarkers(string Open1, string Close1, string Open2, string Close2);
+
 /// <summary>Reads and writes the inline markers <c>&lt;e1&gt;..&lt;/e1&gt;</c> and <c>&lt;e2&gt;..&lt;/e2&gt;</c>.</summary>
 /// <remarks>
 /// One pair may stand inside the other or next to it; a name is its whole text, inner markers taken out.
@@ -88,22 +91,40 @@ public static class EntityMarkers
             throw new ArgumentException($"{span2} crosses {span1}", nameof(span2));
         }
 
+        return Surround(text, span1, span2, new PairMarkers("<e1>", "</e1>", "<e2>", "</e2>")).Text;
+    }
+
+    /// <summary>Puts signs around two ranges of a sentence, whether or not they cross.</summary>
+    /// <param name="text">The sentence.</param>
+    /// <param name="span1">Mention of the first person.</param>
+    /// <param name="span2">Mention of the second person.</param>
+    /// <param name="markers">The signs.</param>
+    /// <returns>The new sentence, and in it both ranges with the signs around them. Of equal ranges the first person's is the outer one.</returns>
+    internal static MarkedText Surround(string text, TextSpan span1, TextSpan span2, PairMarkers markers)
+    {
         var firstIsOuter = span1.Start < span2.Start || (span1.Start == span2.Start && span1.End >= span2.End);
-        var (outer, inner, outerName, innerName) = firstIsOuter ? (span1, span2, "e1", "e2") : (span2, span1, "e2", "e1");
-        var (openOuter, closeOuter) = ((outer.Start, $"<{outerName}>"), (outer.End, $"</{outerName}>"));
-        var (openInner, closeInner) = ((inner.Start, $"<{innerName}>"), (inner.End, $"</{innerName}>"));
-        (int, string)[] marks = outer.End >= inner.End
-            ? [openOuter, openInner, closeInner, closeOuter]
-            : [openOuter, closeOuter, openInner, closeInner];
-        var result = new StringBuilder(text.Length + 18);
+        var (outer, inner) = firstIsOuter ? (span1, span2) : (span2, span1);
+        var (outerSigns, innerSigns) = firstIsOuter
+            ? ((Open: markers.Open1, Close: markers.Close1), (Open: markers.Open2, Close: markers.Close2))
+            : ((Open: markers.Open2, Close: markers.Close2), (Open: markers.Open1, Close: markers.Close1));
+        var (openOuter, closeOuter) = (new Insertion(outer.Start, outerSigns.Open), new Insertion(outer.End, outerSigns.Close));
+        var (openInner, closeInner) = (new Insertion(inner.Start, innerSigns.Open), new Insertion(inner.End, innerSigns.Close));
+        Insertion[] marks = outer.End >= inner.End ? [openOuter, openInner, closeInner, closeOuter]
+            : inner.Start >= outer.End ? [openOuter, closeOuter, openInner, closeInner]
+            : [openOuter, openInner, closeOuter, closeInner];
+        var result = new StringBuilder(text.Length + marks.Sum(mark => mark.Sign.Length));
         var last = 0;
-        foreach (var (place, marker) in marks)
+        foreach (var mark in marks)
         {
-            result.Append(text, last, place - last).Append(marker);
-            last = place;
+            result.Append(text, last, mark.Place - last);
+            mark.At = result.Length;
+            result.Append(mark.Sign);
+            last = mark.Place;
         }
 
-        return result.Append(text, last, text.Length - last).ToString();
+        result.Append(text, last, text.Length - last);
+        var (around, within) = (new TextSpan(openOuter.At, closeOuter.At + closeOuter.Sign.Length), new TextSpan(openInner.At, closeInner.At + closeInner.Sign.Length));
+        return firstIsOuter ? new MarkedText(result.ToString(), around, within) : new MarkedText(result.ToString(), within, around);
     }
 
     private static InputFault Fault(int column, string what, string? expected = null, string? hint = null) =>
@@ -120,6 +141,13 @@ public static class EntityMarkers
         var name = at + (closing ? 2 : 1);
         var isMarker = name + 2 < text.Length && text[name] == 'e' && text[name + 1] is '1' or '2' && text[name + 2] == '>';
         return isMarker ? (text[name + 1] - '0', closing, name + 3 - at) : default;
+    }
+
+    /// <summary>A sign on its way into a text.</summary>
+    private sealed record Insertion(int Place, string Sign)
+    {
+        /// <summary>Where it stands in the new text.</summary>
+        public int At { get; set; }
     }
 
     private sealed class Pair(string name)

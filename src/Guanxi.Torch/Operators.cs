@@ -67,6 +67,8 @@ internal static class Operators
 
     internal static readonly Operator Gelu = new("aten::gelu", "");
 
+    internal static readonly Operator GruPacked = new("aten::gru", "data");
+
     internal static readonly Operator IndexAddInPlace = new("aten::index_add_", "");
 
     internal static readonly Operator IndexCopyInPlace = new("aten::index_copy_", "");

@@ -79,7 +79,7 @@ internal static class DemoCommand
             CultureInfo.InvariantCulture,
             $"""
 
-            {evaluation.Result.Report.Accuracy:P0} of the held-out rows are right; guessing gets {1.0 / model.Schema.Labels.Count:P0}. The embedded base is small ({model.Model.Config.ParameterCount / 1e6:F1} million
+            {evaluation.Result.Report.Accuracy:P0} of the held-out rows are right; guessing gets {1.0 / model.Schema.Labels.Count:P0}. The embedded base is small ({model.RequireModel().Config.ParameterCount / 1e6:F1} million
             parameters, pretrained on old novels): this shows that the job works, not what the method is worth. Downloaded models and the published recipe take the same commands.
 
             The run:        {output}

@@ -1,4 +1,7 @@
+using Guanxi.Relations;
+using Guanxi.Relations.Artifacts;
 using Guanxi.Relations.Formats;
+using Guanxi.Relations.Tfidf;
 using Guanxi.Torch;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Checkpoints;
@@ -11,7 +14,7 @@ namespace Guanxi.Cli.Inspection;
 internal static class ModelInspection
 {
     /// <summary>Whether a path is a model or an adapter.</summary>
-    public static bool IsModel(string path) => ModelFolder.IsAny(path);
+    public static bool IsModel(string path) => ModelFolder.IsAny(path) || IsTfidf(path);
 
     /// <summary>Looks at a folder.</summary>
     /// <exception cref="CheckpointException">It is no model, or a file of it is damaged.</exception>
@@ -20,9 +23,30 @@ internal static class ModelInspection
     /// <param name="work">What training is asked to do, for the memory it takes.</param>
     public static IEnumerable<Fact> Of(string path, string? baseModel, MemoryWork work)
     {
+        if (IsTfidf(path))
+        {
+            return OfTfidf(path);
+        }
+
         var folder = ModelFolder.Find(path, baseModel);
         return EncoderModel.IsEncoder(folder.Base) ? OfEncoder(folder, EncoderConfig.Read(folder.Base)) : OfDecoder(folder, work);
     }
+
+    private static bool IsTfidf(string path) => File.Exists(Path.Combine(path, TfidfModel.FileName));
+
+    private static IEnumerable<Fact> OfTfidf(string path)
+    {
+        var info = ArtifactInfo.TryRead(path) ?? new ArtifactInfo();
+        using var file = SafetensorsFile.Open(Path.Combine(path, TfidfModel.FileName));
+        yield return Fact.Of("family", "family", Methods.Tfidf);
+        yield return Fact.Of("method", "method", info.Method);
+        yield return Fact.Of("parameters", "parameters", file.Entries.Values.Where(entry => entry.Name is TfidfModel.Weights or TfidfModel.Bias).Sum(entry => entry.ElementCount));
+        yield return Labels(info.Labels);
+        yield return Files(new ModelFolder(path, null));
+    }
+
+    private static Fact Labels(IReadOnlyList<string> labels) =>
+        new(labels.Count > 0 ? "classes" : null, string.Join(' ', labels), "labels", json => json.List(labels));
 
     private static IEnumerable<Fact> OfEncoder(ModelFolder folder, EncoderConfig config)
     {
@@ -35,8 +59,9 @@ internal static class ModelInspection
         yield return Fact.Of("inner size", "intermediate_size", config.IntermediateSize);
         yield return Fact.Of("vocabulary", "vocabulary", config.VocabularySize);
         yield return Fact.Of("positions", "max_positions", config.MaxPositions);
-        yield return new Fact(
-            config.Labels.Count > 0 ? "classes" : null, string.Join(' ', config.Labels), "labels", json => json.List(config.Labels));
+        var info = ArtifactInfo.TryRead(folder.Base);
+        yield return Fact.Of("method", "method", info?.Method);
+        yield return Labels(info is { Labels.Count: > 0 } ? info.Labels : config.Labels);
         yield return Fact.Of("stored as", "dtype", Name(StoredType(folder.Base) ?? config.StorageType));
         yield return Files(folder);
         yield return Tokenizer(folder);

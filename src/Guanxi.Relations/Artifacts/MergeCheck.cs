@@ -54,10 +54,10 @@ public sealed record MergeCheck(double MaxLogitDifference, int LabelsChanged, in
         var overrides = new TaskOverrides { SchemaIfNone = () => RelationSchema.FromData(data.Relations.Select(row => row.Label!), data.File) };
         using var first = TrainedModel.Load(before, options, overrides);
         using var second = TrainedModel.Load(after, options with { BaseModel = null }, overrides);
-        var encoder = new InstructionEncoder(first.Model.RequireTokenizer());
+        var encoder = new InstructionEncoder(first.RequireModel().RequireTokenizer());
         var examples = data.Relations;
-        var rows = examples.Select(row => encoder.EncodeRow(first.Template.Render(row), row.Label!, first.Model.Config.LongestRow)).ToArray();
-        var logits = new Comparison(first.Model, second.Model, progress, stop).Run(rows, null);
+        var rows = examples.Select(row => encoder.EncodeRow(first.Template!.Render(row), row.Label!, first.RequireModel().Config.LongestRow)).ToArray();
+        var logits = new Comparison(first.RequireModel(), second.RequireModel(), progress, stop).Run(rows, null);
         var changed = examples.Chunk(RowsAtOnce * 8).Sum(chunk =>
         {
             stop.ThrowIfCancellationRequested();

@@ -1,39 +1,32 @@
+using Guanxi.Relations.Encoders;
 using Guanxi.Relations.Prompts;
+using Guanxi.Relations.Tfidf;
 using Guanxi.Transformers;
+using Guanxi.Transformers.Hubs;
 using Guanxi.Transformers.Inference;
 using Guanxi.Transformers.Models;
-using Guanxi.Transformers.Tokenization;
 
 namespace Guanxi.Relations.Artifacts;
 
-/// <summary>A trained classifier as it was written: weights, tokenizer, labels and prompt, checked to belong together.</summary>
+/// <summary>A trained classifier as it was written, whatever its method: weights, labels, and what else it needs, checked to belong together.</summary>
 public sealed class TrainedModel : IDisposable
 {
-    private readonly LanguageModel _model;
-    private readonly ITokenizer _tokenizer;
-    private readonly RelationClassifier _classifier;
-
-    private TrainedModel(LanguageModel model, ArtifactInfo info, RelationSchema schema, PromptTemplate template)
-    {
-        (_model, Info, Schema, Template) = (model, info, schema, template);
-        _tokenizer = model.RequireTokenizer();
-        _classifier = new RelationClassifier(model.Decoder, _tokenizer, template, schema, model.Evaluation);
-    }
+    private TrainedModel(ArtifactInfo info, IRelationClassifier classifier) => (Info, Classifier) = (info, classifier);
 
     /// <summary>What the artefact says of itself.</summary>
     public ArtifactInfo Info { get; }
 
     /// <summary>Its labels.</summary>
-    public RelationSchema Schema { get; }
-
-    /// <summary>Its question.</summary>
-    public PromptTemplate Template { get; }
+    public RelationSchema Schema => Classifier.Schema;
 
     /// <summary>Answers which relation holds.</summary>
-    public IRelationClassifier Classifier => _classifier;
+    public IRelationClassifier Classifier { get; }
 
-    /// <summary>The language model below.</summary>
-    public LanguageModel Model => _model;
+    /// <summary>Its question; null when its method asks none.</summary>
+    public PromptTemplate? Template { get; private init; }
+
+    /// <summary>The language model below; null when its method has none.</summary>
+    public LanguageModel? Model { get; private init; }
 
     /// <summary>Loads an artefact.</summary>
     /// <param name="folder">Output folder of a training run.</param>
@@ -53,6 +46,75 @@ public sealed class TrainedModel : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(overrides);
+        path = HubCache.OfProcess.Resolve(path);
+        var info = ArtifactInfo.TryRead(path);
+        return MethodOf(path, info) switch
+        {
+            Methods.Llm => LoadLanguageModel(path, options, overrides),
+            Methods.Tfidf => LoadTfidf(path, info!, overrides),
+            var method => LoadEncoder(path, (info ?? new ArtifactInfo()) with { Method = method }, options, overrides),
+        };
+    }
+
+    /// <summary>Makes a generator of free answers.</summary>
+    /// <param name="options">How to decode.</param>
+    /// <returns>The generator; this model must outlive it.</returns>
+    /// <exception cref="OptionsException">Its method generates no text.</exception>
+    public AnswerGenerator Answers(GenerationOptions options)
+    {
+        var model = RequireModel();
+        return new AnswerGenerator(model.Decoder, model.RequireTokenizer(), Template!, Schema, model.Evaluation, options);
+    }
+
+    /// <summary>The language model below.</summary>
+    /// <returns>The model; it stays this object's.</returns>
+    /// <exception cref="OptionsException">Its method has none.</exception>
+    public LanguageModel RequireModel() => Model ?? throw new OptionsException(new Problem(
+        "model", "this works with language models only", $"a model of method {Methods.Llm}", Info.Method));
+
+    /// <summary>Releases classifier and model.</summary>
+    public void Dispose()
+    {
+        Classifier.Dispose();
+        Model?.Dispose();
+    }
+
+    /// <summary>The method that the folder names, or that its configuration has the head of.</summary>
+    private static string MethodOf(string path, ArtifactInfo? info)
+    {
+        if (info?.Method is { } named)
+        {
+            return Methods.All.Contains(named) ? named : throw new CheckpointException(new Problem(
+                Path.Combine(path, ArtifactInfo.FileName), "the method is not known", string.Join(" | ", Methods.All), named));
+        }
+
+        return !EncoderModel.IsEncoder(path) ? Methods.Llm : EncoderConfig.Read(path).Head switch
+        {
+            EncoderHead.Classification => Methods.BertCls,
+            EncoderHead.EntityPair => Methods.RBert,
+            _ => Methods.Llm,
+        };
+    }
+
+    private static TrainedModel LoadTfidf(string path, ArtifactInfo info, TaskOverrides overrides) =>
+        new(info, TfidfModel.Load(path, FixedSchema(info, info.Labels, path, overrides)));
+
+    private static TrainedModel LoadEncoder(string path, ArtifactInfo info, LanguageModelOptions options, TaskOverrides overrides)
+    {
+        var model = PairModel.Load(path, info, options);
+        try
+        {
+            return new TrainedModel(info, new PairClassifier(model, FixedSchema(info, model.Labels, path, overrides)));
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    private static TrainedModel LoadLanguageModel(string path, LanguageModelOptions options, TaskOverrides overrides)
+    {
         var folder = ModelFolder.Find(path, options.BaseModel);
         var (info, where) = FindInfo(folder);
         var schema = SchemaOf(info, Path.Combine(where, ArtifactInfo.FileName), overrides);
@@ -67,7 +129,8 @@ public sealed class TrainedModel : IDisposable
                 info.RequireBase(BaseModelIdentity.Of(folder.Base, folder.Base), where);
             }
 
-            return new TrainedModel(model, info, schema, template);
+            var classifier = new RelationClassifier(model.Decoder, model.RequireTokenizer(), template, schema, model.Evaluation);
+            return new TrainedModel(info, classifier) { Model = model, Template = template };
         }
         catch
         {
@@ -76,16 +139,25 @@ public sealed class TrainedModel : IDisposable
         }
     }
 
-    /// <summary>Makes a generator of free answers.</summary>
-    /// <param name="options">How to decode.</param>
-    /// <returns>The generator; this model must outlive it.</returns>
-    public AnswerGenerator Answers(GenerationOptions options) => new(_model.Decoder, _tokenizer, Template, Schema, _model.Evaluation, options);
-
-    /// <summary>Releases classifier and model.</summary>
-    public void Dispose()
+    /// <summary>The labels of a model that has a class for each: others can only be other spellings of them.</summary>
+    private static RelationSchema FixedSchema(ArtifactInfo info, IReadOnlyList<string> classes, string path, TaskOverrides overrides)
     {
-        _classifier.Dispose();
-        _model.Dispose();
+        var where = Path.Combine(path, ArtifactInfo.FileName);
+        var own = info.Labels.Count > 0 ? info.ToSchema(where) : RelationSchema.FromLabels([.. classes.Select(label => (string[])[label])], path);
+        if (own.Labels.Count != classes.Count)
+        {
+            throw new CheckpointException(new Problem(where, "the model has another number of classes", $"{classes.Count} labels", $"{own.Labels.Count}"));
+        }
+
+        if (overrides.Schema is not { } named)
+        {
+            return own;
+        }
+
+        return named.Labels.Count == classes.Count && (info.Labels.Count == 0 || named.Labels.SequenceEqual(own.Labels))
+            ? named
+            : throw new OptionsException(new Problem(
+                "labels_file", "a trained classifier keeps its labels", $"{string.Join(", ", own.Labels)}, in this order", string.Join(", ", named.Labels)));
     }
 
     /// <summary>What the folder says; an adapter that says nothing has its base's question.</summary>

@@ -1,5 +1,4 @@
 using Guanxi.Relations.Artifacts;
-using Guanxi.Relations.Metrics;
 using Guanxi.Torch;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Checkpoints;
@@ -111,9 +110,10 @@ internal sealed class LanguageModelSubject : TrainingSubject
         using var classifier = new RelationClassifier(
             _model.Decoder, _model.RequireTokenizer(), _rows.Template!, _rows.Schema!, new ForwardContext(_run.ComputeType, null));
         var rows = Evaluator.Predict(classifier, set.Examples, null, stop);
-        var report = ClassificationReport.Of([.. rows.Select(row => row.Gold)], [.. rows.Select(row => row.Predicted)]);
-        yield return KeyValuePair.Create(set.Prefix + RunMetrics.WeightedF1, report.Weighted.F1);
-        yield return KeyValuePair.Create(set.Prefix + RunMetrics.Accuracy, report.Accuracy);
+        foreach (var score in RunMetrics.Scores(set.Prefix, rows))
+        {
+            yield return score;
+        }
     }
 
     private static LanguageModel LoadModel(TrainArguments arguments, SubjectContext run)

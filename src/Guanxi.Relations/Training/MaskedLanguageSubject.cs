@@ -53,7 +53,7 @@ internal sealed class MaskedLanguageSubject : TrainingSubject
         var texts = Texts.Read(arguments, EncoderConfig.Read(folder), TokenizerLoader.Load(folder));
         var options = new EncoderModelOptions
         {
-            ComputeType = run.ComputeType, Device = run.Device, Storage = WeightStorage.Float32, GuessesTokens = true, Seed = arguments.Seed,
+            ComputeType = run.ComputeType, Device = run.Device, Storage = WeightStorage.Float32, Head = EncoderHead.MaskedLanguage, Seed = arguments.Seed,
         };
         var hasWeights = LanguageModel.HasWeights(folder);
         if (!hasWeights)

@@ -1,3 +1,4 @@
+using Guanxi.Relations.Metrics;
 using Guanxi.Transformers.Training;
 
 namespace Guanxi.Relations.Training;
@@ -27,6 +28,15 @@ internal static class RunMetrics
     /// <param name="hasLabels">Whether the rows evaluated have labels to be scored.</param>
     public static string MetricOf(TrainArguments arguments, bool hasLabels) =>
         arguments.MetricForBestModel is { } metric ? Plain(metric) : hasLabels ? WeightedF1 : Loss;
+
+    /// <summary>How well predictions agree with labels.</summary>
+    /// <param name="prefix">Before the names.</param>
+    /// <param name="rows">Rows that were classified.</param>
+    public static IEnumerable<KeyValuePair<string, double>> Scores(string prefix, IReadOnlyList<EvaluatedRow> rows)
+    {
+        var report = ClassificationReport.Of([.. rows.Select(row => row.Gold)], [.. rows.Select(row => row.Predicted)]);
+        return [KeyValuePair.Create(prefix + WeightedF1, report.Weighted.F1), KeyValuePair.Create(prefix + Accuracy, report.Accuracy)];
+    }
 
     /// <summary>Which of its values is the best.</summary>
     public static ModelChoice ChoiceOf(TrainArguments arguments, string metric) => !arguments.Chooses()

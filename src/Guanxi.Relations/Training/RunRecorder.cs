@@ -26,7 +26,7 @@ internal sealed class RunRecorder : ITrainingObserver, IDisposable
         _firstStep = firstStep;
         _writeModel = options.WriteModel;
         _progress = progress;
-        var log = Path.Combine(_folder, "train_log.jsonl");
+        var log = Path.Combine(_folder, TrainingArtifact.LogFile);
         _log = firstStep == 0 ? TrainLog.Create(log) : TrainLog.Resume(log, firstStep);
         _events = new TensorBoardWriter(Path.Combine(_folder, "runs"), time, firstStep == 0 ? null : firstStep + 1);
     }

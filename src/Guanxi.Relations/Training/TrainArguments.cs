@@ -8,11 +8,11 @@ namespace Guanxi.Relations.Training;
 /// </summary>
 public sealed record TrainArguments
 {
-    /// <summary>Method of classification.</summary>
+    /// <summary>Method of classification: llm, r-bert, bert-cls, bert-bigru-att or tfidf, which needs no model.</summary>
     /// <value><c>llm</c>.</value>
-    public string Method { get; init; } = "llm";
+    public string Method { get; init; } = Methods.Llm;
 
-    /// <summary>What trains: full, lora or qlora.</summary>
+    /// <summary>What trains: full, lora or qlora; methods other than llm always train full.</summary>
     /// <value><see cref="TrainMode.Qlora"/>.</value>
     public TrainMode TrainMode { get; init; } = TrainMode.Qlora;
 
@@ -215,6 +215,9 @@ public sealed record TrainArguments
     /// <summary>Share of the training rows cut off, by sentence, to evaluate on.</summary>
     /// <value>0.</value>
     public double GroupSplit { get; init; }
+
+    /// <summary>Folder of computed features that runs of bert-bigru-att share; null for features/ in the output folder.</summary>
+    public string? FeatureCache { get; init; }
 
     /// <summary>Go on with the newest checkpoint (true) or a named one.</summary>
     public string? ResumeFromCheckpoint { get; init; }

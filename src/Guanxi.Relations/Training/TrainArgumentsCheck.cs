@@ -11,7 +11,11 @@ internal static class TrainArgumentsCheck
 
     public static void Check(TrainArguments arguments, List<Problem> problems)
     {
-        Require("model_name_or_path", arguments.ModelNameOrPath, "the folder of the base model", problems);
+        if (arguments.Method != Methods.Tfidf)
+        {
+            Require("model_name_or_path", arguments.ModelNameOrPath, "the folder of the base model", problems);
+        }
+
         Require("train_file", arguments.TrainFile, arguments.TaskType != TaskType.Sft ? "a text file or a folder of them" : "the training rows", problems);
         Require("output_dir", arguments.OutputDir, "the folder for the run and the trained model", problems);
         if (arguments.TrainFile is { Length: > 0 } file && !Path.Exists(file))
@@ -31,16 +35,12 @@ internal static class TrainArgumentsCheck
                 Hint: $"{HubCache.DownloadHint(model) ?? "Download the model first"}; assets/base-zh is here without a download."));
         }
 
-        if (arguments.Method != "llm")
-        {
-            problems.Add(new Problem("method", "this method is not there yet", "llm", arguments.Method));
-        }
-
         if (!OptimizerNames.All.Contains(arguments.Optim))
         {
             problems.Add(new Problem("optim", "this optimizer is not there", string.Join(" | ", OptimizerNames.All), arguments.Optim));
         }
 
+        CheckMethod(arguments, problems);
         CheckTask(arguments, problems);
         CheckEvaluation(arguments, problems);
         CheckNames(arguments, problems);
@@ -52,6 +52,25 @@ internal static class TrainArgumentsCheck
         if (string.IsNullOrEmpty(value))
         {
             problems.Add(new Problem(key, "the key is missing", what));
+        }
+    }
+
+    private static void CheckMethod(TrainArguments arguments, List<Problem> problems)
+    {
+        OneOf("method", arguments.Method, Methods.All, problems);
+        if (arguments.Method is Methods.Llm)
+        {
+            return;
+        }
+
+        if (arguments.TaskType != TaskType.Sft)
+        {
+            problems.Add(new Problem("task_type", $"method {arguments.Method} learns labels", "sft", Snake(arguments.TaskType)));
+        }
+
+        if (arguments.TrainMode != TrainMode.Full)
+        {
+            problems.Add(new Problem("train_mode", $"method {arguments.Method} trains all parameters that it has", "full", Snake(arguments.TrainMode)));
         }
     }
 
@@ -115,7 +134,7 @@ internal static class TrainArgumentsCheck
         AtLeast("eval_steps", arguments.EvalSteps, 1, problems);
     }
 
-    private static string Snake(TrainMode mode) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(mode.ToString());
+    private static string Snake(Enum value) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 
     private static void CheckNames(TrainArguments arguments, List<Problem> problems)
     {

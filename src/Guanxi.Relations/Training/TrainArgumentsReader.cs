@@ -10,6 +10,7 @@ namespace Guanxi.Relations.Training;
 public static class TrainArgumentsReader
 {
     private const int MaxFileBytes = 1 << 20;
+    private const string MethodKey = "method";
 
     // Before transformers 5 a flag, since then a value of train_sampling_strategy.
     private const string OlderGrouping = "group_by_length";
@@ -54,9 +55,12 @@ public static class TrainArgumentsReader
     {
         ArgumentNullException.ThrowIfNull(given);
         ArgumentNullException.ThrowIfNull(notes);
-        var arguments = new TrainArguments();
         var problems = new List<Problem>();
-        foreach (var (key, value) in file is null ? [] : ReadFile(file, problems))
+        var inFile = file is null ? [] : ReadFile(file, problems);
+        var method = given.LastOrDefault(item => item.Key == MethodKey).Value
+            ?? (inFile.LastOrDefault(item => item.Key == MethodKey) is { Key: not null } named ? named.Value.ToString() : Methods.Llm);
+        var arguments = TrainingDefaults.Start(method);
+        foreach (var (key, value) in inFile)
         {
             Set(arguments, key, value, $"{file}, {key}", problems, notes);
         }

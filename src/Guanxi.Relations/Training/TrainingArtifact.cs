@@ -11,6 +11,9 @@ internal static class TrainingArtifact
     /// <summary>The arguments with all defaults filled in.</summary>
     public const string ArgumentsFile = "train_args.json";
 
+    /// <summary>A line for every step and evaluation.</summary>
+    public const string LogFile = "train_log.jsonl";
+
     /// <summary>Whether a run that is to be resumed has been finished before.</summary>
     public static bool IsFinished(TrainArguments arguments) =>
         arguments.ResumeFromCheckpoint == "true" && File.Exists(Path.Combine(arguments.OutputDir!, ArtifactInfo.FileName));
@@ -25,18 +28,29 @@ internal static class TrainingArtifact
     {
         var isCopied = new ModelFolder(baseFolder, null).CopyCompanions(arguments.OutputDir!);
         tokenizer = isCopied && tokenizer is not null ? TokenizerLoader.Load(arguments.OutputDir!) : tokenizer;
-        (task with
+        var versions = new Dictionary<string, string>
+        {
+            ["libtorch"] = TorchRuntime.Version,
+            ["compute_dtype"] = computeType == DType.BFloat16 ? "bf16" : "fp32",
+        };
+        Write(arguments, task with
         {
             TokenizerSha256 = tokenizer?.Fingerprint,
             MaxLength = arguments.MaxSeqLength,
-            Seed = arguments.Seed,
-            Versions = new Dictionary<string, string>
-            {
-                ["guanxi"] = typeof(TrainingArtifact).Assembly.GetName().Version?.ToString(3) ?? "unknown",
-                ["libtorch"] = TorchRuntime.Version,
-                ["compute_dtype"] = computeType == DType.BFloat16 ? "bf16" : "fp32",
-            },
+            Versions = versions,
             BaseModel = LanguageModel.HasWeights(baseFolder) ? BaseModelIdentity.Of(baseFolder, arguments.ModelNameOrPath!) : null,
-        }).Write(arguments.OutputDir!);
+        });
     }
+
+    /// <summary>Writes <c>guanxi.json</c> for a model without tokenizer and base, or one whose task says them.</summary>
+    /// <param name="arguments">The run's arguments.</param>
+    /// <param name="task">What the task says; seed and this program's version are filled in.</param>
+    public static void Write(TrainArguments arguments, ArtifactInfo task) => (task with
+    {
+        Seed = arguments.Seed,
+        Versions = new Dictionary<string, string>(task.Versions)
+        {
+            ["guanxi"] = typeof(TrainingArtifact).Assembly.GetName().Version?.ToString(3) ?? "unknown",
+        },
+    }).Write(arguments.OutputDir!);
 }

@@ -15,6 +15,21 @@ public sealed record TrainingDefaults
 
     private TrainArguments Values { get; init; } = new();
 
+    /// <summary>What arguments are before any key is read; what depends on the base as well is filled in later.</summary>
+    /// <param name="method">Method of classification; an unknown one is refused later.</param>
+    /// <returns>The arguments.</returns>
+    internal static TrainArguments Start(string method) => method switch
+    {
+        Methods.Llm => new TrainArguments(),
+
+        // Early stopping needs something to look at.
+        Methods.BertBiGruAtt => new TrainArguments
+        {
+            TrainMode = TrainMode.Full, GroupSplit = 0.1, EvalStrategy = "epoch", MetricForBestModel = RunMetrics.Loss, EarlyStoppingPatience = 5, LoadBestModelAtEnd = true,
+        },
+        _ => new TrainArguments { TrainMode = TrainMode.Full },
+    };
+
     /// <summary>Finds the defaults of a run.</summary>
     /// <param name="arguments">Arguments; the base's folder and the task decide.</param>
     /// <returns>The defaults.</returns>
@@ -22,7 +37,13 @@ public sealed record TrainingDefaults
     public static TrainingDefaults Of(TrainArguments arguments)
     {
         ArgumentNullException.ThrowIfNull(arguments);
-        var published = arguments.TaskType == TaskType.Sft ? Article : Pretraining;
+        var published = arguments switch
+        {
+            { TaskType: not TaskType.Sft } => Pretraining,
+            { Method: Methods.BertBiGruAtt } => FrozenEncoder,
+            { Method: Methods.RBert or Methods.BertCls } => EncoderTuning,
+            _ => Article,
+        };
         var file = Path.Combine(arguments.ModelNameOrPath ?? string.Empty, ArtifactInfo.FileName);
         if (arguments.TaskType != TaskType.Sft || !File.Exists(file))
         {
@@ -79,6 +100,32 @@ public sealed record TrainingDefaults
         MaxGradNorm = 0.3,
         GradientCheckpointing = true,
         LoraAlpha = 16,
+    };
+
+    /// <summary>R-BERT's paper (arXiv 1905.08284, table 1), with the length of the published runs; Devlin et al. 2018, A.3, tune classifiers alike.</summary>
+    private static TrainArguments EncoderTuning { get; } = new()
+    {
+        MaxSeqLength = 210,
+        NumTrainEpochs = 5,
+        PerDeviceTrainBatchSize = 16,
+        GradientAccumulationSteps = 1,
+        LearningRate = 2e-5,
+        LrSchedulerType = "linear",
+        WarmupRatio = 0.1,
+        MaxGradNorm = 1,
+        GradientCheckpointing = false,
+        LoraAlpha = 16,
+    };
+
+    /// <summary>The published arguments of the BiGRU over features that do not train.</summary>
+    private static TrainArguments FrozenEncoder { get; } = EncoderTuning with
+    {
+        MaxSeqLength = 128,
+        NumTrainEpochs = 30,
+        LearningRate = 1e-3,
+        LrSchedulerType = "constant",
+        WarmupRatio = 0,
+        MaxGradNorm = 0,
     };
 
     private static TrainArguments Pretraining { get; } = new()

@@ -18,7 +18,7 @@ public sealed class TrainingJob : IDisposable
     private readonly TrainingSubject _subject;
     private readonly Trainer _trainer;
 
-    private TrainingJob(TrainArguments arguments, ITrainingProgress progress, TimeProvider time)
+    private TrainingJob(TrainArguments arguments, ITrainingProgress progress, TimeProvider time, CancellationToken stop)
     {
         _progress = progress;
         _time = time;
@@ -28,7 +28,7 @@ public sealed class TrainingJob : IDisposable
         progress.Note(OptimizerNames.Describe(arguments.Optim));
         var defaults = TrainingDefaults.Of(arguments);
         _arguments = defaults.Fill(arguments);
-        _subject = TrainingSubject.Open(_arguments, defaults, new SubjectContext(computeType, device, progress, time));
+        _subject = TrainingSubject.Open(_arguments, defaults, new SubjectContext(computeType, device, progress, time, stop));
         try
         {
             var (parameters, task) = (_subject.Parameters, _subject.Task);
@@ -73,8 +73,21 @@ public sealed class TrainingJob : IDisposable
             return true;
         }
 
-        using var job = new TrainingJob(arguments, progress, time);
-        return job.RunToEnd(stop);
+        if (arguments.Method == Methods.Tfidf)
+        {
+            return TfidfJob.Run(arguments, progress, time, stop);
+        }
+
+        try
+        {
+            using var job = new TrainingJob(arguments, progress, time, stop);
+            return job.RunToEnd(stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Stopped before the first step: there is nothing to save.
+            return false;
+        }
     }
 
     /// <summary>Releases model and optimizer.</summary>
@@ -203,7 +216,7 @@ public sealed class TrainingJob : IDisposable
     {
         var same = _arguments with
         {
-            OutputDir = null, ResumeFromCheckpoint = null, SaveSteps = 1, SaveTotalLimit = null, LoggingSteps = 1, Threads = 0, SaveStrategy = "steps",
+            OutputDir = null, ResumeFromCheckpoint = null, SaveSteps = 1, SaveTotalLimit = null, LoggingSteps = 1, Threads = 0, FeatureCache = null, SaveStrategy = "steps",
             LoadBestModelAtEnd = false,
         };
         var text = TrainArgumentsReader.Write(same) + _subject.DataFingerprint;

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Runtime.InteropServices;
-using Guanxi.Relations.DataChecks;
 using Guanxi.Relations.Formats;
 using Guanxi.Relations.Prompts;
 using Guanxi.Transformers;
@@ -150,25 +149,12 @@ internal sealed class TrainingRows
         var template = PromptTemplate.Parse(text, schema.Labels, "prompt_template");
         var checks = new TrainingRowChecks(progress);
         checks.ComparePrompt(template, schema, train.Relations);
-        var kept = train.Relations;
-        var sets = new List<(string Prefix, IReadOnlyList<RelationExample> Rows)>();
-        if (arguments.GroupSplit > 0)
-        {
-            var split = GroupSplit.Cut(kept, arguments.GroupSplit, arguments.Seed, SplitGroup.Sentence);
-            (kept, sets) = (split.Kept, [(string.Empty, split.CutOff)]);
-            progress.Note($"{split.CutOff.Count} rows with their sentences are cut off to evaluate on");
-        }
-
-        if (eval is not null)
-        {
-            sets.Add((sets.Count == 0 ? string.Empty : RunMetrics.FilePrefix, eval.Relations));
-        }
-
+        var rows = RelationRows.Split(arguments, schema, train, eval, progress);
         var encoder = new InstructionEncoder(tokenizer());
         return new TrainingRows
         {
-            Train = checks.Cut([.. kept.Select(Encode)], [.. kept.Select(row => row.Place)], arguments.MaxSeqLength),
-            Sets = [.. sets.Select(set => new EvaluationSet(set.Prefix, [.. set.Rows.Select(row => Encode(row).CutTo(arguments.MaxSeqLength!.Value))], set.Rows))],
+            Train = checks.Cut([.. rows.Train.Select(Encode)], [.. rows.Train.Select(row => row.Place)], arguments.MaxSeqLength),
+            Sets = [.. rows.Sets.Select(set => new EvaluationSet(set.Prefix, [.. set.Rows.Select(row => Encode(row).CutTo(arguments.MaxSeqLength!.Value))], set.Rows))],
             Schema = schema,
             Template = template,
         };

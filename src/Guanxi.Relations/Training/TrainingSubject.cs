@@ -31,9 +31,13 @@ internal abstract class TrainingSubject : IDisposable
     /// <param name="run">What the subject gets from its run.</param>
     /// <exception cref="OptionsException">Data, prompt or arguments are wrong.</exception>
     /// <exception cref="CheckpointException">The base is unfit.</exception>
-    public static TrainingSubject Open(TrainArguments arguments, TrainingDefaults defaults, SubjectContext run) => arguments.TaskType == TaskType.Mlm
-        ? MaskedLanguageSubject.Open(arguments, run)
-        : LanguageModelSubject.Open(arguments, defaults, run);
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public static TrainingSubject Open(TrainArguments arguments, TrainingDefaults defaults, SubjectContext run) => arguments switch
+    {
+        { TaskType: TaskType.Mlm } => MaskedLanguageSubject.Open(arguments, run),
+        { Method: Methods.Llm } => LanguageModelSubject.Open(arguments, defaults, run),
+        _ => ClassificationSubject.Open(arguments, run),
+    };
 
     /// <summary>Measures the model on the rows kept for that.</summary>
     /// <param name="trainer">The trainer between two steps.</param>
@@ -59,4 +63,5 @@ internal abstract class TrainingSubject : IDisposable
 /// <param name="Device">Where the model computes.</param>
 /// <param name="Progress">Told of what is odd.</param>
 /// <param name="Time">The clock.</param>
-internal sealed record SubjectContext(DType ComputeType, Device Device, ITrainingProgress Progress, TimeProvider Time);
+/// <param name="Stop">Ends preparations that take long.</param>
+internal sealed record SubjectContext(DType ComputeType, Device Device, ITrainingProgress Progress, TimeProvider Time, CancellationToken Stop);

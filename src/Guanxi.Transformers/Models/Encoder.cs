@@ -9,8 +9,8 @@ namespace Guanxi.Transformers.Models;
 /// </summary>
 public sealed class Encoder : Module
 {
-    // Adapters count the places of their dropout from 0.
-    private const int FirstDropoutSite = 1 << 20;
+    // Adapters count the places of their dropout from 0; heads count down from here.
+    internal const int FirstDropoutSite = 1 << 20;
     private const int SitesOfLayer = 3;
 
     private readonly Parameter _words;
@@ -21,10 +21,11 @@ public sealed class Encoder : Module
     private readonly Linear? _pooler;
     private readonly Linear? _classifier;
     private readonly TokenScores? _tokenScores;
+    private readonly EntityPairHead? _entityPair;
 
     /// <summary>Builds the model from a source of weights.</summary>
     /// <param name="config">Shape and constants.</param>
-    /// <param name="hasPooler">Whether there is a pooled state; a classifier always has one.</param>
+    /// <param name="hasPooler">Whether there is a pooled state; one that tells classes apart always has one.</param>
     /// <param name="source">Where the weights come from.</param>
     public Encoder(EncoderConfig config, bool hasPooler, WeightSource source)
     {
@@ -43,7 +44,7 @@ public sealed class Encoder : Module
             _layers[i] = Register(path, new EncoderLayer(config, path, source, FirstDropoutSite + 1 + (SitesOfLayer * i)));
         }
 
-        if (hasPooler || config.Head == EncoderHead.Classification)
+        if (hasPooler || EncoderConfigFile.HasClasses(config.Head))
         {
             _pooler = Part($"{root}pooler.dense", config.HiddenSize);
         }
@@ -55,6 +56,9 @@ public sealed class Encoder : Module
                 break;
             case EncoderHead.MaskedLanguage:
                 _tokenScores = Register("cls.predictions", new TokenScores(config, "cls.predictions", _words, source));
+                break;
+            case EncoderHead.EntityPair:
+                _entityPair = Register(string.Empty, new EntityPairHead(config, source));
                 break;
             default:
                 break;
@@ -125,17 +129,57 @@ public sealed class Encoder : Module
         ArgumentNullException.ThrowIfNull(context);
         using var scope = TensorScope.Enter();
         var classifier = Having(_classifier, "classifier");
-        for (var row = 0; row < batch.Layout.RowCount; row++)
-        {
-            if (batch.Layout.RowLength(row) == 0)
-            {
-                throw new ArgumentException($"row {row} is empty", nameof(batch));
-            }
-        }
-
-        int[] first = [.. batch.Layout.RowStarts.SkipLast(1)];
+        var first = FirstTokens(batch);
         var pooled = Pool(HiddenStates(batch with { OutputRows = first }, context, null), context);
         return scope.Keep(classifier.Forward(Drop(pooled, Config.ClassifierDropout, context, FirstDropoutSite - 1), context));
+    }
+
+    /// <summary>Scores of the classes of every row, from its first token and two spans of it.</summary>
+    /// <param name="batch">Tokens, their kinds and rows; what it says of output rows does not count.</param>
+    /// <param name="spans">For every row two half-open ranges of its tokens; an empty one has an average of zeros.</param>
+    /// <param name="usesPooler">Whether the first token's state goes through the pooler, as in the published code; else it is taken as it is, as in the paper's formula.</param>
+    /// <param name="context">Compute type and dropout.</param>
+    /// <returns>[B, K], K as in <see cref="EncoderConfig.Labels"/>.</returns>
+    /// <exception cref="ArgumentException">As <see cref="HiddenStates"/>, or a row is empty, or a span is not of its row.</exception>
+    /// <exception cref="InvalidOperationException">The model has no such head.</exception>
+    public Tensor ClassifyPair(TokenBatch batch, IReadOnlyList<SpanPair> spans, bool usesPooler, ForwardContext context)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        ArgumentNullException.ThrowIfNull(spans);
+        ArgumentNullException.ThrowIfNull(context);
+        using var scope = TensorScope.Enter();
+        var head = Having(_entityPair, "head for two spans");
+        var first = FirstTokens(batch);
+        var places = new SpanPlaces(batch.Layout, spans);
+        var hidden = HiddenStates(batch with { OutputRows = places.Asked }, context, null); // [M, C]
+        var start = hidden.IndexSelect(0, places.IndicesOf(first, hidden.Device)); // [B, C]
+        return scope.Keep(head.Forward(usesPooler ? Pool(start, context) : start, places.Averages(hidden, 0), places.Averages(hidden, 1), context));
+    }
+
+    /// <summary>The output of an inner layer, without computing those behind it.</summary>
+    /// <param name="batch">Tokens, their kinds and rows, without cache and tree.</param>
+    /// <param name="layers">How many layers are computed, from 0 to all.</param>
+    /// <param name="context">Compute type and dropout.</param>
+    /// <returns>[N, C].</returns>
+    /// <exception cref="ArgumentException">As <see cref="HiddenStates"/>, or there are not so many layers.</exception>
+    public Tensor InnerStates(TokenBatch batch, int layers, ForwardContext context)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        ArgumentNullException.ThrowIfNull(context);
+        Check(batch);
+        if (layers < 0 || layers > _layers.Length)
+        {
+            throw new ArgumentException($"the encoder has {_layers.Length} layers, not {layers}", nameof(layers));
+        }
+
+        using var scope = TensorScope.Enter();
+        var x = Embed(batch, context);
+        foreach (var layer in _layers.Take(layers))
+        {
+            x = layer.Forward(x, new LayerCall(batch.Layout, null, false, null, context));
+        }
+
+        return scope.Keep(x);
     }
 
     /// <summary>Scores of all tokens.</summary>
@@ -156,6 +200,19 @@ public sealed class Encoder : Module
 
     internal static Tensor Drop(Tensor x, double probability, ForwardContext context, int site) =>
         context.Dropout is { } key && probability > 0 ? Functional.Dropout(x, probability, key, site) : x;
+
+    private static int[] FirstTokens(TokenBatch batch)
+    {
+        for (var row = 0; row < batch.Layout.RowCount; row++)
+        {
+            if (batch.Layout.RowLength(row) == 0)
+            {
+                throw new ArgumentException($"row {row} is empty", nameof(batch));
+            }
+        }
+
+        return [.. batch.Layout.RowStarts.SkipLast(1)];
+    }
 
     private static TPart Having<TPart>(TPart? part, string name)
         where TPart : Module => part ?? throw new InvalidOperationException($"the encoder has no {name}");

@@ -53,7 +53,7 @@ public sealed record EncoderConfig
     /// <summary>What stands on top according to the file; the weights may have less.</summary>
     public required EncoderHead Head { get; init; }
 
-    /// <summary>Names of the classes of a <see cref="EncoderHead.Classification"/>, in the order of its scores; else empty.</summary>
+    /// <summary>Names of the classes, in the order of their scores; empty where the head has none.</summary>
     public required IReadOnlyList<string> Labels { get; init; }
 
     /// <summary>Floating-point type the file says its weights are stored in; null when it says none.</summary>
@@ -78,6 +78,7 @@ public sealed record EncoderConfig
             var top = Head switch
             {
                 EncoderHead.Classification => square + (Labels.Count * (hidden + 1)),
+                EncoderHead.EntityPair => (3 * square) + (Labels.Count * ((3 * hidden) + 1)),
                 EncoderHead.MaskedLanguage => square + (2 * hidden) + VocabularySize,
                 _ => square,
             };
@@ -111,4 +112,7 @@ public enum EncoderHead
 
     /// <summary>Scores of all tokens at every place.</summary>
     MaskedLanguage,
+
+    /// <summary>Scores of classes from the states of two spans and the pooled state: R-BERT (arXiv 1905.08284).</summary>
+    EntityPair,
 }

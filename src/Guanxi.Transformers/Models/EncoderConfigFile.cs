@@ -26,6 +26,9 @@ internal sealed class EncoderConfigFile
         ("BertForSequenceClassification", EncoderHead.Classification),
         ("BertForMaskedLM", EncoderHead.MaskedLanguage),
         ("BertForPreTraining", EncoderHead.MaskedLanguage),
+
+        // The class of the widespread PyTorch implementation, whose tensors have the same names.
+        ("RBERT", EncoderHead.EntityPair),
     ];
 
     private readonly JsonKeys _keys;
@@ -48,6 +51,9 @@ internal sealed class EncoderConfigFile
 
     /// <summary>The class of transformers with a head.</summary>
     public static string NameOf(EncoderHead head) => s_architectures.First(item => item.Head == head).Architecture;
+
+    /// <summary>Whether a head tells classes apart.</summary>
+    public static bool HasClasses(EncoderHead head) => head is EncoderHead.Classification or EncoderHead.EntityPair;
 
     /// <summary>Writes a file.</summary>
     public static void Write(EncoderConfig config, string path)
@@ -73,7 +79,7 @@ internal sealed class EncoderConfigFile
             ["use_cache"] = true,
             ["vocab_size"] = config.VocabularySize,
         };
-        if (config.Head == EncoderHead.Classification)
+        if (HasClasses(config.Head))
         {
             json["id2label"] = new JsonObject(config.Labels.Index().Select(
                 item => KeyValuePair.Create(item.Index.ToString(CultureInfo.InvariantCulture), (JsonNode?)item.Item)));
@@ -117,7 +123,7 @@ internal sealed class EncoderConfigFile
             PadId = _keys.TokenId("pad_token_id", 0, vocabularySize),
             InitializerRange = _keys.Number("initializer_range", DefaultInitializerRange, 0, 100),
             Head = head.Value,
-            Labels = head == EncoderHead.Classification ? Labels() : [],
+            Labels = HasClasses(head.Value) ? Labels() : [],
             StorageType = storage,
         };
         if (config.HiddenSize % config.HeadCount != 0)

@@ -128,8 +128,8 @@ public sealed class EncoderModel : IDisposable
         var hasPooler = Has("bert.pooler.dense.weight");
         var wanted = WithHead(config, options);
         var guessesTokens = Has("cls.predictions.transform.dense.weight");
-        var isNew = wanted.Head == EncoderHead.Classification && !(config.Head == wanted.Head && config.Labels.SequenceEqual(wanted.Labels));
-        config = isNew || options.GuessesTokens ? wanted : config with { Head = HeadOf(config, guessesTokens) };
+        var isNew = EncoderConfigFile.HasClasses(wanted.Head) && !(config.Head == wanted.Head && config.Labels.SequenceEqual(wanted.Labels));
+        config = options.Head is not null ? wanted : config with { Head = HeadOf(config, guessesTokens) };
         var weights = new CheckpointWeights(reader, new WeightLoading
         {
             StorageType = options.Storage == WeightStorage.Float32 ? DType.Float32 : null,
@@ -151,16 +151,17 @@ public sealed class EncoderModel : IDisposable
 
         bool Has(string name) => names.Contains(EncoderWeights.Find(names, name));
 
-        bool IsFresh(string name) => (options.GuessesTokens && !guessesTokens && name.StartsWith("cls.", StringComparison.Ordinal)) || (isNew && (name.StartsWith("classifier.", StringComparison.Ordinal)
-            || (!hasPooler && name.Contains("pooler.", StringComparison.Ordinal))));
+        bool IsFresh(string name) => wanted.Head == EncoderHead.MaskedLanguage
+            ? options.Head is not null && !guessesTokens && name.StartsWith("cls.", StringComparison.Ordinal)
+            : isNew && (name.StartsWith("classifier.", StringComparison.Ordinal) || EntityPairHead.Owns(name)
+                || (!hasPooler && name.Contains("pooler.", StringComparison.Ordinal)));
     }
 
     private static RandomWeights Fresh(EncoderConfig config, EncoderModelOptions options) => new(options.Seed, config.InitializerRange, DType.Float32);
 
     private static EncoderConfig WithHead(EncoderConfig config, EncoderModelOptions options) => options switch
     {
-        { GuessesTokens: true } => config with { Head = EncoderHead.MaskedLanguage, Labels = [] },
-        { Labels: { } labels } => config with { Head = EncoderHead.Classification, Labels = labels },
+        { Head: { } head } => config with { Head = head, Labels = EncoderConfigFile.HasClasses(head) ? options.Labels ?? config.Labels : [] },
         _ => config,
     };
 
@@ -184,14 +185,13 @@ public sealed record EncoderModelOptions
     /// <value>The CPU.</value>
     public Device Device { get; init; } = Device.Cpu;
 
-    /// <summary>Classes to tell apart: a model that has no classifier of just these gets a new one, drawn at random, and where it lacks
-    /// a pooler a new one of that too. Null: the head that the folder has.</summary>
-    /// <value>Null.</value>
-    public IReadOnlyList<string>? Labels { get; init; }
+    /// <summary>What is to stand on top; what the folder lacks of it is drawn at random, a classifier of other classes and a missing pooler too.</summary>
+    /// <value>Null: the head that the folder has.</value>
+    public EncoderHead? Head { get; init; }
 
-    /// <summary>Whether the head is to guess hidden tokens; one that the folder lacks is drawn at random.</summary>
-    /// <value>False: the head that the folder has, or that of <see cref="Labels"/>.</value>
-    public bool GuessesTokens { get; init; }
+    /// <summary>Classes to tell apart, for a <see cref="Head"/> that does.</summary>
+    /// <value>Null: those of the folder.</value>
+    public IReadOnlyList<string>? Labels { get; init; }
 
     /// <summary>Seed of a new head.</summary>
     /// <value>0.</value>

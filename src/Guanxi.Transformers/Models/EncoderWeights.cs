@@ -33,7 +33,8 @@ internal sealed class EncoderWeights(IReadOnlySet<string> names, CheckpointWeigh
     public static bool MayBeLeft(string name) =>
         name.EndsWith("embeddings.position_ids", StringComparison.Ordinal)
         || name.StartsWith("cls.", StringComparison.Ordinal)
-        || name.StartsWith("classifier.", StringComparison.Ordinal);
+        || name.StartsWith("classifier.", StringComparison.Ordinal)
+        || EntityPairHead.Owns(name);
 
     /// <inheritdoc/>
     public override Parameter Parameter(string name, WeightStart start, params ReadOnlySpan<long> shape) =>

@@ -35,6 +35,28 @@ public sealed class RelationVerbTests(TrainedModelFixture trained) : IClassFixtu
         Assert.False(rows[2].TryGetProperty("gold", out _));
     }
 
+    [Fact]
+    public void A_linear_baseline_is_trained_asked_compared_and_told_of_without_any_model()
+    {
+        using var folder = new TemporaryFolder();
+        var rows = folder.Add("rows.tsv", TrainedModelFixture.SampleLines("train.tsv", every: 11, 60));
+        var test = folder.Add("test.tsv", TrainedModelFixture.SampleLines("test.tsv", every: 5, 20));
+        ChildProgram.Run("train", "--method", "tfidf", "--train_file", rows, "--output_dir", folder["run"]).Expect(ExitCode.Done);
+
+        var answer = ChildProgram.Run("predict", "--model", folder["run"], "--text", "曹操带着曹植登上铜雀台", "--people1", "曹操", "--people2", "曹植").Expect(ExitCode.Done).LastRow;
+        var scored = ChildProgram.Run("evaluate", "--model", folder["run"], "--data", test, "--json", "-").Expect(ExitCode.Done).LastRow;
+        var compared = ChildProgram.Run("compare", "--runs", $"first={folder["run"]}", $"second={folder["run"]}", "--data", test, "--json", "-").Expect(ExitCode.Done);
+        var facts = ChildProgram.Run("info", folder["run"], "--json", "-").Expect(ExitCode.Done).LastRow;
+        var refused = ChildProgram.Run("evaluate", "--model", folder["run"], "--data", test, "--decoding", "generate").Expect(ExitCode.WrongCall);
+
+        Assert.Equal(14, answer.GetProperty("probabilities").EnumerateObject().Count());
+        Assert.InRange(scored.GetProperty("weighted").GetProperty("f1").GetDouble(), 0, 1);
+        Assert.Equal(JsonValueKind.Object, compared.LastRow.ValueKind);
+        Assert.Equal(("tfidf", "tfidf", 14), (facts.GetProperty("family").GetString(), facts.GetProperty("method").GetString(), facts.GetProperty("labels").GetArrayLength()));
+        Assert.True(facts.GetProperty("parameters").GetInt64() > 14);
+        Assert.Contains("language models only", refused.Error, StringComparison.Ordinal);
+    }
+
     [GoldenFact("golden/tokenizers/nano-spm")]
     public void Strict_prediction_refuses_the_whole_file_and_names_the_place()
     {

@@ -64,8 +64,8 @@ public sealed class TrainingJobTests
         Assert.Equal("bf16", info.ModelLoadDtype);
         Assert.Contains("eval_weighted_f1", info.Metrics.Keys);
         using var model = TrainedModel.Load(folder["whole"], new LanguageModelOptions());
-        Assert.True(model.Model.Adapter!.Config.UseDora);
-        Assert.Contains(model.Model.Adapter.Trainable, item => item.Name == "base_model.model.lm_head.weight");
+        Assert.True(model.RequireModel().Adapter!.Config.UseDora);
+        Assert.Contains(model.RequireModel().Adapter!.Trainable, item => item.Name == "base_model.model.lm_head.weight");
     }
 
     [GoldenFact(Tokenizer)]

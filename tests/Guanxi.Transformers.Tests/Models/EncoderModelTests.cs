@@ -74,7 +74,7 @@ public sealed class EncoderModelTests
         using var leaks = new LeakCheck();
         using var scope = TensorScope.Enter();
         using var folder = Folder(TinyEncoder.Config with { Head = head }, hasPooler);
-        var options = new EncoderModelOptions { Storage = WeightStorage.Float32, Labels = s_labels, Seed = 7 };
+        var options = new EncoderModelOptions { Storage = WeightStorage.Float32, Head = EncoderHead.Classification, Labels = s_labels, Seed = 7 };
         using var model = EncoderModel.Load(folder.FullPath, options);
         using var same = EncoderModel.Load(folder.FullPath, options);
         using var other = EncoderModel.Load(folder.FullPath, options with { Seed = 8 });
@@ -98,8 +98,8 @@ public sealed class EncoderModelTests
         using var leaks = new LeakCheck();
         using var folder = Folder(TinyEncoder.Config with { Head = EncoderHead.Classification, Labels = s_labels }, hasPooler: true);
         using var stored = EncoderModel.Load(folder.FullPath, new EncoderModelOptions());
-        using var kept = EncoderModel.Load(folder.FullPath, new EncoderModelOptions { Labels = s_labels });
-        using var replaced = EncoderModel.Load(folder.FullPath, new EncoderModelOptions { Labels = ["一", "二", "三", "四"] });
+        using var kept = EncoderModel.Load(folder.FullPath, new EncoderModelOptions { Head = EncoderHead.Classification, Labels = s_labels });
+        using var replaced = EncoderModel.Load(folder.FullPath, new EncoderModelOptions { Head = EncoderHead.Classification, Labels = ["一", "二", "三", "四"] });
 
         Close.Assert(Classifier(stored), Classifier(kept), 0, "classifier");
         Assert.Equal(4, Classifier(replaced).Size(0));
@@ -147,7 +147,7 @@ public sealed class EncoderModelTests
     {
         using var leaks = new LeakCheck();
         using var scope = TensorScope.Enter();
-        var options = new EncoderModelOptions { GuessesTokens = true, Seed = 5, Storage = WeightStorage.Float32 };
+        var options = new EncoderModelOptions { Head = EncoderHead.MaskedLanguage, Seed = 5, Storage = WeightStorage.Float32 };
         using var bare = Folder(TinyEncoder.Config with { Head = EncoderHead.None }, hasPooler: true);
         using var drawn = EncoderModel.Load(bare.FullPath, options);
         using var again = EncoderModel.Load(bare.FullPath, options);

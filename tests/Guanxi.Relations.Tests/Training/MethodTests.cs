@@ -1,0 +1,137 @@
+using Guanxi.Relations.Artifacts;
+using Guanxi.Relations.Training;
+using Guanxi.TestKit;
+using Guanxi.Transformers;
+using Guanxi.Transformers.Models;
+using Xunit;
+
+namespace Guanxi.Relations.Tests.Training;
+
+/// <summary>Runs of the methods that are no language models: what they write, load, go on with and refuse.</summary>
+public sealed class MethodTests
+{
+    private const string Tokenizer = "golden/tokenizers/nano-wordpiece";
+
+    [Theory]
+    [GoldenInlineData(Tokenizer, Methods.RBert, "model.safetensors")]
+    [GoldenInlineData(Tokenizer, Methods.BertCls, "model.safetensors")]
+    [GoldenInlineData(Tokenizer, Methods.BertBiGruAtt, "bigru_att.safetensors")]
+    public void A_run_goes_on_to_the_same_bytes_and_its_artefact_classifies(string method, string weights)
+    {
+        using var leaks = new LeakCheck();
+        using var folder = new TrainingFolder().WithEncoder();
+        var rows = folder.Add("train.tsv", "label\tcontent\n" + TrainingFolder.Rows(24));
+        TrainArguments Arguments(string run, params (string Key, string Value)[] more) => folder.Arguments(run, [
+            ("method", method), ("train_file", rows), ("max_seq_length", "40"), ("max_steps", "8"), ("learning_rate", "0.01"), ("group_split", "0.25"),
+            ("eval_strategy", "steps"), ("eval_steps", "4"), .. more]);
+
+        Assert.True(folder.Run(Arguments("whole")));
+        Assert.False(folder.Run(Arguments("stopped"), stopAfter: 3));
+        Assert.True(folder.Run(Arguments("stopped", ("resume_from_checkpoint", "true"))));
+
+        Assert.Equal(File.ReadAllBytes(folder[$"whole/{weights}"]), File.ReadAllBytes(folder[$"stopped/{weights}"]));
+        Assert.Equal(["loss", "weighted_f1", "accuracy"], folder.Evaluations[0].Metrics.Select(metric => metric.Key));
+        using var model = TrainedModel.Load(folder["whole"], new LanguageModelOptions());
+        Assert.Equal((method, 40), (model.Info.Method, model.Info.MaxLength));
+        Assert.Equal(TinyLanguageModel.Labels.Take(3).Order(), model.Schema.Labels.Order());
+        var far = string.Concat(Enumerable.Repeat("，话说", 60));
+        RelationExample[] examples = [TestRows.Named("贾政是贾宝玉的父亲", "贾政", "贾宝玉"), TestRows.Named($"{far}贾政{far}贾宝玉{far}", "贾政", "贾宝玉")];
+        var answers = model.Classifier.Classify(examples);
+        Assert.All(answers, answer => Assert.Equal(1, answer.Prediction!.Probabilities.Sum(), 1e-5));
+        Assert.Equal(answers[1].Prediction!.Confidence, model.Classifier.Classify(examples[1..])[0].Prediction!.Confidence, 1e-5);
+        Assert.Contains(method, Assert.Throws<OptionsException>(() => model.RequireModel()).Message, StringComparison.Ordinal);
+    }
+
+    [GoldenFact(Tokenizer)]
+    public void Features_are_computed_once_for_runs_that_share_a_folder()
+    {
+        using var leaks = new LeakCheck();
+        using var folder = new TrainingFolder().WithEncoder();
+        var rows = folder.Add("train.tsv", "label\tcontent\n" + TrainingFolder.Rows(24));
+        using (var start = EncoderModel.Fresh(folder["base"], new EncoderModelOptions()))
+        {
+            start.Save(folder["base"], null);
+        }
+
+        TrainArguments Arguments(string run, string seed, params (string Key, string Value)[] more) => folder.Arguments(run, [
+            ("method", Methods.BertBiGruAtt), ("train_file", rows), ("max_seq_length", "40"), ("max_steps", "2"), ("feature_cache", folder["features"]),
+            ("seed", seed), .. more]);
+
+        Assert.True(folder.Run(Arguments("first", "1")));
+        Assert.True(folder.Run(Arguments("second", "1")));
+        var file = Assert.Single(Directory.GetFiles(folder["features"]));
+        Assert.Contains(folder.Notes, note => note.StartsWith("features of ", StringComparison.Ordinal) && note.EndsWith(file, StringComparison.Ordinal));
+        Assert.Equal(File.ReadAllBytes(folder["first/bigru_att.safetensors"]), File.ReadAllBytes(folder["second/bigru_att.safetensors"]));
+        Assert.True(folder.Run(Arguments("shorter", "1", ("max_seq_length", "20"))));
+        Assert.Equal(2, Directory.GetFiles(folder["features"]).Length);
+        Assert.Contains(folder.Notes, note => note.Contains("longer than 20 tokens", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_linear_baseline_needs_no_model_and_evaluates_what_is_cut_off()
+    {
+        using var leaks = new LeakCheck();
+        using var folder = new TrainingFolder();
+        var rows = folder.Add("train.tsv", "label\tcontent\n" + TrainingFolder.Rows(24));
+        var arguments = TrainArgumentsReader.Read(
+            null, [new("method", "tfidf"), new("train_file", rows), new("output_dir", folder["run"]), new("group_split", "0.25")], folder.Notes.Add);
+
+        Assert.True(folder.Run(arguments));
+
+        Assert.Equal(TrainMode.Full, arguments.TrainMode);
+        Assert.Equal(["weighted_f1", "accuracy"], Assert.Single(folder.Evaluations).Metrics.Select(metric => metric.Key));
+        Assert.True(folder.Log("run").Count(line => line.TryGetProperty("loss", out _)) > 3);
+        Assert.True(File.Exists(folder["run/train_args.json"]));
+        using var model = TrainedModel.Load(folder["run"], new LanguageModelOptions());
+        Assert.Equal(Methods.Tfidf, model.Info.Method);
+        Assert.Contains("eval_weighted_f1", model.Info.Metrics.Keys);
+        var answer = model.Classifier.Classify([TestRows.Named("贾宝玉与林黛玉相见，说父亲。", "贾宝玉", "林黛玉")])[0];
+        Assert.Equal(TinyLanguageModel.Labels[0], answer.Prediction!.Label);
+    }
+
+    [Fact]
+    public void Each_method_has_its_published_defaults()
+    {
+        TrainArguments Filled(string method)
+        {
+            var arguments = TrainingDefaults.Start(method) with { Method = method };
+            return TrainingDefaults.Of(arguments).Fill(arguments);
+        }
+
+        var (rBert, biGru, llm) = (Filled(Methods.RBert), Filled(Methods.BertBiGruAtt), Filled(Methods.Llm));
+        Assert.Equal((210, 16, 2e-5, TrainMode.Full), (rBert.MaxSeqLength, rBert.PerDeviceTrainBatchSize, rBert.LearningRate, rBert.TrainMode));
+        Assert.Equal((128, 30d, 1e-3, 5), (biGru.MaxSeqLength, biGru.NumTrainEpochs, biGru.LearningRate, biGru.EarlyStoppingPatience));
+        Assert.Equal(("epoch", 0.1, true), (biGru.EvalStrategy, biGru.GroupSplit, biGru.LoadBestModelAtEnd));
+        Assert.Equal((256, 2e-4, TrainMode.Qlora), (llm.MaxSeqLength, llm.LearningRate, llm.TrainMode));
+    }
+
+    [Fact]
+    public void Unknown_methods_and_modes_that_a_method_has_not_are_refused()
+    {
+        OptionsException Refuse(params KeyValuePair<string, string>[] keys) =>
+            Assert.Throws<OptionsException>(() => TrainArgumentsReader.Read(null, [.. keys, new("output_dir", "x")], _ => { }));
+
+        Assert.Contains(Refuse(new KeyValuePair<string, string>("method", "svm")).Problems, problem => problem.Where == "method");
+        var wrong = Refuse(new("method", "r-bert"), new("train_mode", "lora"), new("task_type", "mlm"));
+        Assert.Contains(wrong.Problems, problem => problem.Where == "train_mode");
+        Assert.Contains(wrong.Problems, problem => problem.Where == "task_type");
+    }
+
+    [GoldenFact(Tokenizer)]
+    public void A_trained_classifier_keeps_its_labels()
+    {
+        using var leaks = new LeakCheck();
+        using var folder = new TrainingFolder().WithEncoder();
+        var rows = folder.Add("train.tsv", "label\tcontent\n" + TrainingFolder.Rows(12));
+        Assert.True(folder.Run(folder.Arguments("run", ("method", Methods.BertCls), ("train_file", rows), ("max_seq_length", "40"), ("max_steps", "1"))));
+
+        var other = new TaskOverrides { Schema = RelationSchema.FromLabels([["一"], ["二"], ["三"]], "test") };
+        Assert.Throws<OptionsException>(() => TrainedModel.Load(folder["run"], new LanguageModelOptions(), other));
+
+        // Without guanxi.json it is any classifier of transformers, whose configuration names the classes.
+        File.Delete(folder["run/guanxi.json"]);
+        using var plain = TrainedModel.Load(folder["run"], new LanguageModelOptions());
+        using var renamed = TrainedModel.Load(folder["run"], new LanguageModelOptions(), other);
+        Assert.Equal((Methods.BertCls, "三"), (plain.Info.Method, renamed.Schema.Labels[2]));
+    }
+}
