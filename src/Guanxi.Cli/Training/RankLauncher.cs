@@ -62,7 +62,7 @@ internal static class RankLauncher
             status.Say($"rank {cause.Rank}: {line}");
         }
 
-        status.Say($"guanxi train: rank {cause.Rank}: {cause.Fate}; all ranks have been ended. What was saved is whole: --resume_from_checkpoint true goes on");
+        status.Say($"guanxi train: rank {cause.Rank}: {cause.Fate}; all ranks have been ended. --resume_from_checkpoint true goes on from the last checkpoint");
         return cause.WasKilled ? ExitCode.Failed : cause.Code;
     }
 

@@ -13,7 +13,7 @@ public sealed class RankGroup : IDisposable
     private const string Backend = "gloo";
 
     // The exchanges have no limit of their own: whoever waits here knows for how long, and the watch knows who lives.
-    private static readonly TimeSpan s_unlimited = TimeSpan.FromDays(30);
+    private static readonly TimeSpan s_unlimited = TimeSpan.FromDays(20);
 
     // For the watch to say who it was, after an exchange has failed.
     private static readonly TimeSpan s_verdict = TimeSpan.FromSeconds(5);
