@@ -17,7 +17,7 @@ extern "C" {
 #define GX_API __attribute__((visibility("default")))
 
 /* Raised whenever a signature or a struct below changes. */
-#define GX_ABI_VERSION 1
+#define GX_ABI_VERSION 2
 
 enum gx_status {
     GX_OK = 0,

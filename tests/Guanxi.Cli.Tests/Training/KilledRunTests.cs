@@ -7,7 +7,7 @@ namespace Guanxi.Cli.Tests.Training;
 /// <summary>A run whose process is killed, again and again, or whose disk is full: nothing is lost, and it ends as if nothing had been.</summary>
 public sealed class KilledRunTests
 {
-    private const int StepsPerKill = 25;
+    private const int StepsPerKill = 12;
     private const int LongestWaitMilliseconds = 120;
     private const int LongestStartMilliseconds = 1500;
 
