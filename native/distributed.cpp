@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -78,17 +79,27 @@ private:
 
 Group& group_of(void* group) { return *static_cast<Group*>(group); }
 
-Group* make_gloo(const c10::intrusive_ptr<c10d::Store>& store, int32_t rank, int32_t world_size, std::chrono::milliseconds timeout) {
+/* The interface of GLOO_SOCKET_IFNAME, as torch has it; else the address by which this host reaches rank 0. libtorch's own default is
+ * what the host's name stands for, which another host often cannot reach. */
+std::shared_ptr<::gloo::transport::Device> gloo_device(const std::string& address) {
+    const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
+    if (interface != nullptr && *interface != '\0') return c10d::ProcessGroupGloo::createDeviceForInterface(interface);
+    return c10d::ProcessGroupGloo::createDeviceForHostname(address);
+}
+
+Group* make_gloo(const c10::intrusive_ptr<c10d::Store>& store, const std::string& address, int32_t rank, int32_t world_size,
+                 std::chrono::milliseconds timeout) {
     auto options = c10d::ProcessGroupGloo::Options::create();
     options->timeout = timeout;
-    options->devices.push_back(c10d::ProcessGroupGloo::createDefaultDevice());
+    options->devices.push_back(gloo_device(address));
     return new GroupOf<c10d::ProcessGroupGloo>(c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, world_size, options));
 }
 
 }  // namespace
 
 int32_t gx_group_create(const char* backend, int32_t backend_length, const char* host, int32_t host_length, int32_t port,
-                        int32_t rank, int32_t world_size, int64_t timeout_milliseconds, void** group) {
+                        const char* address, int32_t address_length, int32_t rank, int32_t world_size, int64_t join_milliseconds,
+                        int64_t exchange_milliseconds, void** group) {
     const std::string name(backend, static_cast<size_t>(backend_length));
 #ifndef USE_C10D_NCCL
     if (name == "nccl") {
@@ -97,12 +108,12 @@ int32_t gx_group_create(const char* backend, int32_t backend_length, const char*
     }
 #endif
     return guarded([&] {
-        const std::chrono::milliseconds timeout(timeout_milliseconds);
+        const std::chrono::milliseconds timeout(exchange_milliseconds);
         c10d::TCPStoreOptions options;
         options.port = static_cast<std::uint16_t>(port);
         options.isServer = rank == 0;
         options.numWorkers = static_cast<std::size_t>(world_size);
-        options.timeout = timeout;
+        options.timeout = std::chrono::milliseconds(join_milliseconds);
         c10::intrusive_ptr<c10d::Store> store =
             c10::make_intrusive<c10d::TCPStore>(std::string(host, static_cast<size_t>(host_length)), options);
         store = c10::make_intrusive<c10d::PrefixStore>("guanxi", store);
@@ -116,7 +127,7 @@ int32_t gx_group_create(const char* backend, int32_t backend_length, const char*
         }
 #endif
         TORCH_CHECK(name == "gloo", "unknown backend '", name, "'; gloo and nccl exist");
-        *group = make_gloo(store, rank, world_size, timeout);
+        *group = make_gloo(store, std::string(address, static_cast<size_t>(address_length)), rank, world_size, timeout);
     });
 }
 

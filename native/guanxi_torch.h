@@ -17,7 +17,7 @@ extern "C" {
 #define GX_API __attribute__((visibility("default")))
 
 /* Raised whenever a signature or a struct below changes. */
-#define GX_ABI_VERSION 1
+#define GX_ABI_VERSION 2
 
 enum gx_status {
     GX_OK = 0,
@@ -137,9 +137,11 @@ GX_API int32_t gx_autograd_record(void* const* inputs, int32_t input_count, void
 
 /* --- distributed.cpp ------------------------------------------------------------------------------------------- */
 
-/* Joins a group of world_size processes over a TCP store at host:port, which rank 0 opens. backend: "gloo" or "nccl". */
+/* Joins a group of world_size processes over a TCP store at host:port, which rank 0 opens. backend: "gloo" or "nccl". address is where the
+ * others reach this process. */
 GX_API int32_t gx_group_create(const char* backend, int32_t backend_length, const char* host, int32_t host_length,
-                               int32_t port, int32_t rank, int32_t world_size, int64_t timeout_milliseconds, void** group);
+                               int32_t port, const char* address, int32_t address_length, int32_t rank, int32_t world_size,
+                               int64_t join_milliseconds, int64_t exchange_milliseconds, void** group);
 GX_API void gx_group_free(void* group);
 GX_API int32_t gx_group_barrier(void* group);
 /* Sums in place over all ranks; the work handle is waited for by gx_work_wait. */

@@ -1,6 +1,7 @@
 using Guanxi.Torch;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Training;
+using Guanxi.Transformers.Training.Ranks;
 
 namespace Guanxi.Cli;
 
@@ -57,7 +58,7 @@ internal static class ErrorBoundary
         JobFailedException failed => [.. failed.Problems.Select(problem => problem.ToString())],
         TorchException { IsOutOfMemory: true } memory => [$"out of memory: {memory.Message}"],
         OutOfMemoryException => ["out of memory: there is not enough for this job; a smaller batch or a shorter max_seq_length takes less"],
-        TorchException or TrainingDivergedException or IOException or UnauthorizedAccessException => [error.Message],
+        TorchException or TrainingDivergedException or RankLostException or IOException or UnauthorizedAccessException => [error.Message],
         OperationCanceledException => ["stopped"],
         _ => [Internal(error)],
     };

@@ -8,18 +8,45 @@ internal sealed class StopSignals : IDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly PosixSignalRegistration[] _registrations;
     private readonly Action _asked;
+    private readonly Action _askedAgain;
     private int _count;
 
     /// <summary>Begins to listen.</summary>
     /// <param name="asked">Called at the first signal, on a thread of the runtime.</param>
     public StopSignals(Action asked)
+        : this(asked, () => { })
     {
-        _asked = asked;
+    }
+
+    /// <summary>Begins to listen.</summary>
+    /// <param name="asked">Called at the first signal, on a thread of the runtime.</param>
+    /// <param name="askedAgain">Called at the second, before the process ends.</param>
+    public StopSignals(Action asked, Action askedAgain)
+    {
+        (_asked, _askedAgain) = (asked, askedAgain);
         _registrations = [PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle)];
     }
 
     /// <summary>Set at the first signal.</summary>
     public CancellationToken Token => _stop.Token;
+
+    /// <summary>Takes the end of standard input for a signal too: whoever started this process has closed it, or is gone.</summary>
+    public void ListenToInput() => new Thread(() =>
+    {
+        while (Console.In.Read() >= 0)
+        {
+            // Whatever is written there means nothing.
+        }
+
+        try
+        {
+            _stop.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The work has ended before.
+        }
+    }) { IsBackground = true, Name = "end of input" }.Start();
 
     public void Dispose()
     {
@@ -38,6 +65,10 @@ internal sealed class StopSignals : IDisposable
             context.Cancel = true;
             _asked();
             _stop.Cancel();
+        }
+        else
+        {
+            _askedAgain();
         }
     }
 }

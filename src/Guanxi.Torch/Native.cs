@@ -108,7 +108,8 @@ internal static unsafe partial class Native
 
     [LibraryImport(Library)]
     internal static partial int gx_group_create(
-        byte* backend, int backendLength, byte* host, int hostLength, int port, int rank, int worldSize, long timeoutMilliseconds, out nint group);
+        byte* backend, int backendLength, byte* host, int hostLength, int port, byte* address, int addressLength, int rank, int worldSize,
+        long joinMilliseconds, long exchangeMilliseconds, out nint group);
 
     [LibraryImport(Library)]
     internal static partial void gx_group_free(nint group);

@@ -23,23 +23,22 @@ public sealed unsafe class ProcessGroup : IDisposable
 
     /// <summary>Joins a group; returns when all its processes have come.</summary>
     /// <param name="backend"><c>gloo</c>, or <c>nccl</c> where libtorch has it.</param>
-    /// <param name="host">Host of rank 0, which opens the store.</param>
-    /// <param name="port">Port of the store.</param>
-    /// <param name="rank">Number of this process.</param>
-    /// <param name="worldSize">Number of processes.</param>
-    /// <param name="timeout">How long any exchange may take.</param>
+    /// <param name="place">Where the group meets, and this process's number in it.</param>
+    /// <param name="joining">How long the others may take to come.</param>
+    /// <param name="exchanging">How long any exchange may take.</param>
     /// <returns>The group.</returns>
     /// <exception cref="TorchException">The others did not come in time, or the backend does not exist.</exception>
-    public static ProcessGroup Join(string backend, string host, int port, int rank, int worldSize, TimeSpan timeout)
+    public static ProcessGroup Join(string backend, ProcessPlace place, TimeSpan joining, TimeSpan exchanging)
     {
-        var backendBytes = Encoding.UTF8.GetBytes(backend);
-        var hostBytes = Encoding.UTF8.GetBytes(host);
-        fixed (byte* backendPointer = backendBytes, hostPointer = hostBytes)
+        ArgumentNullException.ThrowIfNull(place);
+        var (name, host, address) = (Encoding.UTF8.GetBytes(backend), Encoding.UTF8.GetBytes(place.Host), Encoding.UTF8.GetBytes(place.Address));
+        fixed (byte* namePointer = name, hostPointer = host, addressPointer = address)
         {
             var status = Native.gx_group_create(
-                backendPointer, backendBytes.Length, hostPointer, hostBytes.Length, port, rank, worldSize, (long)timeout.TotalMilliseconds, out var group);
+                namePointer, name.Length, hostPointer, host.Length, place.Port, addressPointer, address.Length, place.Rank, place.WorldSize,
+                (long)joining.TotalMilliseconds, (long)exchanging.TotalMilliseconds, out var group);
             Native.Check(status, nameof(Join));
-            return new ProcessGroup(new ProcessGroupHandle(group), rank, worldSize);
+            return new ProcessGroup(new ProcessGroupHandle(group), place.Rank, place.WorldSize);
         }
     }
 
@@ -90,6 +89,14 @@ public sealed unsafe class ProcessGroup : IDisposable
     /// <summary>Leaves the group.</summary>
     public void Dispose() => _handle.Dispose();
 }
+
+/// <summary>A process's place in a group.</summary>
+/// <param name="Host">Host of rank 0, which opens the store.</param>
+/// <param name="Port">Port of the store.</param>
+/// <param name="Address">Address at which the others reach this process.</param>
+/// <param name="Rank">Number of this process, from 0.</param>
+/// <param name="WorldSize">Number of processes.</param>
+public sealed record ProcessPlace(string Host, int Port, string Address, int Rank, int WorldSize);
 
 /// <summary>An exchange under way; <see cref="Wait"/> ends it.</summary>
 public sealed class PendingExchange : IDisposable

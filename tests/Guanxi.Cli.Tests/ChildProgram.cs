@@ -10,11 +10,19 @@ namespace Guanxi.Cli.Tests;
 /// <summary>The built program as a user starts it: a process of its own.</summary>
 internal sealed partial class ChildProgram : IDisposable
 {
+    /// <summary>Ends a process at once.</summary>
+    public const int KillSignal = 9;
+
+    /// <summary>Stops a process where it stands.</summary>
+    public const int StopSignal = 19;
+
     private const int Interrupt = 2;
     private const int Terminate = 15;
 
     // Only a program that hangs takes so long, however slow the machine.
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
+
+    private static readonly TimeSpan s_glance = TimeSpan.FromSeconds(1);
 
     private static readonly UTF8Encoding s_utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -44,9 +52,17 @@ internal sealed partial class ChildProgram : IDisposable
     }
 
     /// <summary>Starts the program.</summary>
-    public static ChildProgram Start(string input, Dictionary<string, string> environment, params string[] words)
+    public static ChildProgram Start(string input, Dictionary<string, string> environment, params string[] words) =>
+        StartAs("dotnet", [Library, .. words], input, environment);
+
+    /// <summary>Starts the program in a network namespace, which stands for a host of its own.</summary>
+    public static ChildProgram StartIn(string network, params string[] words) => StartAs("ip", ["netns", "exec", network, "dotnet", Library, .. words], "", []);
+
+    private static string Library => Path.Combine(AppContext.BaseDirectory, "guanxi.dll");
+
+    private static ChildProgram StartAs(string program, string[] words, string input, Dictionary<string, string> environment)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "guanxi.dll"), .. words])
+        var start = new ProcessStartInfo(program, words)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -64,20 +80,51 @@ internal sealed partial class ChildProgram : IDisposable
     }
 
     /// <summary>Waits until standard error has had a line that begins so.</summary>
-    public void WaitForErrorLine(string beginning)
+    public void WaitForErrorLine(string beginning) => Assert.True(TryWaitForErrorLine(beginning), $"no line begins with '{beginning}':\n{_error}");
+
+    /// <summary>The same; false when the program ends without it.</summary>
+    public bool TryWaitForErrorLine(string beginning)
     {
         var deadline = Stopwatch.StartNew();
         while (!HasErrorLine(beginning))
         {
-            Assert.True(!_process.HasExited && _errorLine.Wait(s_patience - deadline.Elapsed), $"no line begins with '{beginning}':\n{_error}");
+            // In short waits: a program that ends says no more.
+            var hasEnded = _process.HasExited;
+            if ((!_errorLine.Wait(s_glance) && hasEnded) || deadline.Elapsed > s_patience)
+            {
+                return false;
+            }
         }
+
+        return true;
+    }
+
+    /// <summary>Ends the program at once and waits for that; false when it had ended before.</summary>
+    public bool TryKill()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+        return _process.ExitCode == 128 + KillSignal;
     }
 
     /// <summary>Sends SIGTERM.</summary>
-    public void SendTerminate() => Assert.Equal(0, Kill(_process.Id, Terminate));
+    public void SendTerminate() => Send(Terminate);
 
     /// <summary>Sends what Ctrl-C sends.</summary>
-    public void SendInterrupt() => Assert.Equal(0, Kill(_process.Id, Interrupt));
+    public void SendInterrupt() => Send(Interrupt);
+
+    /// <summary>Sends a signal.</summary>
+    public void Send(int signal) => Send(_process.Id, signal);
+
+    /// <summary>Sends a signal to a process that this one has started.</summary>
+    public static void Send(int process, int signal) => Assert.Equal(0, Kill(process, signal));
+
+    /// <summary>Processes that the program has started, in that order.</summary>
+    public IReadOnlyList<int> Children() =>
+    [
+        .. Directory.GetDirectories($"/proc/{_process.Id}/task").SelectMany(task => File.ReadAllText($"{task}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Select(int.Parse).Order(),
+    ];
 
     /// <summary>Looks on until the program ends.</summary>
     /// <param name="patience">Longest time.</param>

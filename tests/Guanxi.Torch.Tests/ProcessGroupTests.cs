@@ -64,7 +64,7 @@ public sealed class ProcessGroupTests
     public void A_member_that_does_not_come_ends_the_waiting_with_an_error()
     {
         var port = FreePort();
-        var error = Assert.Throws<TorchException>(() => ProcessGroup.Join("gloo", Host, port, 0, 2, TimeSpan.FromMilliseconds(300)));
+        var error = Assert.Throws<TorchException>(() => Join("gloo", port, 0, 2, TimeSpan.FromMilliseconds(300)));
         Assert.Contains(nameof(ProcessGroup.Join), error.Message, StringComparison.Ordinal);
     }
 
@@ -72,9 +72,12 @@ public sealed class ProcessGroupTests
     public void An_unknown_backend_is_named()
     {
         var port = FreePort();
-        var error = Assert.Throws<TorchException>(() => ProcessGroup.Join("carrier-pigeon", Host, port, 0, 1, s_patience));
+        var error = Assert.Throws<TorchException>(() => Join("carrier-pigeon", port, 0, 1, s_patience));
         Assert.Contains("carrier-pigeon", error.Message, StringComparison.Ordinal);
     }
+
+    private static ProcessGroup Join(string backend, int port, int rank, int worldSize, TimeSpan joining) =>
+        ProcessGroup.Join(backend, new ProcessPlace(Host, port, Host, rank, worldSize), joining, s_patience);
 
     private static float[] Exchanged(float[] values, Func<Tensor, PendingExchange> exchange)
     {
@@ -95,7 +98,7 @@ public sealed class ProcessGroupTests
         var errors = new Exception?[worldSize];
         var members = Enumerable.Range(0, worldSize).Select(rank => new Thread(() => errors[rank] = Record.Exception(() =>
         {
-            using var group = ProcessGroup.Join("gloo", Host, port, rank, worldSize, s_patience);
+            using var group = Join("gloo", port, rank, worldSize, s_patience);
             results[rank] = work(group);
             // Rank 0 holds the store: it leaves last.
             group.Barrier();

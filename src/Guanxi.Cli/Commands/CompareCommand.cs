@@ -84,7 +84,7 @@ internal static class CompareCommand
         foreach (var run in config.Runs)
         {
             status.Say($"{run.Arguments.OutputDir}:");
-            if (!TrainingJob.Run(run.Arguments, new TrainProgress(status, run.Arguments.LoggingSteps), TimeProvider.System, stop))
+            if (!TrainingJob.Run(run.Arguments, new TrainProgress(status, run.Arguments.LoggingSteps, isShown: true), TimeProvider.System, stop))
             {
                 throw new OperationCanceledException(stop);
             }

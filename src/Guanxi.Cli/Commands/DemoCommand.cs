@@ -42,7 +42,7 @@ internal static class DemoCommand
         using var status = new StatusLine();
         var arguments = Arguments(root, output);
         using var stop = new StopSignals(() => status.Say("stopping after this step"));
-        if (!TrainingJob.Run(arguments, new TrainProgress(status, arguments.LoggingSteps), TimeProvider.System, stop.Token))
+        if (!TrainingJob.Run(arguments, new TrainProgress(status, arguments.LoggingSteps, isShown: true), TimeProvider.System, stop.Token))
         {
             status.Say("stopped and saved; ./guanxi demo goes on from here");
             return ExitCode.Stopped;

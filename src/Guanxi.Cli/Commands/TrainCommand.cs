@@ -4,6 +4,7 @@ using Guanxi.Cli.Training;
 using Guanxi.Relations.Formats;
 using Guanxi.Relations.Training;
 using Guanxi.Transformers;
+using Guanxi.Transformers.Training.Ranks;
 
 namespace Guanxi.Cli.Commands;
 
@@ -11,8 +12,6 @@ namespace Guanxi.Cli.Commands;
 internal static class TrainCommand
 {
     private const string Summary = "Trains a model: full, LoRA or QLoRA.";
-    private const string ProcessesVariable = "WORLD_SIZE";
-    private const string ProcessesKey = "nproc_per_node";
     private const string ResumeKey = "resume_from_checkpoint";
 
     /// <summary>The verb.</summary>
@@ -38,32 +37,70 @@ internal static class TrainCommand
     private static int Run(IReadOnlyList<string> words)
     {
         var read = TrainWords.Parse(words);
-        var json = JsonOutput.Of(read.Json);
+        List<Problem> problems = [.. read.Problems];
+        var launch = RankLaunch.Read(read, problems);
+        var place = RankVariables.Read(Environment.GetEnvironmentVariable, problems);
+        if (place is not null && launch.IsNeeded)
+        {
+            problems.Add(new Problem(
+                $"--{RankLaunch.ProcessesKey}", "this process is a rank already and starts no others", "one of the two",
+                $"{RankVariables.WorldSize} in the environment as well"));
+        }
+
         using var status = new StatusLine();
-        var arguments = ReadArguments(read, status);
-        var progress = new TrainProgress(status, arguments.LoggingSteps);
-        using var stop = new StopSignals(() => status.Say("stopping after this step; a second signal ends the program at once, without saving"));
-        var isDone = Train(arguments, progress, stop.Token);
+        var arguments = ReadArguments(read, problems, launch.IsNeeded || place is { Rank: > 0 } ? _ => { } : status.Say);
+        if (!launch.IsNeeded)
+        {
+            return Train(arguments, place, JsonOutput.Of(read.Json), words, status);
+        }
+
+        var code = RankLauncher.Run(["train", .. read.OfRank()], launch, status);
+        if (code == ExitCode.Stopped)
+        {
+            SayResuming(words, status);
+        }
+
+        return code;
+    }
+
+    private static int Train(TrainArguments arguments, RankPlace? place, JsonOutput json, IReadOnlyList<string> words, StatusLine status)
+    {
+        var isFirst = place is null or { Rank: 0 };
+        var isLaunched = !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(RankVariables.IsLaunched));
+        var progress = new TrainProgress(status, arguments.LoggingSteps, isFirst);
+        using var stop = new StopSignals(() => progress.Note("stopping after this step; a second signal ends the program at once, without saving"));
+        if (isLaunched)
+        {
+            stop.ListenToInput();
+        }
+
+        var isDone = Train(arguments, place, progress, stop.Token);
+        if (!isFirst)
+        {
+            return isDone ? ExitCode.Done : ExitCode.Stopped;
+        }
+
         if (!json.IsToStandardOutput)
         {
             Console.Out.WriteLine(Said(arguments, progress, isDone));
         }
 
         json.Write(Result(arguments, progress, isDone));
-        if (!isDone)
+        if (!isDone && !isLaunched)
         {
-            status.Say("go on with:");
-            status.Say("  " + Resuming(words));
+            SayResuming(words, status);
         }
 
         return isDone ? ExitCode.Done : ExitCode.Stopped;
     }
 
-    private static bool Train(TrainArguments arguments, TrainProgress progress, CancellationToken stop)
+    private static bool Train(TrainArguments arguments, RankPlace? place, TrainProgress progress, CancellationToken stop)
     {
         try
         {
-            return TrainingJob.Run(arguments, progress, TimeProvider.System, stop);
+            var patience = new RankPatience(TimeSpan.FromSeconds(arguments.DdpTimeout), TimeSpan.FromSeconds(arguments.RankTimeout));
+            using var ranks = place is null ? RankGroup.Alone : RankGroup.Join(place, patience);
+            return TrainingJob.Run(arguments, ranks, progress, TimeProvider.System, stop);
         }
         catch (CheckpointException error) when (progress.Plan is not null)
         {
@@ -73,13 +110,12 @@ internal static class TrainCommand
     }
 
     /// <summary>Reads the keys; whatever is wrong with words, environment or keys is told together.</summary>
-    private static TrainArguments ReadArguments(TrainWords read, StatusLine status)
+    private static TrainArguments ReadArguments(TrainWords read, List<Problem> problems, Action<string> notes)
     {
-        List<Problem> problems = [.. read.Problems, .. SeveralProcesses(read)];
         TrainArguments? arguments = null;
         try
         {
-            arguments = TrainArgumentsReader.Read(read.File, [.. read.Keys.Where(key => key.Key != ProcessesKey)], status.Say);
+            arguments = TrainArgumentsReader.Read(read.File, read.RunKeys, notes);
         }
         catch (OptionsException error)
         {
@@ -89,20 +125,10 @@ internal static class TrainCommand
         return arguments is not null && problems.Count == 0 ? arguments : throw new OptionsException(problems);
     }
 
-    private static List<Problem> SeveralProcesses(TrainWords read)
+    private static void SayResuming(IReadOnlyList<string> words, StatusLine status)
     {
-        var problems = new List<Problem>();
-        void Refuse(string where, string? value)
-        {
-            if (value is not null && !(int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count == 1))
-            {
-                problems.Add(new Problem(where, "a run takes one process", "1, or nothing", value, "One process uses all processors: --threads says how many."));
-            }
-        }
-
-        Refuse($"environment, {ProcessesVariable}", Environment.GetEnvironmentVariable(ProcessesVariable));
-        Refuse($"--{ProcessesKey}", read.Keys.LastOrDefault(key => key.Key == ProcessesKey).Value);
-        return problems;
+        status.Say("go on with:");
+        status.Say("  " + Resuming(words));
     }
 
     private static string Said(TrainArguments arguments, TrainProgress progress, bool isDone)
@@ -143,6 +169,9 @@ internal static class TrainCommand
             }
         }
 
+        output.WriteLine();
+        output.WriteLine("Several processes, each with rows of its own (data parallel): --nproc_per_node N starts N ranks on this machine; with --nnodes M,");
+        output.WriteLine("--node_rank I, --master_addr HOST and --master_port PORT the same call on each of M machines. torchrun's variables make this process one rank.");
         output.WriteLine();
         output.WriteLine("A key without default takes the base model's or the published recipe's. --json FILE|- writes the result as JSON.");
         output.WriteLine();

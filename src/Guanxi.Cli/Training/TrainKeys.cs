@@ -26,7 +26,9 @@ internal static class TrainKeys
             "learning_rate", "lr_scheduler_type", "warmup_steps", "warmup_ratio", "max_grad_norm", "weight_decay", "label_smoothing_factor", "optim",
             "adam_beta1", "adam_beta2", "adam_epsilon", "loss_mean", "neftune_noise_alpha"]),
         ("Adapters", ["lora_rank", "lora_alpha", "lora_dropout", "lora_target_modules", "use_rslora", "use_dora", "modules_to_save", "loraplus_lr_ratio", "model_load_dtype"]),
-        ("Computing", ["dtype", "bf16", "fp16", "device", "threads", "gradient_checkpointing", "shared_prefix", "supervised_only", "pad_rows", "feature_cache"]),
+        ("Computing", [
+            "dtype", "bf16", "fp16", "device", "threads", "gradient_checkpointing", "shared_prefix", "supervised_only", "pad_rows", "feature_cache",
+            "ddp_timeout", "rank_timeout"]),
         ("Saving, showing, going on", [
             "save_strategy", "save_steps", "save_total_limit", "resume_from_checkpoint", "eval_strategy", "eval_steps",
             "load_best_model_at_end", "metric_for_best_model", "greater_is_better", "early_stopping_patience", "logging_steps"]),

@@ -7,7 +7,8 @@ namespace Guanxi.Cli.Training;
 /// <summary>Shows a training run on standard error: a line every so many steps, and on a terminal the step under way.</summary>
 /// <param name="status">Where to.</param>
 /// <param name="every">Steps between two lines.</param>
-internal sealed class TrainProgress(StatusLine status, int every) : ITrainingProgress
+/// <param name="isShown">Whether anything is: of several ranks only the first speaks.</param>
+internal sealed class TrainProgress(StatusLine status, int every, bool isShown) : ITrainingProgress
 {
     private readonly List<TrainStep> _window = [];
 
@@ -18,18 +19,30 @@ internal sealed class TrainProgress(StatusLine status, int every) : ITrainingPro
     public TrainStep? Last { get; private set; }
 
     /// <inheritdoc/>
-    public void Note(string text) => status.Say(text);
+    public void Note(string text)
+    {
+        if (isShown)
+        {
+            status.Say(text);
+        }
+    }
 
     /// <inheritdoc/>
     public void Begin(TrainingPlan plan, int firstStep)
     {
         Plan = plan;
-        status.Say(Invariant($"steps {firstStep + 1} to {plan.TotalSteps}, {plan.StepsPerEpoch} an epoch"));
+        Note(Invariant($"steps {firstStep + 1} to {plan.TotalSteps}, {plan.StepsPerEpoch} an epoch"));
     }
 
     /// <inheritdoc/>
     public void Step(TrainStep step)
     {
+        if (!isShown)
+        {
+            Last = step;
+            return;
+        }
+
         _window.Add(step);
         var isFirst = Last is null;
         Last = step;

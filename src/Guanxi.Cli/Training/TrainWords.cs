@@ -16,6 +16,16 @@ internal sealed record TrainWords(string? File, IReadOnlyList<KeyValuePair<strin
     // Alone, a key is switched on.
     private const string Bare = "true";
 
+    /// <summary>Keys of the run itself.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> RunKeys => [.. Keys.Where(key => !RankLaunch.Owns(key.Key))];
+
+    /// <summary>The words again, for a rank of the run: without those that ask for ranks.</summary>
+    public IReadOnlyList<string> OfRank() =>
+    [
+        .. File is null ? [] : new[] { $"{Mark}{FileKey}={File}" }, .. RunKeys.Select(key => $"{Mark}{key.Key}={key.Value}"),
+        .. Json is null ? [] : new[] { $"{Mark}{JsonKey}={Json}" },
+    ];
+
     /// <summary>Reads <c>--key value</c>, <c>--key=value</c> and <c>--key</c>; a list may have several values.</summary>
     /// <param name="words">The words.</param>
     /// <returns>What they say.</returns>

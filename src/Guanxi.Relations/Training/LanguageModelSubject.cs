@@ -52,7 +52,7 @@ internal sealed class LanguageModelSubject : TrainingSubject
         var rows = TrainingRows.Read(arguments, defaults, folder.LoadTokenizer, run.Progress);
         var config = DecoderConfig.Read(folder.Base);
         rows.Require(config);
-        MemoryCheck.Require(config, arguments, rows.Train, run.ComputeType, run.Device.IsCpu ? AvailableMemory.Bytes() : null);
+        MemoryCheck.Require(config, arguments, rows.Train, run.ComputeType, run.Device.IsCpu ? AvailableMemory.Bytes() / arguments.LocalWorldSize : null);
         var model = LoadModel(arguments, run);
         try
         {

@@ -57,14 +57,11 @@ internal sealed class RunRecorder : ITrainingObserver, IDisposable
         return evaluated.Metrics.Where(metric => metric.Key == _metric).Select(metric => metric.Value).FirstOrDefault(double.NaN);
     }
 
+    /// <summary>Whether the checkpoint is what the run went on from: to replace it would leave a moment without it.</summary>
+    public bool IsSaved(Trainer trainer) => trainer.Step == _firstStep && Directory.Exists(TrainingCheckpoint.PathOf(_folder, _firstStep));
+
     public void OnSave(Trainer trainer)
     {
-        if (trainer.Step == _firstStep && Directory.Exists(TrainingCheckpoint.PathOf(_folder, _firstStep)))
-        {
-            // What the run goes on from is there already; to replace it would leave a moment without it.
-            return;
-        }
-
         var saved = TrainingCheckpoint.Save(_folder, trainer, _fingerprint, _writeModel);
         if (_keep is { } keep)
         {

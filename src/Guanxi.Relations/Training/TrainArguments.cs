@@ -165,6 +165,14 @@ public sealed record TrainArguments
     /// <value>0.</value>
     public int Threads { get; init; }
 
+    /// <summary>Seconds that a rank may keep the others waiting for it while it lives.</summary>
+    /// <value>1800.</value>
+    public int DdpTimeout { get; init; } = 1800;
+
+    /// <summary>Seconds without a sign of life after which a rank counts as lost and all others end.</summary>
+    /// <value>30.</value>
+    public int RankTimeout { get; init; } = 30;
+
     /// <summary>Compute what all rows of a micro-batch begin with once; changes nothing but the time.</summary>
     /// <value>True.</value>
     public bool SharedPrefix { get; init; } = true;
@@ -221,6 +229,12 @@ public sealed record TrainArguments
 
     /// <summary>Go on with the newest checkpoint (true) or a named one.</summary>
     public string? ResumeFromCheckpoint { get; init; }
+
+    /// <summary>Processes that share the rows; no key, since the start of the program decides.</summary>
+    internal int WorldSize { get; init; } = 1;
+
+    /// <summary>Those of them on this machine, which share its memory.</summary>
+    internal int LocalWorldSize { get; init; } = 1;
 }
 
 /// <summary>Which parameters train.</summary>

@@ -172,6 +172,8 @@ internal static class TrainArgumentsCheck
         AtLeast("num_train_epochs", arguments.NumTrainEpochs, 0, problems);
         AtLeast("neftune_noise_alpha", arguments.NeftuneNoiseAlpha, 0, problems);
         AtLeast("loraplus_lr_ratio", arguments.LoraplusLrRatio, 1, problems);
+        AtLeast("ddp_timeout", arguments.DdpTimeout, 1, problems);
+        AtLeast("rank_timeout", arguments.RankTimeout, 3, problems);
         AtLeast("save_total_limit", arguments.SaveTotalLimit, 1, problems);
         Share("lora_dropout", arguments.LoraDropout, problems);
         Share("group_split", arguments.GroupSplit, problems);

@@ -183,7 +183,7 @@ internal static class TrainArgumentsConversion
             Choice = RunMetrics.ChoiceOf(arguments, RunMetrics.MetricOf(arguments, hasLabels)),
             Patience = arguments.EarlyStoppingPatience ?? 0,
         };
-        var stepsPerEpoch = new TrainingPlan(rows, _ => 0, options, worldSize: 1).StepsPerEpoch;
+        var stepsPerEpoch = new TrainingPlan(rows, _ => 0, options, arguments.WorldSize).StepsPerEpoch;
         return options with
         {
             SaveSteps = Every(arguments.SaveStrategy, arguments.SaveSteps, stepsPerEpoch),

@@ -6,6 +6,7 @@ using Guanxi.Transformers;
 using Guanxi.Transformers.Checkpoints;
 using Guanxi.Transformers.Models;
 using Guanxi.Transformers.Training;
+using Guanxi.Transformers.Training.Ranks;
 
 namespace Guanxi.Relations.Training;
 
@@ -13,17 +14,21 @@ namespace Guanxi.Relations.Training;
 public sealed class TrainingJob : IDisposable
 {
     private readonly TrainArguments _arguments;
+    private readonly RankGroup _ranks;
     private readonly ITrainingProgress _progress;
     private readonly TimeProvider _time;
     private readonly TrainingSubject _subject;
     private readonly Trainer _trainer;
 
-    private TrainingJob(TrainArguments arguments, ITrainingProgress progress, TimeProvider time, CancellationToken stop)
+    private TrainingJob(TrainArguments arguments, RankGroup ranks, ITrainingProgress progress, TimeProvider time, CancellationToken stop)
     {
         _progress = progress;
         _time = time;
-        var device = Device.TryParse(arguments.Device, out var named) ? named : Device.Cpu;
-        var computeType = ComputeType.Choose(arguments.Bf16 || arguments.Fp16 ? "auto" : arguments.Dtype, device, out var why);
+        _ranks = ranks;
+        var device = DeviceOf(arguments, ranks);
+        var (wanted, why) = (arguments.Bf16 || arguments.Fp16 ? "auto" : arguments.Dtype, string.Empty);
+        // Rank 0 decides: another processor might come to another choice, and the run would be neither.
+        var computeType = (DType)(int)ranks.OfFirst(1, () => [(int)ComputeType.Choose(wanted, device, out why)])[0];
         progress.Note(why);
         progress.Note(OptimizerNames.Describe(arguments.Optim));
         var defaults = TrainingDefaults.Of(arguments);
@@ -34,8 +39,7 @@ public sealed class TrainingJob : IDisposable
             var (parameters, task) = (_subject.Parameters, _subject.Task);
             progress.Note($"{parameters.Sum(item => item.Parameter.Value.ElementCount):N0} of {_subject.ParameterCount:N0} parameters train, on {task.RowCount:N0} rows");
             CheckChoice();
-            Recorder = null!;
-            _trainer = new Trainer(task, parameters, _subject.Options, computeType, new Forward(this), time);
+            _trainer = new Trainer(task, parameters, _subject.Options, computeType, new Forward(this), time, ranks);
         }
         catch
         {
@@ -44,7 +48,8 @@ public sealed class TrainingJob : IDisposable
         }
     }
 
-    private RunRecorder Recorder { get; set; }
+    /// <summary>Made when it is known where the run goes on; only on rank 0.</summary>
+    private RunRecorder? Recorder { get; set; }
 
     private string Metric => RunMetrics.MetricOf(_arguments, _subject.HasLabels);
 
@@ -58,35 +63,39 @@ public sealed class TrainingJob : IDisposable
     /// <returns>Whether the run is done; false when it was stopped and saved.</returns>
     /// <exception cref="OptionsException">Data, prompt or arguments are wrong.</exception>
     /// <exception cref="CheckpointException">The base is unfit, or the run cannot be written.</exception>
-    public static bool Run(TrainArguments arguments, ITrainingProgress progress, TimeProvider time, CancellationToken stop)
+    public static bool Run(TrainArguments arguments, ITrainingProgress progress, TimeProvider time, CancellationToken stop) =>
+        Run(arguments, RankGroup.Alone, progress, time, stop);
+
+    /// <summary>Runs a job that several processes share; each of them calls it, rank 0 reads and writes the run's folder.</summary>
+    /// <param name="arguments">Checked arguments, the same in all processes.</param>
+    /// <param name="ranks">The processes.</param>
+    /// <param name="progress">Shows the run.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="stop">Asks to save and stop after the step under way; asking one process is enough.</param>
+    /// <returns>Whether the run is done; false when it was stopped and saved.</returns>
+    /// <exception cref="OptionsException">Data, prompt or arguments are wrong, or differ between the processes.</exception>
+    /// <exception cref="CheckpointException">The base is unfit, or the run cannot be written.</exception>
+    /// <exception cref="RankLostException">Another process was lost or failed.</exception>
+    public static bool Run(TrainArguments arguments, RankGroup ranks, ITrainingProgress progress, TimeProvider time, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(arguments);
+        ArgumentNullException.ThrowIfNull(ranks);
         ArgumentNullException.ThrowIfNull(progress);
-        if (arguments.Threads > 0)
+        if (arguments.Threads > 0 || ranks.Place.LocalWorldSize > 1)
         {
-            TorchRuntime.Threads = arguments.Threads;
-        }
-
-        if (TrainingArtifact.IsFinished(arguments))
-        {
-            progress.Note($"{arguments.OutputDir}: the run is finished already, nothing to resume");
-            return true;
-        }
-
-        if (arguments.Method == Methods.Tfidf)
-        {
-            return TfidfJob.Run(arguments, progress, time, stop);
+            TorchRuntime.Threads = arguments.Threads > 0 ? arguments.Threads : Math.Max(1, Environment.ProcessorCount / ranks.Place.LocalWorldSize);
         }
 
         try
         {
-            using var job = new TrainingJob(arguments, progress, time, stop);
-            return job.RunToEnd(stop);
+            var isDone = RunTogether(arguments, ranks, progress, time, stop);
+            ranks.Leave();
+            return isDone;
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (Exception error) when (ranks.TellFailure(error))
         {
-            // Stopped before the first step: there is nothing to save.
-            return false;
+            // Never comes here: the filter only tells the others.
+            throw;
         }
     }
 
@@ -95,6 +104,58 @@ public sealed class TrainingJob : IDisposable
     {
         _trainer.Dispose();
         _subject.Dispose();
+    }
+
+    private static bool RunTogether(TrainArguments arguments, RankGroup ranks, ITrainingProgress progress, TimeProvider time, CancellationToken stop)
+    {
+        if (ranks.OfFirst(1, () => [TrainingArtifact.IsFinished(arguments) ? 1 : 0])[0] > 0)
+        {
+            progress.Note($"{arguments.OutputDir}: the run is finished already, nothing to resume");
+            return true;
+        }
+
+        if (arguments.Method == Methods.Tfidf)
+        {
+            return ranks.WorldSize == 1
+                ? TfidfJob.Run(arguments, progress, time, stop)
+                : throw new OptionsException(new Problem("method", "a linear model is trained by one process", "one rank", $"{ranks.WorldSize} ranks", "It takes seconds."));
+        }
+
+        try
+        {
+            return RunShared(arguments, ranks, progress, time, stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Stopped before the first step: there is nothing to save.
+            return false;
+        }
+    }
+
+    private static bool RunShared(TrainArguments arguments, RankGroup ranks, ITrainingProgress progress, TimeProvider time, CancellationToken stop)
+    {
+        var shared = arguments with { WorldSize = ranks.WorldSize, LocalWorldSize = ranks.Place.LocalWorldSize };
+        using var job = new TrainingJob(shared, ranks, progress, time, stop);
+        if (ranks.WorldSize > 1)
+        {
+            progress.Note($"{ranks.WorldSize} ranks, {ranks.Place.LocalWorldSize} of them on this machine with {TorchRuntime.Threads} threads each");
+            ranks.RequireSame(RankFacts.Of(job._arguments, job._subject));
+        }
+
+        return ranks.IsFirst ? job.RunToEnd(stop) : job.RunAlong(stop);
+    }
+
+    /// <summary>The device named, which is this rank's own where only its kind is.</summary>
+    private static Device DeviceOf(TrainArguments arguments, RankGroup ranks) => !Device.TryParse(arguments.Device, out var named) ? Device.Cpu
+        : ranks.WorldSize > 1 && !arguments.Device.Contains(':', StringComparison.Ordinal) && !named.IsCpu ? Device.Cuda(ranks.Place.LocalRank)
+        : named;
+
+    /// <summary>The part of a process that is not rank 0: it computes, and writes nothing.</summary>
+    private bool RunAlong(CancellationToken stop)
+    {
+        TrainingCheckpoint.Follow(_trainer);
+        _progress.Begin(_trainer.Plan, _trainer.Step);
+        return _trainer.Run(stop);
     }
 
     private bool RunToEnd(CancellationToken stop)
@@ -176,6 +237,7 @@ public sealed class TrainingJob : IDisposable
                     "output_dir", $"{OutputFolder} holds a run that reached step {step}", Hint: "Give --resume_from_checkpoint true to go on with it, or another output_dir."));
             }
 
+            TrainingCheckpoint.Follow(_trainer);
             return;
         }
 
@@ -211,25 +273,40 @@ public sealed class TrainingJob : IDisposable
         }
     }
 
-    /// <summary>What decides the course of a run; where and how often it is saved does not.</summary>
+    /// <summary>What decides the course of a run. Where and how often it is saved does not, nor by how many ranks a step's rows are shared.</summary>
     private string Fingerprint()
     {
         var same = _arguments with
         {
             OutputDir = null, ResumeFromCheckpoint = null, SaveSteps = 1, SaveTotalLimit = null, LoggingSteps = 1, Threads = 0, FeatureCache = null, SaveStrategy = "steps",
-            LoadBestModelAtEnd = false,
+            LoadBestModelAtEnd = false, DdpTimeout = 0, RankTimeout = 0,
+            PerDeviceTrainBatchSize = _arguments.PerDeviceTrainBatchSize * _arguments.GradientAccumulationSteps * _ranks.WorldSize, GradientAccumulationSteps = 1,
         };
         var text = TrainArgumentsReader.Write(same) + _subject.DataFingerprint;
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 
-    /// <summary>The recorder begins when it is known where the run goes on; the trainer is made before.</summary>
     private sealed class Forward(TrainingJob job) : ITrainingObserver
     {
-        public void OnStep(TrainStep step) => job.Recorder.OnStep(step);
+        public void OnStep(TrainStep step) => job.Recorder?.OnStep(step);
 
-        public void OnSave(Trainer trainer) => job.Recorder.OnSave(trainer);
+        public void OnSave(Trainer trainer)
+        {
+            if (job._ranks.OfFirst(1, () => [job.Recorder!.IsSaved(trainer) ? 1 : 0])[0] > 0)
+            {
+                return;
+            }
 
-        public double OnEvaluate(Trainer trainer, CancellationToken stop) => job.Recorder.OnEvaluate(trainer, stop);
+            if (job.Recorder is { } recorder)
+            {
+                recorder.OnSave(trainer);
+            }
+            else
+            {
+                TrainingCheckpoint.Save(job.OutputFolder, trainer, string.Empty, _ => { });
+            }
+        }
+
+        public double OnEvaluate(Trainer trainer, CancellationToken stop) => job.Recorder!.OnEvaluate(trainer, stop);
     }
 }

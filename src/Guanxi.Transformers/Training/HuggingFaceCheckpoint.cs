@@ -33,9 +33,16 @@ public static class HuggingFaceCheckpoint
     /// <param name="trainer">A trainer of the same model with the same options.</param>
     /// <returns>What differs from going on there, a sentence each.</returns>
     /// <exception cref="CheckpointException">It is damaged or does not fit the model; all problems are listed.</exception>
+    /// <exception cref="OptionsException">Several processes train.</exception>
     public static IReadOnlyList<string> Resume(string path, Trainer trainer)
     {
         ArgumentNullException.ThrowIfNull(trainer);
+        if (trainer.Ranks.WorldSize > 1)
+        {
+            throw new OptionsException(new Problem(
+                path, "a checkpoint of the Hugging Face Trainer is taken over by one process", Hint: "Let one process go on from it and save; several can go on from that."));
+        }
+
         var info = JsonFile.ReadObject(Path.Combine(path, TrainingCheckpoint.InfoFile), MaxInfoBytes);
         if (Number(info, "global_step") is not { } step)
         {

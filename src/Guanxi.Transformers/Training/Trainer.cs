@@ -1,5 +1,7 @@
 using Guanxi.Torch;
+using Guanxi.Transformers.Checkpoints;
 using Guanxi.Transformers.Nn;
+using Guanxi.Transformers.Training.Ranks;
 
 namespace Guanxi.Transformers.Training;
 
@@ -19,7 +21,7 @@ public sealed class Trainer : IDisposable
     private readonly DType _computeType;
     private readonly TimeProvider _time;
 
-    /// <summary>Prepares a run.</summary>
+    /// <summary>Prepares a run of one process.</summary>
     /// <param name="task">The model with its rows and their loss.</param>
     /// <param name="parameters">What trains: Float32 masters.</param>
     /// <param name="options">How.</param>
@@ -34,11 +36,34 @@ public sealed class Trainer : IDisposable
         DType computeType,
         ITrainingObserver observer,
         TimeProvider time)
+        : this(task, parameters, options, computeType, observer, time, RankGroup.Alone)
+    {
+    }
+
+    /// <summary>Prepares a run of several processes.</summary>
+    /// <param name="task">The model with its rows and their loss.</param>
+    /// <param name="parameters">What trains: Float32 masters.</param>
+    /// <param name="options">How.</param>
+    /// <param name="computeType">Type of activations and products.</param>
+    /// <param name="observer">Sees steps, saves, evaluates.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="ranks">The processes; each of them has a trainer like this one.</param>
+    /// <exception cref="OptionsException">The options make no run, or there are no rows.</exception>
+    public Trainer(
+        ITrainingTask task,
+        IReadOnlyList<TrainableParameter> parameters,
+        TrainingOptions options,
+        DType computeType,
+        ITrainingObserver observer,
+        TimeProvider time,
+        RankGroup ranks)
     {
         ArgumentNullException.ThrowIfNull(task);
         ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(ranks);
         (_task, _parameters, _options, _computeType, _observer, _time) = (task, parameters, options, computeType, observer, time);
-        Plan = new TrainingPlan(task.RowCount, task.LengthOf, options, worldSize: 1);
+        Ranks = ranks;
+        Plan = new TrainingPlan(task.RowCount, task.LengthOf, options, ranks.WorldSize);
         _schedule = new LearningRateSchedule(new LearningRateOptions
         {
             BaseRate = options.LearningRate,
@@ -46,8 +71,11 @@ public sealed class Trainer : IDisposable
             Kind = options.Scheduler,
             WarmupSteps = Plan.WarmupSteps,
         });
-        _optimizer = new Optimizer(parameters, options);
+        _optimizer = new Optimizer(parameters, options, ranks);
     }
+
+    /// <summary>The processes that train.</summary>
+    public RankGroup Ranks { get; }
 
     /// <summary>Which rows every step sees.</summary>
     public TrainingPlan Plan { get; }
@@ -71,10 +99,11 @@ public sealed class Trainer : IDisposable
     /// <param name="stop">Asks for the stop.</param>
     /// <returns>Whether the run is done.</returns>
     /// <exception cref="TrainingDivergedException">Loss or gradient is infinite or not a number; nothing was updated by that step.</exception>
+    /// <exception cref="RankLostException">Another process was lost.</exception>
     public bool Run(CancellationToken stop)
     {
         // Read once a step: a stop that came between the decision to save and the next turn would end the run unsaved.
-        var isStopping = stop.IsCancellationRequested;
+        var isStopping = Ranks.Any(stop.IsCancellationRequested);
         while (!IsDone && !isStopping)
         {
             if (!IsEvaluationPending)
@@ -84,7 +113,7 @@ public sealed class Trainer : IDisposable
             }
 
             var isBest = IsEvaluationPending && EvaluateAndChoose(stop);
-            isStopping = stop.IsCancellationRequested;
+            isStopping = Ranks.Any(stop.IsCancellationRequested);
             if (isBest || isStopping || IsDue(_options.SaveSteps))
             {
                 _observer.OnSave(this);
@@ -121,9 +150,26 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Everything a later run needs to go on exactly from here, the parameters included.</summary>
-    /// <returns>Names and tensors; they stay the trainer's.</returns>
+    /// <returns>Names and tensors; they stay the trainer's. Of the optimizer's, only this process's share.</returns>
     public IEnumerable<(string Name, Tensor Value)> State() =>
         Parameters().Concat(_optimizer.State());
+
+    /// <summary>The same to be written, with the shares of all processes: each of them has to write all of it, be it to nowhere.</summary>
+    internal IEnumerable<TensorSource> SavedState() => SharedStates().Select(state => TensorSource.Computed(state.Name, state.DType, state.Shape, () =>
+    {
+        var value = state.Value ?? Tensor.Empty(state.Shape, state.DType, Device.Cpu);
+        if (state.Owner != 0)
+        {
+            Ranks.CopyInPlace(value, state.Owner);
+        }
+
+        return value;
+    }));
+
+    /// <summary>Form of all that a checkpoint holds, with the values that are here.</summary>
+    internal IEnumerable<SharedState> SharedStates() => _parameters
+        .Select(item => new SharedState(item.Name, item.Parameter.Value.DType, item.Parameter.Value.Shape.ToArray(), 0, item.Parameter.Value))
+        .Concat(_optimizer.SharedStates());
 
     /// <summary>What trains.</summary>
     /// <returns>Names and tensors; they stay the model's.</returns>
@@ -146,6 +192,37 @@ public sealed class Trainer : IDisposable
         _optimizer.Resume(step);
     }
 
+    /// <summary>Goes on from a state that rank 0 reads; all processes call it, whether there is one or not.</summary>
+    /// <param name="saved">What was done; null when the run begins, and in other processes.</param>
+    /// <param name="read">Reads a tensor on rank 0.</param>
+    internal void Restore(SavedProgress? saved, Func<SharedState, Tensor> read)
+    {
+        const int Count = 6;
+        var told = Ranks.OfFirst(Count, () => saved is null ? new double[Count] :
+        [
+            1, saved.Step, saved.IsEvaluationPending ? 1 : 0, saved.Best?.Step ?? -1, saved.Best?.Score ?? 0, saved.Best?.EvaluationsSince ?? 0,
+        ]);
+        if (told[0] == 0)
+        {
+            return;
+        }
+
+        using var mode = Autograd.NoGrad();
+        foreach (var state in SharedStates())
+        {
+            using var scope = TensorScope.Enter();
+            var value = state.Value ?? Tensor.Empty(state.Shape, state.DType, Device.Cpu);
+            if (Ranks.IsFirst)
+            {
+                value.CopyInPlace(read(state));
+            }
+
+            Ranks.CopyInPlace(value, owner: 0);
+        }
+
+        Resume((int)told[1], told[3] < 0 ? null : new BestEvaluation((int)told[3], told[4], (int)told[5]), told[2] > 0);
+    }
+
     /// <summary>Releases the optimizer's memory; the model stays the caller's.</summary>
     public void Dispose() => _optimizer.Dispose();
 
@@ -154,36 +231,52 @@ public sealed class Trainer : IDisposable
     /// <summary>Evaluates; true when it was the best so far and that counts.</summary>
     private bool EvaluateAndChoose(CancellationToken stop)
     {
-        try
-        {
-            var score = _observer.OnEvaluate(this, stop);
-            IsEvaluationPending = false;
-            Best = _options.Choice == ModelChoice.None ? null : BestEvaluation.After(Best, Step, score, _options.Choice);
-            return Best?.Step == Step;
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        var evaluated = Ranks.OfFirst(2, () => TryEvaluate(stop) is { } found ? [1, found] : [0, 0]);
+        if (evaluated[0] == 0)
         {
             // It stays pending: the run that goes on begins with it.
             return false;
+        }
+
+        IsEvaluationPending = false;
+        Best = _options.Choice == ModelChoice.None ? null : BestEvaluation.After(Best, Step, evaluated[1], _options.Choice);
+        return Best?.Step == Step;
+    }
+
+    /// <summary>The score; null when it was broken off.</summary>
+    private double? TryEvaluate(CancellationToken stop)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, Ranks.WhenLost);
+        try
+        {
+            return _observer.OnEvaluate(this, either.Token);
+        }
+        catch (OperationCanceledException) when (either.IsCancellationRequested)
+        {
+            return null;
         }
     }
 
     private TrainStep RunStep()
     {
         var started = _time.GetTimestamp();
-        var rows = Plan.MicroBatches(Step, rank: 0);
+        var rows = Plan.MicroBatches(Step, Ranks.Rank);
         var batches = rows.Select((chosen, index) => _task.Batch(chosen, KeyOf(index))).ToArray();
-        var targets = batches.Sum(batch => (long)batch.TargetCount);
+        var targets = (long)Ranks.Sum(batches.Sum(batch => (long)batch.TargetCount))[0];
         double loss = 0;
         for (var i = 0; i < batches.Length; i++)
         {
+            Ranks.ThrowIfLost();
             if (batches[i].TargetCount > 0)
             {
-                var count = _options.LossMean == LossMean.OfTargets ? targets : (long)batches[i].TargetCount * batches.Length;
+                var count = _options.LossMean == LossMean.OfTargets ? targets : (long)batches[i].TargetCount * batches.Length * Ranks.WorldSize;
                 loss += RunMicroBatch(batches[i], i, count);
             }
         }
 
+        var sums = Ranks.Sum(loss, batches.Sum(batch => (long)batch.TokenCount), rows.Sum(chosen => chosen.Length));
+        loss = sums[0];
+        SumGradients();
         var norm = _optimizer.GradientNorm();
         if (!double.IsFinite(loss) || !double.IsFinite(norm))
         {
@@ -198,51 +291,48 @@ public sealed class Trainer : IDisposable
         Step++;
 
         var seconds = _time.GetElapsedTime(started).TotalSeconds;
-        var tokens = batches.Sum(batch => (long)batch.TokenCount);
-        var examples = rows.Sum(chosen => chosen.Length);
-        return new TrainStep(Step, Plan.EpochAfter(Step), loss, rate, norm, tokens, examples, seconds, tokens / seconds, Environment.WorkingSet);
+        return new TrainStep(
+            Step, Plan.EpochAfter(Step), loss, rate, norm, (long)sums[1], (long)sums[2], seconds, sums[1] / seconds, Environment.WorkingSet);
+    }
+
+    /// <summary>Sums gradients over the processes, once all of a step are there.</summary>
+    /// <remarks>The autograd of the shim tells of no single gradient, so the exchange does not overlap with the backward pass.</remarks>
+    private void SumGradients()
+    {
+        if (Ranks.WorldSize == 1)
+        {
+            return;
+        }
+
+        // A parameter may have a gradient here and none there, where all targets were cut off; one that has none anywhere stays without.
+        using var scope = TensorScope.Enter();
+        var flags = Ranks.Sum([.. _parameters.Select(item => item.Parameter.Value.Grad is null ? 0.0 : 1.0)]);
+        var gradients = new List<Tensor>();
+        foreach (var (i, item) in _parameters.Index())
+        {
+            if (flags[i] > 0)
+            {
+                var value = item.Parameter.Value;
+                var gradient = value.Grad?.Contiguous() ?? Tensor.Zeros(value.Shape, value.DType, value.Device);
+                value.Grad = gradient;
+                gradients.Add(gradient);
+            }
+        }
+
+        Ranks.SumInPlace(gradients);
     }
 
     /// <summary>As torch.nn.utils.clip_grad_norm_ adds it.</summary>
     private const double ClipEpsilon = 1e-6;
 
-    private DropoutKey KeyOf(int microBatch) => new((ulong)_options.Seed, Step, microBatch);
+    /// <summary>Numbered through all processes: a single one with as many more micro-batches draws the same.</summary>
+    private DropoutKey KeyOf(int microBatch) => new((ulong)_options.Seed, Step, (microBatch * Ranks.WorldSize) + Ranks.Rank);
 
-    private double RunMicroBatch(ITrainingBatch batch, int index, long count)
+    private double RunMicroBatch(ITrainingBatch batch, int index, double count)
     {
         using var scope = TensorScope.Enter();
         var loss = batch.LossSum(new ForwardContext(_computeType, KeyOf(index))) / count;
         loss.Backward();
         return loss.Item();
     }
-}
-
-/// <summary>What happens beside the training loop: logs, checkpoints, evaluations.</summary>
-public interface ITrainingObserver
-{
-    /// <summary>A step was done.</summary>
-    /// <param name="step">Its figures.</param>
-    void OnStep(TrainStep step);
-
-    /// <summary>The state should be saved.</summary>
-    /// <param name="trainer">The trainer between two steps.</param>
-    void OnSave(Trainer trainer);
-
-    /// <summary>The model should be evaluated.</summary>
-    /// <param name="trainer">The trainer between two steps.</param>
-    /// <param name="stop">Breaks the evaluation off; it is then made again when the run goes on.</param>
-    /// <returns>The score that the best checkpoint is chosen by; NaN when there is none.</returns>
-    /// <exception cref="OperationCanceledException">It was broken off.</exception>
-    double OnEvaluate(Trainer trainer, CancellationToken stop);
-}
-
-/// <summary>Loss or gradient became infinite or not a number. The parameters are those of the last good step.</summary>
-public sealed class TrainingDivergedException : Exception
-{
-    internal TrainingDivergedException(int step, double loss, double gradientNorm)
-        : base($"step {step}: loss {loss}, gradient norm {gradientNorm}: training has diverged. Resume from the last checkpoint with a lower learning_rate, a longer warm-up or fp32.")
-        => Step = step;
-
-    /// <summary>The step that failed, from 1.</summary>
-    public int Step { get; }
 }

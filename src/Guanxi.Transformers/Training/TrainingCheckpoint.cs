@@ -19,7 +19,7 @@ public static class TrainingCheckpoint
     private const string Pending = "evaluation_pending";
     private const int MaxInfoBytes = 1 << 20;
 
-    /// <summary>Writes a checkpoint; its name appears only when all of it is on the device.</summary>
+    /// <summary>Writes a checkpoint; its name appears only when all of it is on the device. All processes call it, rank 0 writes.</summary>
     /// <param name="runFolder">Folder of the run.</param>
     /// <param name="trainer">The trainer between two steps.</param>
     /// <param name="fingerprint">What must be the same when the run goes on: options, data, base.</param>
@@ -30,11 +30,17 @@ public static class TrainingCheckpoint
     {
         ArgumentNullException.ThrowIfNull(trainer);
         var path = PathOf(runFolder, trainer.Step);
+        if (!trainer.Ranks.IsFirst)
+        {
+            // Rank 0 writes, tensor by tensor in the order of the file; what is kept here goes there in that order.
+            SafetensorsWriter.Write(Stream.Null, trainer.SavedState(), SafetensorsWriter.PyTorchMetadata);
+            return path;
+        }
+
         AtomicFolder.Write(path, folder =>
         {
             writeModel(folder);
-            SafetensorsWriter.Write(
-                Path.Combine(folder, StateFile), trainer.State().Select(item => TensorSource.FromTensor(item.Name, item.Value.DType, item.Value)), SafetensorsWriter.PyTorchMetadata);
+            SafetensorsWriter.Write(Path.Combine(folder, StateFile), trainer.SavedState(), SafetensorsWriter.PyTorchMetadata);
             var info = new JsonObject
             {
                 ["global_step"] = trainer.Step,
@@ -75,7 +81,7 @@ public static class TrainingCheckpoint
             .Select(found => (found.Step, found.Path))];
     }
 
-    /// <summary>Loads the newest checkpoint that is whole.</summary>
+    /// <summary>Loads the newest checkpoint that is whole. All processes call it, rank 0 reads.</summary>
     /// <param name="runFolder">Folder of the run.</param>
     /// <param name="trainer">The trainer to go on with.</param>
     /// <param name="fingerprint">As when it was saved.</param>
@@ -86,7 +92,8 @@ public static class TrainingCheckpoint
     public static string? ResumeNewest(string runFolder, Trainer trainer, string fingerprint, Action<Problem> report)
     {
         ArgumentNullException.ThrowIfNull(report);
-        foreach (var (_, path) in List(runFolder))
+        ArgumentNullException.ThrowIfNull(trainer);
+        foreach (var (_, path) in trainer.Ranks.IsFirst ? List(runFolder) : [])
         {
             if (HuggingFaceCheckpoint.Is(path))
             {
@@ -107,6 +114,7 @@ public static class TrainingCheckpoint
             }
         }
 
+        trainer.Restore(null, NothingToRead);
         return null;
     }
 
@@ -142,11 +150,21 @@ public static class TrainingCheckpoint
                 "the checkpoint was written with other arguments, data or base model: going on from it would not be the same run",
                 saved,
                 fingerprint,
-                "Give the same arguments as before, or another output_dir."));
+                "Give the same arguments as before (as many rows a step, where the number of ranks is another), or another output_dir."));
         }
 
-        CopyState(Path.Combine(path, StateFile), trainer.State());
-        trainer.Resume(info.GetProperty("global_step").GetInt32(), BestOf(info), info.TryGetProperty(Pending, out _));
+        var progress = new SavedProgress(info.GetProperty("global_step").GetInt32(), BestOf(info), info.TryGetProperty(Pending, out _));
+        using var tensors = SafetensorsFile.Open(Path.Combine(path, StateFile));
+        Require(tensors, trainer.SharedStates());
+        trainer.Restore(progress, state => Read(tensors, state));
+    }
+
+    /// <summary>Takes part, in a process that is not rank 0, in what rank 0 goes on from.</summary>
+    /// <param name="trainer">The trainer to go on with.</param>
+    public static void Follow(Trainer trainer)
+    {
+        ArgumentNullException.ThrowIfNull(trainer);
+        trainer.Restore(null, NothingToRead);
     }
 
     /// <summary>Loads the parameters alone, as for the best checkpoint at the end of a run.</summary>
@@ -162,7 +180,15 @@ public static class TrainingCheckpoint
             throw new CheckpointException(problems);
         }
 
-        CopyState(Path.Combine(path, StateFile), trainer.Parameters());
+        using var tensors = SafetensorsFile.Open(Path.Combine(path, StateFile));
+        var states = trainer.SharedStates().Take(trainer.Parameters().Count()).ToArray();
+        Require(tensors, states);
+        using var mode = Autograd.NoGrad();
+        using var scope = TensorScope.Enter();
+        foreach (var state in states)
+        {
+            state.Value!.CopyInPlace(Read(tensors, state));
+        }
     }
 
     /// <summary>The folder of a step.</summary>
@@ -176,26 +202,26 @@ public static class TrainingCheckpoint
             ? new BestEvaluation(step.GetInt32(), score.GetDouble(), since.GetInt32())
             : null;
 
-    private static void CopyState(string file, IEnumerable<(string Name, Tensor Value)> state)
+    private static void Require(SafetensorsFile tensors, IEnumerable<SharedState> states)
     {
-        using var tensors = SafetensorsFile.Open(file);
-        using var mode = Autograd.NoGrad();
-        using var scope = TensorScope.Enter();
-        var problems = new List<Problem>();
-        foreach (var (name, value) in state)
-        {
-            if (!tensors.Entries.TryGetValue(name, out var entry) || entry.DType != value.DType || !value.Shape.SequenceEqual(entry.Shape))
-            {
-                problems.Add(new Problem(file, $"tensor '{name}' is missing or of another shape", value.ToString()));
-                continue;
-            }
-
-            value.CopyInPlace(Tensor.FromMemory(tensors.Buffer, entry.Offset, entry.DType, entry.Shape));
-        }
-
+        List<Problem> problems =
+        [
+            .. states
+                .Where(state => !tensors.Entries.TryGetValue(state.Name, out var entry) || entry.DType != state.DType || !entry.Shape.SequenceEqual(state.Shape))
+                .Select(state => new Problem(
+                    tensors.FilePath, $"tensor '{state.Name}' is missing or of another shape", $"{state.DType}[{string.Join(", ", state.Shape)}]")),
+        ];
         if (problems.Count > 0)
         {
             throw new CheckpointException(problems);
         }
     }
+
+    private static Tensor Read(SafetensorsFile tensors, SharedState state)
+    {
+        var entry = tensors.Entries[state.Name];
+        return Tensor.FromMemory(tensors.Buffer, entry.Offset, entry.DType, entry.Shape);
+    }
+
+    private static Tensor NothingToRead(SharedState state) => throw new InvalidOperationException($"there is nothing to read '{state.Name}' from");
 }

@@ -91,14 +91,14 @@ public sealed class TrainCommandTests
     {
         using var folder = new TemporaryFolder();
         var file = folder.Add("args.json", "{\"lerning_rate\": 0.1, \"num_train_epochs\": \"many\", \"train_mode\": \"qlora\", \"deepspeed\": \"x\"}");
-        string[] call = ["train", "--train_args_file", file, "--lora_rank", "0", "--output_dir", folder["run"], "--nproc_per_node=2"];
+        string[] call = ["train", "--train_args_file", file, "--lora_rank", "0", "--output_dir", folder["run"], "--nproc_per_node=0"];
 
-        var told = ChildProgram.RunWith("", new() { ["WORLD_SIZE"] = "4" }, call).Expect(ExitCode.WrongCall);
+        var told = ChildProgram.RunWith("", new() { ["WORLD_SIZE"] = "4", ["RANK"] = "4", ["MASTER_ADDR"] = "127.0.0.1", ["MASTER_PORT"] = "29500" }, call).Expect(ExitCode.WrongCall);
 
         Assert.StartsWith("deepspeed changes nothing here", told.Error, StringComparison.Ordinal);
         Assert.Contains("guanxi train: 7 problems", told.Error, StringComparison.Ordinal);
         Assert.All(
-            ["Did you mean learning_rate?", "num_train_epochs: the value does not fit", "WORLD_SIZE", "--nproc_per_node", "lora_rank", "model_name_or_path", "train_file"],
+            ["Did you mean learning_rate?", "num_train_epochs: the value does not fit", "RANK: there is no such rank; expected 0 to 3", "--nproc_per_node", "lora_rank", "model_name_or_path", "train_file"],
             part => Assert.Contains(part, told.Error, StringComparison.Ordinal));
         Assert.False(Directory.Exists(folder["run"]));
     }

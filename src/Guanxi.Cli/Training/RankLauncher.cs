@@ -1,0 +1,75 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Guanxi.Cli.Training;
+
+/// <summary>Starts the ranks of this machine, watches them, and ends all when one fails.</summary>
+internal static class RankLauncher
+{
+    // Those that are left learn by themselves that one was lost, and say so.
+    private static readonly TimeSpan s_lastWords = TimeSpan.FromSeconds(10);
+
+    /// <summary>Runs all ranks to their end.</summary>
+    /// <param name="words">The call, without the words that ask for ranks.</param>
+    /// <param name="launch">How many, and where they meet.</param>
+    /// <param name="status">Where to speak.</param>
+    /// <returns>The exit code: that of the ranks, or of the first that failed.</returns>
+    public static int Run(IReadOnlyList<string> words, RankLaunch launch, StatusLine status)
+    {
+        var ranks = new List<RankProcess>();
+        using var stop = new StopSignals(
+            () => status.Say("stopping after this step; a second signal ends the program at once, without saving"), () => ranks.ForEach(rank => rank.Kill()));
+        try
+        {
+            var port = launch.Port > 0 ? launch.Port : FreePort();
+            for (var local = 0; local < launch.Processes; local++)
+            {
+                var rank = (launch.Machine * launch.Processes) + local;
+                ranks.Add(RankProcess.Start(words, launch.Variables(local, port), rank, isShown: local == 0));
+            }
+
+            using var stopping = stop.Token.Register(() => ranks.ForEach(rank => rank.Stop()));
+            return Watch(ranks, status);
+        }
+        finally
+        {
+            ranks.ForEach(rank => rank.Dispose());
+        }
+    }
+
+    private static int Watch(List<RankProcess> ranks, StatusLine status)
+    {
+        while (ranks.Where(rank => !rank.Ended.IsCompleted).Select(rank => rank.Ended).ToArray() is { Length: > 0 } running && !ranks.Any(rank => rank.HasFailed))
+        {
+            _ = Task.WaitAny(running);
+        }
+
+        if (!ranks.Any(rank => rank.HasFailed))
+        {
+            return ranks[0].Code;
+        }
+
+        _ = Task.WaitAll([.. ranks.Select(rank => rank.Ended)], s_lastWords);
+        var cause = ranks.Where(rank => rank.HasFailed).OrderBy(rank => rank.WasKilled ? 0 : 1).ThenBy(rank => rank.Time).First();
+        foreach (var rank in ranks.Where(rank => !rank.Ended.IsCompleted))
+        {
+            status.Say($"rank {rank.Rank} does not end by itself: it is killed");
+            rank.Kill();
+        }
+
+        foreach (var line in cause.LastWords)
+        {
+            status.Say($"rank {cause.Rank}: {line}");
+        }
+
+        status.Say($"guanxi train: rank {cause.Rank}: {cause.Fate}; all ranks have been ended. --resume_from_checkpoint true goes on from the last checkpoint");
+        return cause.WasKilled ? ExitCode.Failed : cause.Code;
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Guanxi.TestKit;
+using Guanxi.Torch;
+using Guanxi.Transformers.Training;
+using Guanxi.Transformers.Training.Ranks;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Guanxi.Transformers.Tests.Training;
+
+/// <summary>Groups whose members are threads of this process; what passes between them goes through sockets all the same.</summary>
+public sealed class RankGroupTests(ITestOutputHelper output)
+{
+    private static readonly RankPatience s_patience = new(TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(20));
+
+    [Fact]
+    public void Numbers_and_tensors_of_several_buckets_are_summed_and_copied()
+    {
+        using var leaks = new LeakCheck();
+        // Three buckets, the second tensor lies in all of them.
+        long[] sizes = [5, (2 * FlatBuckets.Elements) + 3, 7];
+        var results = Together(2, ranks =>
+        {
+            using var scope = TensorScope.Enter();
+            var tensors = sizes.Select(size => Tensor.Full([size], ranks.Rank + 1, DType.Float32, Device.Cpu)).ToArray();
+            ranks.SumInPlace(tensors);
+            var sums = tensors.Select(tensor => tensor.Max().Item() == 3 && (tensor * -1.0).Max().Item() == -3).ToArray();
+            tensors[0].CopyInPlace(Tensor.Full([5], 10 * ranks.Rank, DType.Float32, Device.Cpu));
+            ranks.CopyInPlace(tensors[..1], owner: 1);
+            return (Sums: sums, Copied: tensors[0].ToArray<float>()[4], Numbers: ranks.Sum(1.5, ranks.Rank), Any: ranks.Any(ranks.Rank == 1),
+                First: ranks.OfFirst(2, () => [7, 0.1]));
+        });
+
+        Assert.All(results, found =>
+        {
+            Assert.All(found.Sums, Assert.True);
+            Assert.Equal(10f, found.Copied);
+            Assert.Equal([3, 1], found.Numbers);
+            Assert.True(found.Any);
+            Assert.Equal([7, 0.1], found.First);
+        });
+    }
+
+    [Fact]
+    public void What_differs_is_told_with_the_ranks_that_have_it()
+    {
+        byte[] Hash(int value) => [.. Enumerable.Repeat((byte)value, 32)];
+        var errors = Together(3, ranks => Assert.Throws<OptionsException>(() => ranks.RequireSame(
+            [("the arguments", Hash(1)), ("the rows", Hash(ranks.Rank == 2 ? 1 : 0)), ("the model", Hash(ranks.Rank))])));
+
+        Assert.All(errors, error => Assert.Equal(
+            ["rank 2: the rows differ from those of rank 0", "rank 1, 2: the model differ from those of rank 0"],
+            error.Problems.Select(problem => $"{problem.Where}: {problem.What}")));
+    }
+
+    [Fact]
+    public void A_member_that_fails_is_named_with_its_reason_to_all()
+    {
+        var told = Together(3, ranks =>
+        {
+            if (ranks.Rank == 1)
+            {
+                ranks.TellFailure(new InvalidOperationException("no more\nof this"));
+                return string.Empty;
+            }
+
+            return Assert.Throws<RankLostException>(() => ranks.Sum(1)).Message;
+        }, leaves: false);
+
+        Assert.All([told[0], told[2]], message => Assert.Matches(@"^rank 1 \(.*\) failed: no more of this$", message));
+    }
+
+    [Fact]
+    public void Shares_are_even_and_whole()
+    {
+        long[] sizes = [100, 7, 90, 3, 60, 40, 1];
+        var owners = Optimizer.Shares(sizes, 3);
+
+        Assert.All(Enumerable.Range(0, 3), rank => Assert.InRange(sizes.Where((_, i) => owners[i] == rank).Sum(), 95, 107));
+        Assert.Equal([0, 0, 0], Optimizer.Shares([3, 2, 1], 1));
+    }
+
+    /// <summary>The figures of docs/scaling.md: latency of an exchange of one number, and bytes a second of long ones, over loopback.</summary>
+    [LongTheory]
+    [InlineData(2)]
+    [InlineData(4)]
+    public void Exchanges_over_loopback_are_measured(int worldSize)
+    {
+        const int Rounds = 20;
+        var lines = Together(worldSize, ranks =>
+        {
+            using var scope = TensorScope.Enter();
+            var found = new List<string>();
+            foreach (var elements in new[] { 1L, 1L << 18, FlatBuckets.Elements, 4L * FlatBuckets.Elements })
+            {
+                var tensor = Tensor.Zeros([elements], DType.Float32, Device.Cpu);
+                var seconds = new List<double>();
+                for (var round = 0; round < Rounds; round++)
+                {
+                    _ = ranks.Sum(0);
+                    var started = Stopwatch.GetTimestamp();
+                    ranks.SumInPlace([tensor]);
+                    seconds.Add(Stopwatch.GetElapsedTime(started).TotalSeconds);
+                }
+
+                seconds.Sort();
+                found.Add($"{worldSize} ranks, {elements * sizeof(float)} bytes: median {seconds[Rounds / 2] * 1e3:0.000} ms, {elements * sizeof(float) / seconds[Rounds / 2] / 1e6:0} MB/s");
+            }
+
+            return found;
+        });
+        lines[0].ForEach(output.WriteLine);
+        Assert.Equal(4, lines[0].Count);
+    }
+
+    private static T[] Together<T>(int worldSize, Func<RankGroup, T> work, bool leaves = true)
+    {
+        using var probe = new TcpListener(IPAddress.Loopback, 0);
+        probe.Start();
+        var port = ((IPEndPoint)probe.LocalEndpoint).Port;
+        probe.Stop();
+        var (results, errors) = (new T[worldSize], new Exception?[worldSize]);
+        var members = Enumerable.Range(0, worldSize).Select(rank => new Thread(() => errors[rank] = Record.Exception(() =>
+        {
+            using var ranks = RankGroup.Join(new RankPlace(rank, worldSize, rank, worldSize, "127.0.0.1", port), s_patience);
+            results[rank] = work(ranks);
+            if (leaves)
+            {
+                ranks.Leave();
+            }
+        }))).ToArray();
+        Array.ForEach(members, member => member.Start());
+        Array.ForEach(members, member => member.Join());
+        Assert.All(errors, Assert.Null);
+        return results;
+    }
+}
