@@ -9,7 +9,11 @@ namespace Guanxi.Relations;
 public sealed record MarkedText(string Text, TextSpan Span1, TextSpan Span2);
 
 /// <summary>Signs around the mentions of two people.</summary>
-internal sealed record PairMarkers(string Open1, string Close1, string Open2, string Close2);
+internal sealed record PairMarkers(string Open1, string Close1, string Open2, string Close2)
+{
+    /// <summary>Those of data files.</summary>
+    public static PairMarkers Inline { get; } = new("<e1>", "</e1>", "<e2>", "</e2>");
+}
 
 /// <summary>Reads and writes the inline markers <c>&lt;e1&gt;..&lt;/e1&gt;</c> and <c>&lt;e2&gt;..&lt;/e2&gt;</c>.</summary>
 /// <remarks>
@@ -91,7 +95,7 @@ public static class EntityMarkers
             throw new ArgumentException($"{span2} crosses {span1}", nameof(span2));
         }
 
-        return Surround(text, span1, span2, new PairMarkers("<e1>", "</e1>", "<e2>", "</e2>")).Text;
+        return Surround(text, span1, span2, PairMarkers.Inline).Text;
     }
 
     /// <summary>Puts signs around two ranges of a sentence, whether or not they cross.</summary>

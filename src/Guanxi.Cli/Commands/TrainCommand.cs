@@ -26,6 +26,7 @@ internal static class TrainCommand
             Examples =
             [
                 SampleCalls.Train,
+                "./guanxi train --method tfidf --train_file examples/people/train.tsv --output_dir runs/tfidf",
                 $"{SampleCalls.Train} --train_mode lora --num_train_epochs 3 --group_split 0.1 --eval_strategy epoch",
                 $"./guanxi train --train_args_file {SampleCalls.Model}/train_args.json --{ResumeKey} true",
             ],

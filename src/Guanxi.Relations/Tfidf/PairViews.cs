@@ -33,9 +33,7 @@ internal static class PairViews
     }
 
     /// <summary>The sentence with its markers: names count.</summary>
-    private static string Marked(View row) => TextSpan.Cross(row.First, row.Second)
-        ? row.Text
-        : EntityMarkers.Mark(row.Text, row.First, row.Second);
+    private static string Marked(View row) => EntityMarkers.Surround(row.Text, row.First, row.Second, PairMarkers.Inline).Text;
 
     /// <summary>The sentence with a sign for each mention: names do not count.</summary>
     private static string Masked(View row)

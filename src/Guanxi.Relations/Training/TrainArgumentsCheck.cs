@@ -81,9 +81,9 @@ internal static class TrainArgumentsCheck
             problems.Add(new Problem("train_mode", "hidden tokens are learnt with all parameters", "full", Snake(arguments.TrainMode)));
         }
 
-        if (arguments.TaskType == TaskType.Mlm && arguments.NeftuneNoiseAlpha > 0)
+        if ((arguments.TaskType == TaskType.Mlm || arguments.Method != Methods.Llm) && arguments.NeftuneNoiseAlpha > 0)
         {
-            problems.Add(new Problem("neftune_noise_alpha", "there is no noise on the embeddings of an encoder", "0", $"{arguments.NeftuneNoiseAlpha}"));
+            problems.Add(new Problem("neftune_noise_alpha", "only language models take noise on their embeddings", "0", $"{arguments.NeftuneNoiseAlpha}"));
         }
 
         if (arguments.TaskType != TaskType.Sft && arguments.GroupSplit > 0)
