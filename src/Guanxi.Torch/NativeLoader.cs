@@ -10,7 +10,7 @@ internal static partial class NativeLoader
 
     private const string FileName = "libguanxi_torch.so";
     private const string OverrideVariable = "GUANXI_NATIVE";
-    private const int ExpectedAbi = 1;
+    private const int ExpectedAbi = 2;
 
     private static int s_registered;
 

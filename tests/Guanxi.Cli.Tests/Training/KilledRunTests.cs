@@ -83,9 +83,10 @@ public sealed class KilledRunTests
     public void Rows_whose_targets_are_all_cut_off_are_no_run()
     {
         using var folder = new RankFolder();
-        File.WriteAllText(folder["cut.jsonl"], "{\"input_ids\": [1, 5, 9], \"labels\": [-100, -100, -100]}\n");
+        const string Masked = "-100, -100, -100, -100, -100, -100, -100, -100";
+        File.WriteAllText(folder["cut.jsonl"], $"{{\"input_ids\": [1, 2, 3, 4, 5, 6, 7, 8, 9], \"labels\": [{Masked}, 9]}}\n");
 
-        var told = ChildProgram.Run([.. folder.Call("run", "--train_mode", "full"), "--train_file", folder["cut.jsonl"]]).Expect(ExitCode.WrongCall);
+        var told = ChildProgram.Run([.. folder.Call("run", "--train_mode", "full", "--max_seq_length", "8"), "--train_file", folder["cut.jsonl"]]).Expect(ExitCode.WrongCall);
 
         Assert.Contains("no row has a token to learn", told.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder["run"]));
