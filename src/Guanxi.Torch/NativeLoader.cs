@@ -10,9 +10,11 @@ internal static partial class NativeLoader
 
     private const string FileName = "libguanxi_torch.so";
     private const string OverrideVariable = "GUANXI_NATIVE";
-    private const int ExpectedAbi = 1;
+    private const int ExpectedAbi = 2;
 
+    private static readonly Lock s_loading = new();
     private static int s_registered;
+    private static nint s_library;
 
     /// <summary>Installs the resolver once; the library itself is loaded by the first call into it.</summary>
     internal static void Register()
@@ -30,6 +32,15 @@ internal static partial class NativeLoader
             return 0;
         }
 
+        // The runtime asks for every function that is called for the first time; what is set up here is set up once.
+        lock (s_loading)
+        {
+            return s_library != 0 ? s_library : s_library = Load();
+        }
+    }
+
+    private static nint Load()
+    {
         ApplyStartUpDefaults();
         var tried = new List<string>();
         foreach (var path in Candidates())

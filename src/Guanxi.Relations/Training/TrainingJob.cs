@@ -138,7 +138,7 @@ public sealed class TrainingJob : IDisposable
         using var job = new TrainingJob(shared, ranks, progress, time, stop);
         if (ranks.WorldSize > 1)
         {
-            progress.Note($"{ranks.WorldSize} ranks, {ranks.Place.LocalWorldSize} of them on this machine with {TorchRuntime.Threads} threads each");
+            progress.Note($"{ranks.WorldSize} ranks, {ranks.Place.LocalWorldSize} of them on this machine, threads of each: {TorchRuntime.Threads}");
             ranks.RequireSame(RankFacts.Of(job._arguments, job._subject));
         }
 

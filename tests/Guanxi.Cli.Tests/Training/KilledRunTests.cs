@@ -80,14 +80,15 @@ public sealed class KilledRunTests
     }
 
     [GoldenFact("golden/training/base")]
-    public void Rows_whose_targets_are_all_cut_off_are_no_run()
+    public void A_row_whose_targets_are_all_masked_is_told_with_its_place()
     {
         using var folder = new RankFolder();
-        File.WriteAllText(folder["cut.jsonl"], "{\"input_ids\": [1, 5, 9], \"labels\": [-100, -100, -100]}\n");
+        File.WriteAllText(folder["masked.jsonl"], "{\"input_ids\": [1, 5, 9], \"labels\": [-100, -100, -100]}\n");
 
-        var told = ChildProgram.Run([.. folder.Call("run", "--train_mode", "full"), "--train_file", folder["cut.jsonl"]]).Expect(ExitCode.WrongCall);
+        var told = ChildProgram.Run([.. folder.Call("run", "--train_mode", "full"), "--train_file", folder["masked.jsonl"]]).Expect(ExitCode.WrongCall);
 
-        Assert.Contains("no row has a token to learn", told.Error, StringComparison.Ordinal);
+        Assert.Contains("masked.jsonl:1:", told.Error, StringComparison.Ordinal);
+        Assert.Contains("there is nothing to learn from this row", told.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder["run"]));
     }
 

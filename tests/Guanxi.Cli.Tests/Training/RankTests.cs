@@ -22,7 +22,7 @@ public sealed class RankTests
             "--gradient_accumulation_steps", "2", "--num_train_epochs", "3", "--learning_rate", "0.005", "--lr_scheduler_type", "linear", "--max_grad_norm", "1",
             "--nproc_per_node", "2")).Expect(ExitCode.Done);
 
-        Assert.Contains("2 ranks", done.Error, StringComparison.Ordinal);
+        Assert.Contains("2 ranks, 2 of them on this machine, threads of each: 1\n", done.Error, StringComparison.Ordinal);
         var expected = golden.GetProperty("trainer_log_rank0").EnumerateArray().ToArray();
         var log = folder.Log("run");
         Assert.Equal(expected.Length, log.Length);

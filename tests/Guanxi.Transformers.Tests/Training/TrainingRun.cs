@@ -12,10 +12,10 @@ internal sealed class TrainingRun : ITrainingObserver, IDisposable
 {
     private readonly LanguageModel _model;
 
-    private TrainingRun(LanguageModel model, IReadOnlyList<TrainableParameter> parameters, IReadOnlyList<TokenSequence> rows, TrainingOptions options, DType computeType)
+    private TrainingRun(LanguageModel model, ITrainingTask task, IReadOnlyList<TrainableParameter> parameters, TrainingOptions options, DType computeType)
     {
         _model = model;
-        Trainer = new Trainer(new NextTokenTask(model.Decoder, rows, options), parameters, options, computeType, this, TimeProvider.System);
+        Trainer = new Trainer(task, parameters, options, computeType, this, TimeProvider.System);
     }
 
     public Trainer Trainer { get; }
@@ -27,7 +27,8 @@ internal sealed class TrainingRun : ITrainingObserver, IDisposable
     public Action<TrainStep>? Stepping { get; set; }
 
     /// <summary>Starts the run of a golden case; changes of its options come last.</summary>
-    public static TrainingRun Start(JsonElement golden, double dropout = 0, Func<TrainingOptions, TrainingOptions>? change = null, double plusRatio = 1)
+    public static TrainingRun Start(JsonElement golden, double dropout = 0, Func<TrainingOptions, TrainingOptions>? change = null, double plusRatio = 1,
+        Func<ITrainingTask, ITrainingTask>? wrap = null)
     {
         var arguments = golden.GetProperty("arguments");
         var mode = arguments.GetProperty("mode").GetString();
@@ -43,7 +44,9 @@ internal sealed class TrainingRun : ITrainingObserver, IDisposable
             .Select(row => new TokenSequence(Ids(row, "input_ids"), Ids(row, "labels"))).ToArray();
         var trainable = mode == "full" ? TrainableParameter.AllOf(model.Decoder) : Adapters(model, golden.GetProperty("lora"), dropout, plusRatio);
         var options = Options(arguments);
-        return new TrainingRun(model, trainable, rows, change is null ? options : change(options), computeType);
+        options = change is null ? options : change(options);
+        ITrainingTask task = new NextTokenTask(model.Decoder, rows, options);
+        return new TrainingRun(model, wrap is null ? task : wrap(task), trainable, options, computeType);
     }
 
     private static TrainableParameter[] Adapters(LanguageModel model, JsonElement lora, double dropout, double plusRatio)
