@@ -86,6 +86,9 @@ public sealed unsafe class ProcessGroup : IDisposable
         }
     }
 
+    /// <summary>Gives the group up without waiting: an exchange that never ends would keep whoever frees it. What it holds goes with the process.</summary>
+    public void Abandon() => _handle.SetHandleAsInvalid();
+
     /// <summary>Leaves the group.</summary>
     public void Dispose() => _handle.Dispose();
 }

@@ -47,12 +47,45 @@ public sealed class RankGroupTests(ITestOutputHelper output)
     public void What_differs_is_told_with_the_ranks_that_have_it()
     {
         byte[] Hash(int value) => [.. Enumerable.Repeat((byte)value, 32)];
-        var errors = Together(3, ranks => Assert.Throws<OptionsException>(() => ranks.RequireSame(
-            [("the arguments", Hash(1)), ("the rows", Hash(ranks.Rank == 2 ? 1 : 0)), ("the model", Hash(ranks.Rank))])));
+        var errors = Together(3, ranks =>
+        {
+            var error = Assert.Throws<OptionsException>(() => ranks.RequireSame(
+                [("the arguments", Hash(1)), ("the rows", Hash(ranks.Rank == 2 ? 1 : 0)), ("the model", Hash(ranks.Rank))]));
+            ranks.TellFailure(error);
+            Assert.False(ranks.WhenLost.WaitHandle.WaitOne(TimeSpan.FromSeconds(1)), "a rank that found the same looked lost");
+            return error;
+        }, leaves: false);
 
         Assert.All(errors, error => Assert.Equal(
             ["rank 2: the rows differ from those of rank 0", "rank 1, 2: the model differ from those of rank 0"],
             error.Problems.Select(problem => $"{problem.Where}: {problem.What}")));
+    }
+
+    [Fact]
+    public void A_member_that_fails_is_named_with_its_reason_to_all()
+    {
+        var told = Together(3, ranks =>
+        {
+            if (ranks.Rank == 1)
+            {
+                ranks.TellFailure(new InvalidOperationException("no more\nof this"));
+                return string.Empty;
+            }
+
+            return Assert.Throws<RankLostException>(() => ranks.Sum(1)).Message;
+        }, leaves: false);
+
+        Assert.All([told[0], told[2]], message => Assert.Matches(@"^rank 1 \(.*\) failed: no more of this$", message));
+        AssertCollectable();
+    }
+
+    /// <summary>What broken groups leave behind, exchanges that never end among it, must not keep the collector's finalizers waiting.</summary>
+    private static void AssertCollectable()
+    {
+        GC.Collect();
+        var finalizers = new Thread(GC.WaitForPendingFinalizers) { IsBackground = true };
+        finalizers.Start();
+        Assert.True(finalizers.Join(s_patience.Exchange), "a finalizer waits for an exchange that never ends");
     }
 
     [Fact]
@@ -98,7 +131,7 @@ public sealed class RankGroupTests(ITestOutputHelper output)
         Assert.Equal(4, lines[0].Count);
     }
 
-    private static T[] Together<T>(int worldSize, Func<RankGroup, T> work)
+    private static T[] Together<T>(int worldSize, Func<RankGroup, T> work, bool leaves = true)
     {
         using var probe = new TcpListener(IPAddress.Loopback, 0);
         probe.Start();
@@ -109,7 +142,10 @@ public sealed class RankGroupTests(ITestOutputHelper output)
         {
             using var ranks = RankGroup.Join(new RankPlace(rank, worldSize, rank, worldSize, "127.0.0.1", port), s_patience);
             results[rank] = work(ranks);
-            ranks.Leave();
+            if (leaves)
+            {
+                ranks.Leave();
+            }
         }))).ToArray();
         Array.ForEach(members, member => member.Start());
         Array.ForEach(members, member => member.Join());

@@ -22,6 +22,7 @@ public sealed class RankGroup : IDisposable
     private readonly RankWatch? _watch;
     private readonly RankPatience _patience;
     private bool _isBroken;
+    private bool _hasLeft;
 
     private RankGroup(RankPlace place, ProcessGroup? group, RankWatch? watch, RankPatience patience) =>
         (Place, _group, _watch, _patience) = (place, group, watch, patience);
@@ -98,7 +99,7 @@ public sealed class RankGroup : IDisposable
         return _group is null ? numbers : Exchange(numbers, tensor => _group.Broadcast(tensor, root: 0), s_unlimited);
     }
 
-    /// <summary>Checks that all processes were started for the same run.</summary>
+    /// <summary>Checks that all processes were started for the same run; where they were not, all have left with the same finding.</summary>
     /// <param name="facts">What must be the same, and a hash of it, 32 bytes.</param>
     /// <exception cref="OptionsException">A process has something else; all that differs is told.</exception>
     /// <exception cref="RankLostException">A process was lost.</exception>
@@ -129,6 +130,8 @@ public sealed class RankGroup : IDisposable
 
         if (problems.Count > 0)
         {
+            // All of them found the same. The first to go with it must not look lost to those that still read.
+            Leave();
             throw new OptionsException(problems);
         }
     }
@@ -195,7 +198,7 @@ public sealed class RankGroup : IDisposable
     public bool TellFailure(Exception error)
     {
         ArgumentNullException.ThrowIfNull(error);
-        if (error is not RankLostException)
+        if (error is not RankLostException && !_hasLeft)
         {
             _isBroken = true;
             _watch?.TellFailure(error.Message);
@@ -212,6 +215,7 @@ public sealed class RankGroup : IDisposable
         {
             _ = Exchange([0], _group.AllReduce, s_unlimited);
             _watch!.Leave();
+            _hasLeft = true;
         }
     }
 
@@ -220,7 +224,8 @@ public sealed class RankGroup : IDisposable
     {
         if (_isBroken)
         {
-            // An exchange may still be under way in libtorch, which would wait for it here. What a failed process holds goes with it.
+            // An exchange may still be under way in libtorch, which would wait for it here and in the finalizer. The watch goes on telling.
+            _group?.Abandon();
             return;
         }
 
