@@ -23,8 +23,8 @@ internal sealed class MaskedLanguageSubject : TrainingSubject
         Parameters = TrainableParameter.AllOf(model.Encoder);
         Options = arguments.ToOptions(texts.Train.Count, hasLabels: false);
         model.Encoder.UseCheckpointing = Options.GradientCheckpointing;
-        Task = new MaskedTokenTask(model.Encoder, texts.Train, texts.Special, Options.NextToken.LabelSmoothing);
-        _evaluation = texts.Evaluation.Count == 0 ? null : new MaskedTokenTask(model.Encoder, texts.Evaluation, texts.Special, labelSmoothing: 0);
+        Task = new MaskedTokenTask(model.Encoder, texts.Train, texts.Special, arguments.MlmProbability, Options.NextToken.LabelSmoothing);
+        _evaluation = texts.Evaluation.Count == 0 ? null : new MaskedTokenTask(model.Encoder, texts.Evaluation, texts.Special, arguments.MlmProbability, labelSmoothing: 0);
         DataFingerprint = texts.Fingerprint();
     }
 

@@ -96,6 +96,10 @@ public sealed record TrainArguments
     /// <value><see cref="LossMean.OfTargets"/>.</value>
     public LossMean LossMean { get; init; } = LossMean.OfTargets;
 
+    /// <summary>Share of the tokens that <c>task_type mlm</c> has guessed.</summary>
+    /// <value>0.15.</value>
+    public double MlmProbability { get; init; } = 0.15;
+
     /// <summary>Noise on embeddings in training (NEFTune).</summary>
     public double? NeftuneNoiseAlpha { get; init; }
 

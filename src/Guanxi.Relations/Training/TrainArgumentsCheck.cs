@@ -179,6 +179,7 @@ internal static class TrainArgumentsCheck
         Share("group_split", arguments.GroupSplit, problems);
         Share("label_smoothing_factor", arguments.LabelSmoothingFactor, problems);
         Share("warmup_ratio", arguments.WarmupRatio, problems);
+        Share("mlm_probability", arguments.MlmProbability, problems);
     }
 
     private static void AtLeast(string key, double? value, double least, List<Problem> problems)

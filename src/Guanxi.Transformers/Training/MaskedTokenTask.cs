@@ -7,7 +7,7 @@ namespace Guanxi.Transformers.Training;
 
 /// <summary>Guessing hidden tokens of texts: BERT's pretraining (Devlin et al. 2018, arXiv 1810.04805, section 3.1 and A.1).</summary>
 /// <remarks>
-/// Of the tokens that are no control tokens 15 % are guessed; of these 80 % are hidden, 10 % are another token, 10 % stay. Which they
+/// Of the tokens that are no control tokens a share (there 15 %) is guessed; of these 80 % are hidden, 10 % are another token, 10 % stay. Which they
 /// are is a function of seed, step, micro-batch and place, so every epoch hides others and a resumed run the same.
 /// </remarks>
 public sealed class MaskedTokenTask : ITrainingTask
@@ -15,26 +15,27 @@ public sealed class MaskedTokenTask : ITrainingTask
     // Dropout counts its sites from 0, and an encoder's from 1 << 20.
     private const int Site = (1 << 24) + 1;
     private const int WordsOfToken = 3;
-    private const double GuessedShare = 0.15;
     private const double HiddenShare = 0.8;
     private const double ReplacedShare = 0.1;
 
     private readonly Encoder _model;
     private readonly IReadOnlyList<int[]> _rows;
     private readonly MaskingTokens _special;
+    private readonly double _guessedShare;
     private readonly double _labelSmoothing;
 
     /// <summary>Prepares rows to learn from, or to measure.</summary>
     /// <param name="model">An encoder with a masked-language head.</param>
     /// <param name="rows">Ids of every row, control tokens included.</param>
     /// <param name="special">The control tokens, which are never guessed.</param>
+    /// <param name="guessedShare">Share of the tokens that are guessed, above 0 and at most 1.</param>
     /// <param name="labelSmoothing">Share of the target spread over all tokens; 0 to measure.</param>
-    public MaskedTokenTask(Encoder model, IReadOnlyList<int[]> rows, MaskingTokens special, double labelSmoothing)
+    public MaskedTokenTask(Encoder model, IReadOnlyList<int[]> rows, MaskingTokens special, double guessedShare, double labelSmoothing)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(special);
-        (_model, _rows, _special, _labelSmoothing) = (model, rows, special, labelSmoothing);
+        (_model, _rows, _special, _guessedShare, _labelSmoothing) = (model, rows, special, guessedShare, labelSmoothing);
     }
 
     /// <inheritdoc/>
@@ -59,7 +60,7 @@ public sealed class MaskedTokenTask : ITrainingTask
             for (var i = 0; i < text.Length; i++, place++)
             {
                 var random = words.Slice(WordsOfToken * place, WordsOfToken);
-                if (!IsControl(text[i]) && Share(random[0]) < GuessedShare)
+                if (!IsControl(text[i]) && Share(random[0]) < _guessedShare)
                 {
                     places.Add(place);
                     targets.Add(text[i]);

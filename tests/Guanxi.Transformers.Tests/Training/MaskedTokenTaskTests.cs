@@ -11,6 +11,7 @@ namespace Guanxi.Transformers.Tests.Training;
 public sealed class MaskedTokenTaskTests
 {
     private const int Vocabulary = 1000;
+    private const double GuessedShare = 0.15;
 
     private static readonly MaskingTokens s_special = new(Start: 2, End: 3, Mask: 4);
 
@@ -20,7 +21,7 @@ public sealed class MaskedTokenTaskTests
         using var leaks = new LeakCheck();
         using var encoder = Encoder();
         var rows = Enumerable.Range(0, 200).Select(row => (int[])[2, .. Enumerable.Range(0, 100).Select(i => 10 + (((row * 100) + i) % 900)), 3]).ToArray();
-        var task = new MaskedTokenTask(encoder, rows, s_special, labelSmoothing: 0);
+        var task = new MaskedTokenTask(encoder, rows, s_special, GuessedShare, labelSmoothing: 0);
 
         var batch = (MaskedTokenBatch)task.Batch([.. Enumerable.Range(0, rows.Length)], new DropoutKey(42, 7, 0));
 
@@ -34,7 +35,7 @@ public sealed class MaskedTokenTaskTests
         // Four standard errors of 20,000 tokens, and of the 3,000 that are guessed.
         var hidden = places.Count(place => batch.Batch.Tokens[place] == s_special.Mask);
         var kept = places.Count(place => batch.Batch.Tokens[place] == plain[place]);
-        Assert.Equal(0.15, places.Length / 20_000.0, 0.0101);
+        Assert.Equal(GuessedShare, places.Length / 20_000.0, 0.0101);
         Assert.Equal(0.8, (double)hidden / places.Length, 0.03);
         Assert.Equal(0.1, (double)kept / places.Length, 0.022);
     }
@@ -44,7 +45,7 @@ public sealed class MaskedTokenTaskTests
     {
         using var leaks = new LeakCheck();
         using var encoder = Encoder();
-        var task = new MaskedTokenTask(encoder, [[2, .. Enumerable.Range(10, 40), 3], [2, .. Enumerable.Range(90, 30), 3]], s_special, labelSmoothing: 0);
+        var task = new MaskedTokenTask(encoder, [[2, .. Enumerable.Range(10, 40), 3], [2, .. Enumerable.Range(90, 30), 3]], s_special, GuessedShare, labelSmoothing: 0);
         long[] Tokens(DropoutKey key) => ((MaskedTokenBatch)task.Batch([0, 1], key)).Batch.Tokens;
 
         Assert.Equal(Tokens(new DropoutKey(1, 2, 3)), Tokens(new DropoutKey(1, 2, 3)));
@@ -61,7 +62,7 @@ public sealed class MaskedTokenTaskTests
         using var scope = TensorScope.Enter();
         using var mode = Autograd.NoGrad();
         using var encoder = Encoder();
-        var batch = (MaskedTokenBatch)new MaskedTokenTask(encoder, [[2, .. Enumerable.Range(10, 40), 3]], s_special, labelSmoothing: 0).Batch([0], new DropoutKey(5, 0, 0));
+        var batch = (MaskedTokenBatch)new MaskedTokenTask(encoder, [[2, .. Enumerable.Range(10, 40), 3]], s_special, GuessedShare, labelSmoothing: 0).Batch([0], new DropoutKey(5, 0, 0));
 
         var loss = batch.LossSum(ForwardContext.Evaluate32).Item();
 
