@@ -2,6 +2,7 @@ using System.CommandLine;
 using Guanxi.Torch;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Models;
+using Guanxi.Transformers.Training.Ranks;
 
 namespace Guanxi.Cli;
 
@@ -26,12 +27,21 @@ internal sealed class ComputeOptions
     /// <param name="say">Told of the compute type.</param>
     /// <returns>How to load a model.</returns>
     /// <exception cref="OptionsException">The device is unknown or not there.</exception>
-    public LanguageModelOptions Read(ParseResult parsed, Action<string> say)
+    public LanguageModelOptions Read(ParseResult parsed, Action<string> say) => Read(parsed, say, RankGroup.Alone);
+
+    /// <summary>As <see cref="Read(ParseResult, Action{string})"/>, for one of several processes: each has its share of the processors, or a card.</summary>
+    public LanguageModelOptions Read(ParseResult parsed, Action<string> say, RankGroup ranks)
     {
-        var device = DeviceOf(parsed.GetValue(_device) ?? "cpu");
+        var name = parsed.GetValue(_device) ?? "cpu";
+        var isOwnCard = ranks.WorldSize > 1 && Device.TryParse(name, out var kind) && !kind.IsCpu && !name.Contains(':', StringComparison.Ordinal);
+        var device = DeviceOf(isOwnCard ? $"{name}:{ranks.Place.LocalRank}" : name);
         if (parsed.GetValue(_threads) is { } threads)
         {
             TorchRuntime.Threads = threads;
+        }
+        else if (ranks.Place.LocalWorldSize > 1)
+        {
+            TorchRuntime.Threads = Math.Max(1, Environment.ProcessorCount / ranks.Place.LocalWorldSize);
         }
 
         var computeType = ComputeType.Choose(parsed.GetValue(_dtype)!, device, out var why);

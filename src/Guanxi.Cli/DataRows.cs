@@ -19,4 +19,12 @@ internal static class DataRows
             return DatasetReader.Read(stream, name, new DatasetReadOptions { MaxRows = most });
         }
     }
+
+    /// <summary>Why several processes cannot share rows: each of them reads them itself.</summary>
+    /// <param name="option">What named them.</param>
+    /// <param name="source">A file, <c>-</c>, or null where there is none.</param>
+    /// <returns>The reason; null when they can.</returns>
+    public static Problem? NotToBeShared(string option, string? source) => source is null or "-"
+        ? new Problem(option, "each of the processes that share rows reads them itself", "a file", source ?? "none")
+        : null;
 }

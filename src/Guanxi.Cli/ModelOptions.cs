@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Models;
+using Guanxi.Transformers.Training.Ranks;
 
 namespace Guanxi.Cli;
 
@@ -41,8 +42,11 @@ internal sealed class ModelOptions
     /// <param name="say">Told of the compute type.</param>
     /// <returns>How to load the model.</returns>
     /// <exception cref="OptionsException">The device is unknown or not there.</exception>
-    public LanguageModelOptions Read(ParseResult parsed, Action<string> say) =>
-        _computing.Read(parsed, say) with { BaseModel = parsed.GetValue(BaseModel) };
+    public LanguageModelOptions Read(ParseResult parsed, Action<string> say) => Read(parsed, say, RankGroup.Alone);
+
+    /// <summary>As <see cref="Read(ParseResult, Action{string})"/>, for one of several processes.</summary>
+    public LanguageModelOptions Read(ParseResult parsed, Action<string> say, RankGroup ranks) =>
+        _computing.Read(parsed, say, ranks) with { BaseModel = parsed.GetValue(BaseModel) };
 
     /// <summary>Loads the model that the options name.</summary>
     /// <param name="parsed">The command line.</param>

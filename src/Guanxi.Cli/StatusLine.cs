@@ -6,9 +6,20 @@ internal sealed class StatusLine : IDisposable
     private const string BackToStart = "\r\u001b[K";
     private const int UsualWidth = 80;
 
-    private readonly TextWriter _error = Console.Error;
-    private readonly bool _isTerminal = !Console.IsErrorRedirected;
+    private readonly TextWriter _error;
+    private readonly bool _isTerminal;
     private bool _isShown;
+
+    /// <summary>Speaks on standard error.</summary>
+    public StatusLine()
+        : this(Console.Error, !Console.IsErrorRedirected)
+    {
+    }
+
+    private StatusLine(TextWriter error, bool isTerminal) => (_error, _isTerminal) = (error, isTerminal);
+
+    /// <summary>Says nothing: for a process beside which another speaks.</summary>
+    public static StatusLine Silent { get; } = new(TextWriter.Null, isTerminal: false);
 
     /// <summary>Writes a line that stays.</summary>
     public void Say(string text)

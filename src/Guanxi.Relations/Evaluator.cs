@@ -1,5 +1,6 @@
 using Guanxi.Relations.Metrics;
 using Guanxi.Transformers;
+using Guanxi.Transformers.Training.Ranks;
 
 namespace Guanxi.Relations;
 
@@ -74,22 +75,23 @@ public sealed class Evaluator(TimeProvider time)
     /// <summary>Evaluates free generation.</summary>
     /// <param name="answers">The model that writes answers.</param>
     /// <param name="examples">Rows with labels.</param>
+    /// <param name="ranks">Processes that share the rows.</param>
     /// <param name="progress">Told how many rows are done; null for nobody.</param>
     /// <param name="stop">Ends the work between tokens.</param>
     /// <returns>Rows and result; there are no probabilities, so no calibration.</returns>
     /// <exception cref="OptionsException">There is no row, or a row has no label.</exception>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public Evaluation Evaluate(
-        AnswerGenerator answers, IReadOnlyList<RelationExample> examples, IProgress<int>? progress, CancellationToken stop)
+        AnswerGenerator answers, IReadOnlyList<RelationExample> examples, RankGroup ranks, IProgress<int>? progress, CancellationToken stop)
     {
         Check(examples);
         var start = time.GetTimestamp();
         var rows = new List<EvaluatedRow>(examples.Count);
-        foreach (var example in examples)
+        foreach (var chunk in examples.Chunk(ranks.WorldSize))
         {
-            var answer = answers.Answer(example, stop);
-            var predicted = answer.Label ?? (answer.Text.Length > 0 ? answer.Text : NoAnswer);
-            rows.Add(new EvaluatedRow(example, Gold(example, answers.Schema), predicted, null, answer.Problem));
+            var written = SharedRows.Work(ranks, chunk, own => own.Select(example => answers.Answer(example, CancellationToken.None)), stop);
+            rows.AddRange(chunk.Zip(written, (example, answer) => new EvaluatedRow(
+                example, Gold(example, answers.Schema), answer.Label ?? (answer.Text.Length > 0 ? answer.Text : NoAnswer), null, answer.Problem)));
             progress?.Report(rows.Count);
         }
 

@@ -1,8 +1,10 @@
 using System.CommandLine;
+using Guanxi.Cli.Ranks;
 using Guanxi.Relations;
 using Guanxi.Relations.Artifacts;
 using Guanxi.Relations.Formats;
 using Guanxi.Transformers;
+using Guanxi.Transformers.Training.Ranks;
 
 namespace Guanxi.Cli.Commands;
 
@@ -29,17 +31,36 @@ internal static class EvaluateCommand
             ],
         };
         var options = new Options(command);
-        command.SetAction(parsed => Run(parsed, options));
+        command.SetAction(parsed =>
+        {
+            using var status = new StatusLine();
+            return options.Ranks.Run(parsed, NotToBeShared(parsed, options), status, ranks => Run(parsed, options, ranks, status));
+        });
         return command;
     }
 
-    private static int Run(ParseResult parsed, Options options)
+    /// <summary>Why ranks cannot share the rows of a call.</summary>
+    private static Problem? NotToBeShared(ParseResult parsed, Options options) => parsed.GetValue(options.Model.Model) is null
+        ? new Problem("evaluate", "only the rows of a model can be shared by several processes", "--model")
+        : DataRows.NotToBeShared("--data", parsed.GetValue(options.Data));
+
+    private static int Run(ParseResult parsed, Options options, RankGroup ranks, StatusLine status)
     {
-        using var status = new StatusLine();
         using var stop = new StopSignals(() => status.Say("stopping"));
+        if (RankVariables.IsLaunchedHere)
+        {
+            stop.ListenToInput();
+        }
+
+        if (!ranks.IsFirst)
+        {
+            _ = Evaluate(parsed, options, ranks, StatusLine.Silent, stop.Token);
+            return ExitCode.Done;
+        }
+
         var json = JsonOutput.Of(parsed.GetValue(options.Json));
         var report = EvaluationFiles.Of(parsed.GetValue(options.Report));
-        var (evaluation, labels) = Evaluate(parsed, options, status, stop.Token);
+        var (evaluation, labels) = Evaluate(parsed, options, ranks, status, stop.Token);
         Tell(evaluation, status);
         if (report is not null)
         {
@@ -51,7 +72,8 @@ internal static class EvaluateCommand
         return ExitCode.Done;
     }
 
-    private static (Evaluation Evaluation, IReadOnlyList<string> Labels) Evaluate(ParseResult parsed, Options options, StatusLine status, CancellationToken stop)
+    private static (Evaluation Evaluation, IReadOnlyList<string> Labels) Evaluate(
+        ParseResult parsed, Options options, RankGroup ranks, StatusLine status, CancellationToken stop)
     {
         var (model, url, predictions) = (parsed.GetValue(options.Model.Model), parsed.GetValue(options.Url), parsed.GetValue(options.Predictions));
         string[] given = [.. ((string?[])[model, url, predictions]).OfType<string>()];
@@ -75,12 +97,12 @@ internal static class EvaluateCommand
             return (server.Evaluate(rows, labels ?? LabelsOf(rows, parsed), progress, stop), []);
         }
 
-        return EvaluateModel(model!, rows, parsed, options, labels, status, progress, stop);
+        return EvaluateModel(model!, rows, parsed, options, labels, ranks, status, progress, stop);
     }
 
     private static (Evaluation Evaluation, IReadOnlyList<string> Labels) EvaluateModel(
-        string path, IReadOnlyList<RelationExample> rows, ParseResult parsed, Options options, RelationSchema? labels, StatusLine status, RowProgress progress,
-        CancellationToken stop)
+        string path, IReadOnlyList<RelationExample> rows, ParseResult parsed, Options options, RelationSchema? labels, RankGroup ranks, StatusLine status,
+        RowProgress progress, CancellationToken stop)
     {
         var overrides = new TaskOverrides
         {
@@ -92,14 +114,16 @@ internal static class EvaluateCommand
             },
             PromptTemplate = options.Task.Prompt(parsed),
         };
-        using var loaded = TrainedModel.Load(path, options.Model.Read(parsed, status.Say), overrides);
+        using var loaded = TrainedModel.Load(path, options.Model.Read(parsed, status.Say, ranks), overrides);
+        SharedRows.RequireSame(ranks, loaded, parsed.GetValue(options.Data)!);
         var evaluator = new Evaluator(TimeProvider.System);
         if (parsed.GetValue(options.Decoding) == Generate)
         {
-            return (evaluator.Evaluate(loaded.Answers(AnswerGenerator.Greedy), rows, progress, stop), []);
+            return (evaluator.Evaluate(loaded.Answers(AnswerGenerator.Greedy), rows, ranks, progress, stop), []);
         }
 
-        return (evaluator.Evaluate(loaded.Classifier, rows, progress, stop), loaded.Schema.Labels);
+        using var classifier = new SharedClassifier(loaded.Classifier, ranks, stop);
+        return (evaluator.Evaluate(classifier, rows, progress, CancellationToken.None), loaded.Schema.Labels);
     }
 
     private static IReadOnlyList<RelationExample> ReadRows(string? source, int? most)
@@ -137,6 +161,7 @@ internal static class EvaluateCommand
         {
             Model = new ModelOptions(command);
             Task = new TaskOptions(command);
+            Ranks = new RankOptions(command);
             foreach (var option in (Option[])[Data, Decoding, MaxRows, Url, Predictions, Report, Json])
             {
                 command.Add(option);
@@ -146,6 +171,8 @@ internal static class EvaluateCommand
         public ModelOptions Model { get; }
 
         public TaskOptions Task { get; }
+
+        public RankOptions Ranks { get; }
 
         public Option<string?> Data { get; } = OptionKinds.Text("--data", "FILE|-", "Labelled rows in any form that train reads.");
 

@@ -1,8 +1,10 @@
 using System.CommandLine;
+using Guanxi.Cli.Ranks;
 using Guanxi.Relations;
 using Guanxi.Relations.Artifacts;
 using Guanxi.Relations.Formats;
 using Guanxi.Transformers;
+using Guanxi.Transformers.Training.Ranks;
 
 namespace Guanxi.Cli.Commands;
 
@@ -39,28 +41,36 @@ internal static class PredictCommand
         var one = new OneRowOptions(command);
         var strict = OptionKinds.Flag("--strict", "Whether one bad row ends it all before anything is predicted (default: false).");
         var json = JsonOutput.Option();
+        var shared = new RankOptions(command);
         command.Add(strict);
         command.Add(json);
         command.SetAction(parsed =>
         {
             using var status = new StatusLine();
-            var output = new RowOutput(JsonOutput.Of(parsed.GetValue(json)));
+            return shared.Run(parsed, DataRows.NotToBeShared("FILE", parsed.GetValue(file)), status, ranks => Run(parsed, ranks, ranks.IsFirst ? status : StatusLine.Silent));
+        });
+        return command;
+
+        int Run(ParseResult parsed, RankGroup ranks, StatusLine status)
+        {
+            var output = ranks.IsFirst ? new RowOutput(JsonOutput.Of(parsed.GetValue(json))) : null;
             var path = ModelOptions.Require(parsed, model.Model);
             var single = one.Read(parsed);
             using var rows = Rows(single, parsed.GetValue(file), parsed.GetValue(strict)).GetEnumerator();
             var hasRow = rows.MoveNext();
             var overrides = new TaskOverrides { Schema = task.Labels(parsed), PromptTemplate = task.Prompt(parsed) };
-            using var loaded = TrainedModel.Load(path, model.Read(parsed, status.Say), overrides);
-            var bad = hasRow ? Predict(loaded.Classifier, rows, output, status) : 0;
-            output.Finish(single is not null);
+            using var loaded = TrainedModel.Load(path, model.Read(parsed, status.Say, ranks), overrides);
+            SharedRows.RequireSame(ranks, loaded, parsed.GetValue(file) ?? string.Empty);
+            using var classifier = new SharedClassifier(loaded.Classifier, ranks, CancellationToken.None);
+            var bad = hasRow ? Predict(classifier, RowsAtOnce * ranks.WorldSize, rows, output, status) : 0;
+            output?.Finish(single is not null);
             if (bad > 0)
             {
                 status.Say($"{bad} rows could not be predicted: see their \"error\"");
             }
 
             return ExitCode.Done;
-        });
-        return command;
+        }
     }
 
     private static IEnumerable<ReadRow> Rows(RelationExample? one, string? source, bool isStrict)
@@ -113,18 +123,18 @@ internal static class PredictCommand
         }
     }
 
-    private static int Predict(IRelationClassifier classifier, IEnumerator<ReadRow> rows, RowOutput output, StatusLine status)
+    private static int Predict(IRelationClassifier classifier, int rowsAtOnce, IEnumerator<ReadRow> rows, RowOutput? output, StatusLine status)
     {
         var (done, bad) = (0, 0);
         for (var more = true; more;)
         {
-            var chunk = new List<ReadRow>(RowsAtOnce);
+            var chunk = new List<ReadRow>(rowsAtOnce);
             do
             {
                 chunk.Add(rows.Current);
                 more = rows.MoveNext();
             }
-            while (more && chunk.Count < RowsAtOnce);
+            while (more && chunk.Count < rowsAtOnce);
 
             bad += Answer(classifier, chunk, output);
             done += chunk.Count;
@@ -135,7 +145,7 @@ internal static class PredictCommand
         return bad;
     }
 
-    private static int Answer(IRelationClassifier classifier, List<ReadRow> chunk, RowOutput output)
+    private static int Answer(IRelationClassifier classifier, List<ReadRow> chunk, RowOutput? output)
     {
         RelationExample[] examples = [.. chunk.Select(row => row.Example).OfType<RelationExample>()];
         var answers = new Queue<ClassifiedRow>(classifier.Classify(examples));
@@ -145,13 +155,13 @@ internal static class PredictCommand
             var answer = row.Example is null ? null : answers.Dequeue();
             if (answer is { IsClassified: true })
             {
-                output.Write(Line((RelationExample)row.Example!, answer.Prediction, classifier.Schema));
+                output?.Write(Line((RelationExample)row.Example!, answer.Prediction, classifier.Schema));
                 continue;
             }
 
             bad++;
             Problem[] problems = answer is null ? [.. row.Problems.Select(problem => problem.ToProblem())] : [answer.Problem!];
-            output.Write(PredictionRow.ErrorJson(row.Place.Row, string.Join("; ", problems.Select(problem => problem.ToString()))));
+            output?.Write(PredictionRow.ErrorJson(row.Place.Row, string.Join("; ", problems.Select(problem => problem.ToString()))));
         }
 
         return bad;

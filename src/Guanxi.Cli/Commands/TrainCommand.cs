@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Guanxi.Cli.Ranks;
 using Guanxi.Cli.Training;
 using Guanxi.Relations.Formats;
 using Guanxi.Relations.Training;
@@ -39,14 +40,7 @@ internal static class TrainCommand
     {
         var read = TrainWords.Parse(words);
         List<Problem> problems = [.. read.Problems];
-        var launch = RankLaunch.Read(read, problems);
-        var place = RankVariables.Read(Environment.GetEnvironmentVariable, problems);
-        if (place is not null && launch.IsNeeded)
-        {
-            problems.Add(new Problem(
-                $"--{RankLaunch.ProcessesKey}", "this process is a rank already and starts no others", "one of the two",
-                $"{RankVariables.WorldSize} in the environment as well"));
-        }
+        var (launch, place) = RankVariables.Read(read.ValueOf, problems);
 
         using var status = new StatusLine();
         var arguments = ReadArguments(read, problems, launch.IsNeeded || place is { Rank: > 0 } ? _ => { } : status.Say);
@@ -55,7 +49,7 @@ internal static class TrainCommand
             return Train(arguments, place, JsonOutput.Of(read.Json), words, status);
         }
 
-        var code = RankLauncher.Run(["train", .. read.OfRank()], launch, status);
+        var code = RankLauncher.Run(["train", .. read.OfRank()], $"--{ResumeKey} true goes on from the last checkpoint", launch, status);
         if (code == ExitCode.Stopped)
         {
             SayResuming(words, status);
@@ -67,10 +61,9 @@ internal static class TrainCommand
     private static int Train(TrainArguments arguments, RankPlace? place, JsonOutput json, IReadOnlyList<string> words, StatusLine status)
     {
         var isFirst = place is null or { Rank: 0 };
-        var isLaunched = !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(RankVariables.IsLaunched));
         var progress = new TrainProgress(status, arguments.LoggingSteps, isFirst);
         using var stop = new StopSignals(() => progress.Note("stopping after this step; a second signal ends the program at once, without saving"));
-        if (isLaunched)
+        if (RankVariables.IsLaunchedHere)
         {
             stop.ListenToInput();
         }
@@ -87,7 +80,7 @@ internal static class TrainCommand
         }
 
         json.Write(Result(arguments, progress, isDone));
-        if (!isDone && !isLaunched)
+        if (!isDone && !RankVariables.IsLaunchedHere)
         {
             SayResuming(words, status);
         }

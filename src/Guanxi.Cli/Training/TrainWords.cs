@@ -1,3 +1,4 @@
+using Guanxi.Cli.Ranks;
 using Guanxi.Transformers;
 
 namespace Guanxi.Cli.Training;
@@ -18,6 +19,9 @@ internal sealed record TrainWords(string? File, IReadOnlyList<KeyValuePair<strin
 
     /// <summary>Keys of the run itself.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> RunKeys => [.. Keys.Where(key => !RankLaunch.Owns(key.Key))];
+
+    /// <summary>Value of a key, the last where it stands several times; null where it is not there.</summary>
+    public string? ValueOf(string name) => Keys.LastOrDefault(key => key.Key == name).Value;
 
     /// <summary>The words again, for a rank of the run: without those that ask for ranks.</summary>
     public IReadOnlyList<string> OfRank() =>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Sockets;
+using System.Text;
 using Guanxi.Torch;
 
 namespace Guanxi.Transformers.Training.Ranks;
@@ -111,11 +112,7 @@ public sealed class RankGroup : IDisposable
             return;
         }
 
-        using var scope = TensorScope.Enter();
-        byte[] own = [.. facts.SelectMany(fact => fact.Hash)];
-        var all = Enumerable.Range(0, WorldSize).Select(_ => Tensor.Empty([own.Length], DType.UInt8, Device.Cpu)).ToArray();
-        Wait(_group.AllGather(Tensor.From<byte>(own, own.Length), all), s_unlimited);
-        var hashes = all.Select(tensor => tensor.AsSpan<byte>().ToArray()).ToArray();
+        var hashes = GatherBytes([.. facts.SelectMany(fact => fact.Hash)]);
         var (problems, start) = (new List<Problem>(), 0);
         foreach (var (what, hash) in facts)
         {
@@ -134,6 +131,26 @@ public sealed class RankGroup : IDisposable
             Leave();
             throw new OptionsException(problems);
         }
+    }
+
+    /// <summary>Tells every process what all of them say.</summary>
+    /// <param name="own">What this one says; however long, and however long the others take.</param>
+    /// <returns>One text for every process, in the order of their numbers.</returns>
+    /// <exception cref="RankLostException">A process was lost.</exception>
+    public string[] Gather(string own)
+    {
+        ArgumentNullException.ThrowIfNull(own);
+        if (_group is null)
+        {
+            return [own];
+        }
+
+        var bytes = Encoding.UTF8.GetBytes(own);
+        var sizes = new double[WorldSize];
+        sizes[Rank] = bytes.Length;
+        sizes = Exchange(sizes, _group.AllReduce, s_unlimited);
+        Array.Resize(ref bytes, (int)sizes.Max() + 1);
+        return [.. GatherBytes(bytes).Zip(sizes, (text, size) => Encoding.UTF8.GetString(text, 0, (int)size))];
     }
 
     /// <summary>Sums tensors over all processes, in place.</summary>
@@ -246,6 +263,15 @@ public sealed class RankGroup : IDisposable
         return listener is not null
             ? RankWatch.Accept(listener, place.WorldSize - 1, silence)
             : RankWatch.Connect(place.Host, (int)port.AsSpan<long>()[0], place.Rank, silence);
+    }
+
+    /// <summary>As many bytes of every process.</summary>
+    private byte[][] GatherBytes(byte[] own)
+    {
+        using var scope = TensorScope.Enter();
+        var all = Enumerable.Range(0, WorldSize).Select(_ => Tensor.Empty([own.Length], DType.UInt8, Device.Cpu)).ToArray();
+        Wait(_group!.AllGather(Tensor.From<byte>(own, own.Length), all), s_unlimited);
+        return [.. all.Select(tensor => tensor.AsSpan<byte>().ToArray())];
     }
 
     private double[] Exchange(double[] numbers, Func<Tensor, PendingExchange> begin, TimeSpan limit)

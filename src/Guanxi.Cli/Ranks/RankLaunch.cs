@@ -2,7 +2,7 @@ using System.Globalization;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Training.Ranks;
 
-namespace Guanxi.Cli.Training;
+namespace Guanxi.Cli.Ranks;
 
 /// <summary>How many processes a call asks for: keys of the same names as torchrun's options.</summary>
 /// <param name="Processes">Ranks to start on this machine; 1 for none but this process.</param>
@@ -15,9 +15,11 @@ internal sealed record RankLaunch(int Processes, int Machines, int Machine, stri
     /// <summary>The key that alone is enough.</summary>
     public const string ProcessesKey = "nproc_per_node";
 
+    /// <summary>The key that names the first machine.</summary>
+    public const string HostKey = "master_addr";
+
     private const string MachinesKey = "nnodes";
     private const string MachineKey = "node_rank";
-    private const string HostKey = "master_addr";
     private const string PortKey = "master_port";
     private const string ThisMachine = "127.0.0.1";
 
@@ -31,18 +33,30 @@ internal sealed record RankLaunch(int Processes, int Machines, int Machine, stri
     /// <summary>Whether ranks are to be started.</summary>
     public bool IsNeeded => Processes * Machines > 1;
 
+    /// <summary>The keys.</summary>
+    public static IReadOnlyList<string> Keys => s_keys;
+
+    /// <summary>What a key means, for help.</summary>
+    public static string Describe(string key) => key switch
+    {
+        ProcessesKey => "Share the rows among so many processes of this machine.",
+        MachinesKey => "Machines that share the rows; the same call on each.",
+        MachineKey => "Number of this machine, from 0.",
+        HostKey => "Address of the first machine.",
+        _ => "Port on the first machine.",
+    };
+
     /// <summary>Whether a key belongs here and not to the run.</summary>
     public static bool Owns(string key) => s_keys.Contains(key);
 
     /// <summary>Reads the keys.</summary>
-    /// <param name="words">The call.</param>
+    /// <param name="valueOf">Value of a key, or null.</param>
     /// <param name="problems">Told what is wrong.</param>
-    public static RankLaunch Read(TrainWords words, List<Problem> problems)
+    public static RankLaunch Read(Func<string, string?> valueOf, List<Problem> problems)
     {
-        string? Last(string key) => words.Keys.LastOrDefault(item => item.Key == key).Value;
         int Number(string key, int usual, int least, int most)
         {
-            if (Last(key) is not { } text)
+            if (valueOf(key) is not { } text)
             {
                 return usual;
             }
@@ -58,9 +72,9 @@ internal sealed record RankLaunch(int Processes, int Machines, int Machine, stri
 
         var machines = Number(MachinesKey, 1, 1, MostProcesses);
         var launch = new RankLaunch(
-            Number(ProcessesKey, 1, 1, MostProcesses), machines, Number(MachineKey, 0, 0, machines - 1), Last(HostKey) ?? ThisMachine,
+            Number(ProcessesKey, 1, 1, MostProcesses), machines, Number(MachineKey, 0, 0, machines - 1), valueOf(HostKey) ?? ThisMachine,
             Number(PortKey, machines > 1 ? UsualPort : 0, 1, MostPort));
-        if (machines > 1 && (Last(HostKey) is null || Last(MachineKey) is null))
+        if (machines > 1 && (valueOf(HostKey) is null || valueOf(MachineKey) is null))
         {
             problems.Add(new Problem(
                 $"--{MachinesKey}", "with several machines each must know its number and the first one's address", $"--{MachineKey} N --{HostKey} ADDRESS"));
@@ -97,11 +111,27 @@ internal static class RankVariables
     /// <summary>Set by this program for the ranks that it starts: the end of their input is a request to stop.</summary>
     public const string IsLaunched = "GUANXI_LAUNCHED_RANK";
 
-    /// <summary>Reads them.</summary>
-    /// <param name="variable">Value of a variable, or null.</param>
+    /// <summary>Whether this program started the process as a rank.</summary>
+    public static bool IsLaunchedHere => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(IsLaunched));
+
+    /// <summary>Reads what a call and its environment say of ranks.</summary>
+    /// <param name="valueOf">Value of a key of the call, or null.</param>
     /// <param name="problems">Told what is wrong.</param>
-    /// <returns>The place; null when this process is no rank, or alone.</returns>
-    public static RankPlace? Read(Func<string, string?> variable, List<Problem> problems)
+    /// <returns>Ranks to start, and the place of this process where it is one.</returns>
+    public static (RankLaunch Launch, RankPlace? Place) Read(Func<string, string?> valueOf, List<Problem> problems)
+    {
+        var (launch, place) = (RankLaunch.Read(valueOf, problems), ReadPlace(Environment.GetEnvironmentVariable, problems));
+        if (place is not null && launch.IsNeeded)
+        {
+            problems.Add(new Problem(
+                $"--{RankLaunch.ProcessesKey}", "this process is a rank already and starts no others", "one of the two", $"{WorldSize} in the environment as well"));
+        }
+
+        return (launch, place);
+    }
+
+    /// <summary>Reads the variables; null when this process is no rank, or alone.</summary>
+    private static RankPlace? ReadPlace(Func<string, string?> variable, List<Problem> problems)
     {
         if (string.IsNullOrEmpty(variable(WorldSize)))
         {

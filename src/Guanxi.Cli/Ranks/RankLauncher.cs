@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace Guanxi.Cli.Training;
+namespace Guanxi.Cli.Ranks;
 
 /// <summary>Starts the ranks of this machine, watches them, and ends all when one fails.</summary>
 internal static class RankLauncher
@@ -10,11 +10,12 @@ internal static class RankLauncher
     private static readonly TimeSpan s_lastWords = TimeSpan.FromSeconds(10);
 
     /// <summary>Runs all ranks to their end.</summary>
-    /// <param name="words">The call, without the words that ask for ranks.</param>
+    /// <param name="words">The call, its verb first, without the words that ask for ranks.</param>
+    /// <param name="hint">What to do when a rank was lost.</param>
     /// <param name="launch">How many, and where they meet.</param>
     /// <param name="status">Where to speak.</param>
     /// <returns>The exit code: that of the ranks, or of the first that failed.</returns>
-    public static int Run(IReadOnlyList<string> words, RankLaunch launch, StatusLine status)
+    public static int Run(IReadOnlyList<string> words, string hint, RankLaunch launch, StatusLine status)
     {
         var ranks = new List<RankProcess>();
         using var stop = new StopSignals(
@@ -29,7 +30,7 @@ internal static class RankLauncher
             }
 
             using var stopping = stop.Token.Register(() => ranks.ForEach(rank => rank.Stop()));
-            return Watch(ranks, status);
+            return Watch(ranks, $"guanxi {words[0]}", hint, status);
         }
         finally
         {
@@ -37,7 +38,7 @@ internal static class RankLauncher
         }
     }
 
-    private static int Watch(List<RankProcess> ranks, StatusLine status)
+    private static int Watch(List<RankProcess> ranks, string verb, string hint, StatusLine status)
     {
         while (ranks.Where(rank => !rank.Ended.IsCompleted).Select(rank => rank.Ended).ToArray() is { Length: > 0 } running && !ranks.Any(rank => rank.HasFailed))
         {
@@ -62,7 +63,7 @@ internal static class RankLauncher
             status.Say($"rank {cause.Rank}: {line}");
         }
 
-        status.Say($"guanxi train: rank {cause.Rank}: {cause.Fate}; all ranks have been ended. --resume_from_checkpoint true goes on from the last checkpoint");
+        status.Say($"{verb}: rank {cause.Rank}: {cause.Fate}; all ranks have been ended. {hint}");
         return cause.WasKilled ? ExitCode.Failed : cause.Code;
     }
 

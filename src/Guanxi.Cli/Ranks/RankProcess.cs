@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Guanxi.Cli.Training;
+namespace Guanxi.Cli.Ranks;
 
 /// <summary>A rank that this program has started on this machine. What rank 0 says is shown; of the others the last lines are kept.</summary>
 internal sealed class RankProcess : IDisposable
