@@ -3,6 +3,7 @@ using Guanxi.Relations.Prompts;
 using Guanxi.TestKit;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Nn;
+using Guanxi.Transformers.Training.Ranks;
 using Xunit;
 
 namespace Guanxi.Relations.Tests;
@@ -80,7 +81,7 @@ public sealed class EvaluatorTests
         var answers = new AnswerGenerator(
             model, TinyLanguageModel.Tokenizer(), template, s_schema, ForwardContext.Evaluate32, AnswerGenerator.Greedy);
 
-        var evaluation = new Evaluator(new StubClock()).Evaluate(answers, TinyLanguageModel.Rows, null, CancellationToken.None);
+        var evaluation = new Evaluator(new StubClock()).Evaluate(answers, TinyLanguageModel.Rows, RankGroup.Alone, null, CancellationToken.None);
 
         // A model of random weights writes no label.
         Assert.Equal(TinyLanguageModel.Rows.Length, evaluation.Result.InvalidAnswers);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Guanxi.Torch;
+using Guanxi.Transformers.Benchmarks;
 using Guanxi.Transformers.Checkpoints;
 using Guanxi.Transformers.Models;
 using Guanxi.Transformers.Nn;
@@ -15,29 +16,10 @@ public static class GeneratedCheckpoint
     private const int NoiseElements = 1 << 20;
     private const double Deviation = 0.02;
 
-    /// <summary>A decoder of LLaMA's form.</summary>
-    public static DecoderConfig Llama(int layers, int hidden, int intermediate, int heads, int vocabulary) => new()
-    {
-        Architecture = "LlamaForCausalLM",
-        ModelType = "llama",
-        VocabularySize = vocabulary,
-        HiddenSize = hidden,
-        IntermediateSize = intermediate,
-        LayerCount = layers,
-        HeadCount = heads,
-        KeyValueHeadCount = heads,
-        HeadDim = hidden / heads,
-        RmsNormEpsilon = 1e-6,
-        RopeTheta = 10000,
-        MaxPositions = 4096,
-        TieWordEmbeddings = false,
-        FusedQueryKeyValue = false,
-        BosId = 1,
-        EosIds = [2],
-        PadId = 0,
-        InitializerRange = Deviation,
-        StorageType = DType.BFloat16,
-    };
+    /// <summary>A decoder of LLaMA's form as models of its size are published: more positions than a benchmark needs, weights in bf16.</summary>
+    /// <param name="name">A benchmark's shape, e.g. <c>7b</c>.</param>
+    public static DecoderConfig Llama(string name) =>
+        BenchmarkShape.Find(name).Config with { MaxPositions = 4096, InitializerRange = Deviation, StorageType = DType.BFloat16 };
 
     /// <summary>Writes weights and configuration.</summary>
     public static void Write(DecoderConfig config, string folder)

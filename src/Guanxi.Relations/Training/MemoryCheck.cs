@@ -36,25 +36,12 @@ internal static class MemoryCheck
     {
         Rows = Math.Min(arguments.PerDeviceTrainBatchSize!.Value, rows.Count),
         RowTokens = rows.Max(row => row.Tokens.Length),
-        SharedTokens = arguments.SharedPrefix ? Shared(rows) : 0,
+        SharedTokens = arguments.SharedPrefix ? TokenSequence.SharedLength(rows) : 0,
         SupervisedTokens = rows.Max(row => row.SupervisedCount),
         LoraRank = arguments.LoraRank,
         IsCheckpointed = arguments.GradientCheckpointing!.Value,
         ComputeType = computeType,
     };
-
-    /// <summary>Tokens that all rows begin with; each goes on behind them.</summary>
-    private static int Shared(IReadOnlyList<TokenSequence> rows)
-    {
-        var first = rows[0].Tokens.AsSpan();
-        var shared = rows.Count < 2 ? 0 : first.Length;
-        foreach (var row in rows)
-        {
-            shared = Math.Min(Math.Min(shared, row.Tokens.Length - 1), first.CommonPrefixLength(row.Tokens));
-        }
-
-        return Math.Max(0, shared);
-    }
 
     private static long Needed(DecoderConfig config, TrainMode mode, MemoryWork work)
     {

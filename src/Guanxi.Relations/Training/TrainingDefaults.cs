@@ -114,7 +114,7 @@ public sealed record TrainingDefaults
         WarmupRatio = 0.1,
         MaxGradNorm = 1,
         GradientCheckpointing = false,
-        LoraAlpha = 16,
+        LoraAlpha = Article.LoraAlpha,
     };
 
     /// <summary>The published arguments of the BiGRU over features that do not train.</summary>
@@ -139,7 +139,7 @@ public sealed record TrainingDefaults
         WarmupRatio = 0.02,
         MaxGradNorm = 1,
         GradientCheckpointing = false,
-        LoraAlpha = 16,
+        LoraAlpha = Article.LoraAlpha,
     };
 }
 

@@ -3,6 +3,7 @@ using Guanxi.Transformers.Models;
 using Guanxi.Transformers.Nn;
 using Guanxi.Transformers.Peft;
 using Guanxi.Transformers.Training;
+using Guanxi.Transformers.Training.Ranks;
 
 namespace Guanxi.Transformers.Benchmarks;
 
@@ -83,7 +84,7 @@ public sealed class TrainBenchmark : IDisposable
         var adapters = AdapterModel.Start(
             _model, new LoraConfig { TargetModules = ModuleSelector.AllLinear, Rank = Rank, Alpha = 16, Dropout = 0.05 }, Seed);
         _parameters = [.. adapters.Trainable.Select(item => new TrainableParameter(item.Name, item.Parameter, Decays: true))];
-        _optimizer = IsWhole ? new Optimizer(_parameters, new TrainingOptions()) : null;
+        _optimizer = IsWhole ? new Optimizer(_parameters, new TrainingOptions(), RankGroup.Alone) : null;
         _rows = RandomRows(config.VocabularySize, RowLength);
     }
 

@@ -7,9 +7,6 @@ namespace Guanxi.Transformers.Training;
 /// <summary>Rows laid end to end for one forward pass, with the positions whose next token is learnt.</summary>
 internal sealed class NextTokenBatch : ITrainingBatch
 {
-    // With fewer tokens, cutting the attention in two costs more than it saves.
-    private const int LeastShared = 4;
-
     private readonly Decoder _model;
     private readonly NextTokenForm _form;
     private readonly TokenBatch _batch;
@@ -21,7 +18,7 @@ internal sealed class NextTokenBatch : ITrainingBatch
         (_model, _form) = (model, form);
         TokenCount = rows.Sum(row => row.Tokens.Length);
         var tokens = form.PadsRows ? Padded(rows, model.Config.PadId ?? 0) : [.. rows.Select(row => row.Tokens)];
-        var shared = form is { SharesPrefix: true, EmbeddingNoise: 0 } ? SharedLength(rows) : 0;
+        var shared = form is { SharesPrefix: true, EmbeddingNoise: 0 } ? TokenSequence.SharedLength(rows) : 0;
         var places = new List<int>();
         var targets = new List<long>();
         var start = shared;
@@ -72,36 +69,5 @@ internal sealed class NextTokenBatch : ITrainingBatch
     {
         var longest = rows.Max(row => row.Tokens.Length);
         return [.. rows.Select(row => (int[])[.. row.Tokens, .. Enumerable.Repeat(pad, longest - row.Tokens.Length)])];
-    }
-
-    /// <summary>Tokens that all rows begin with; none of their positions is asked for, and every row goes on behind them.</summary>
-    private static int SharedLength(IReadOnlyList<TokenSequence> rows)
-    {
-        if (rows.Count < 2)
-        {
-            return 0;
-        }
-
-        var first = rows[0].Tokens.AsSpan();
-        var shared = rows.Min(row => Math.Min(row.Tokens.Length, FirstSupervised(row)) - 1);
-        foreach (var row in rows)
-        {
-            shared = Math.Min(shared, first.CommonPrefixLength(row.Tokens));
-        }
-
-        return shared < LeastShared ? 0 : shared;
-    }
-
-    private static int FirstSupervised(TokenSequence row)
-    {
-        for (var i = 1; i < row.Labels.Length; i++)
-        {
-            if (row.Labels[i] != TokenSequence.Ignored)
-            {
-                return i;
-            }
-        }
-
-        return row.Labels.Length;
     }
 }

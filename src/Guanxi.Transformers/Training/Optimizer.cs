@@ -31,14 +31,6 @@ public sealed class Optimizer : IDisposable
     private readonly TrainingOptions _options;
     private readonly RankGroup _ranks;
 
-    /// <summary>Begins with moments of zero, for all parameters.</summary>
-    /// <param name="parameters">What to update; Float32.</param>
-    /// <param name="options">Kind, betas, epsilon, weight decay.</param>
-    public Optimizer(IReadOnlyList<TrainableParameter> parameters, TrainingOptions options)
-        : this(parameters, options, RankGroup.Alone)
-    {
-    }
-
     /// <summary>Begins with moments of zero, for this process's share of the parameters.</summary>
     /// <param name="parameters">What to update; Float32.</param>
     /// <param name="options">Kind, betas, epsilon, weight decay.</param>

@@ -21,33 +21,14 @@ public sealed class Trainer : IDisposable
     private readonly DType _computeType;
     private readonly TimeProvider _time;
 
-    /// <summary>Prepares a run of one process.</summary>
+    /// <summary>Prepares a run.</summary>
     /// <param name="task">The model with its rows and their loss.</param>
     /// <param name="parameters">What trains: Float32 masters.</param>
     /// <param name="options">How.</param>
     /// <param name="computeType">Type of activations and products.</param>
     /// <param name="observer">Sees steps, saves, evaluates.</param>
     /// <param name="time">The clock.</param>
-    /// <exception cref="OptionsException">The options make no run, or there are no rows.</exception>
-    public Trainer(
-        ITrainingTask task,
-        IReadOnlyList<TrainableParameter> parameters,
-        TrainingOptions options,
-        DType computeType,
-        ITrainingObserver observer,
-        TimeProvider time)
-        : this(task, parameters, options, computeType, observer, time, RankGroup.Alone)
-    {
-    }
-
-    /// <summary>Prepares a run of several processes.</summary>
-    /// <param name="task">The model with its rows and their loss.</param>
-    /// <param name="parameters">What trains: Float32 masters.</param>
-    /// <param name="options">How.</param>
-    /// <param name="computeType">Type of activations and products.</param>
-    /// <param name="observer">Sees steps, saves, evaluates.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="ranks">The processes; each of them has a trainer like this one.</param>
+    /// <param name="ranks">The processes, or this one alone; each of them has a trainer like this one.</param>
     /// <exception cref="OptionsException">The options make no run, or there are no rows.</exception>
     public Trainer(
         ITrainingTask task,

@@ -6,6 +6,7 @@ using Guanxi.Transformers.Checkpoints;
 using Guanxi.Transformers.Models;
 using Guanxi.Transformers.Nn;
 using Guanxi.Transformers.Training;
+using Guanxi.Transformers.Training.Ranks;
 using Xunit;
 
 namespace Guanxi.Relations.Tests.Encoders;
@@ -31,7 +32,8 @@ public sealed class RBertTrainingTests
         };
         var seen = new Steps();
         using var trainer = new Trainer(
-            new ClassificationTask(new Encoded(model, pairs), classes, labelSmoothing: 0), model.StartTraining(), options, DType.Float32, seen, TimeProvider.System);
+            new ClassificationTask(new Encoded(model, pairs), classes, labelSmoothing: 0), model.StartTraining(), options, DType.Float32, seen, TimeProvider.System,
+            RankGroup.Alone);
 
         Assert.True(trainer.Run(CancellationToken.None));
 

@@ -42,7 +42,7 @@ public sealed class MemoryCheckTests
 
     private static void Check(TrainArguments arguments, long? available)
     {
-        var config = GeneratedCheckpoint.Llama(layers: 32, hidden: 4096, intermediate: 11008, heads: 32, vocabulary: 64000);
+        var config = GeneratedCheckpoint.Llama("7b");
         var rows = Enumerable.Repeat(TokenSequence.Unmasked(new int[130]), 20).ToArray();
         MemoryCheck.Require(config, arguments, rows, DType.Float32, available);
     }

@@ -80,5 +80,9 @@ public sealed class MemoryEstimateTests
     }
 
     private static DecoderConfig Llama(int layers, int hidden, int inner, int heads, int vocabulary, bool isTied, int positions) =>
-        GeneratedCheckpoint.Llama(layers, hidden, inner, heads, vocabulary) with { TieWordEmbeddings = isTied, MaxPositions = positions };
+        GeneratedCheckpoint.Llama("0.44b") with
+        {
+            LayerCount = layers, HiddenSize = hidden, IntermediateSize = inner, HeadCount = heads, KeyValueHeadCount = heads, HeadDim = hidden / heads,
+            VocabularySize = vocabulary, TieWordEmbeddings = isTied, MaxPositions = positions,
+        };
 }

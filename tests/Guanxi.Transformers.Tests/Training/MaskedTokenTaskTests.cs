@@ -2,6 +2,7 @@ using Guanxi.TestKit;
 using Guanxi.Torch;
 using Guanxi.Transformers.Models;
 using Guanxi.Transformers.Nn;
+using Guanxi.Transformers.Tests.Models;
 using Guanxi.Transformers.Training;
 using Xunit;
 
@@ -74,25 +75,8 @@ public sealed class MaskedTokenTaskTests
         Assert.True(batch.TargetCount > 0);
     }
 
-    private static Encoder Encoder() => new(
-        new EncoderConfig
-        {
-            VocabularySize = Vocabulary,
-            HiddenSize = 24,
-            IntermediateSize = 40,
-            LayerCount = 1,
-            HeadCount = 4,
-            MaxPositions = 128,
-            TokenTypeCount = 2,
-            LayerNormEpsilon = 1e-12,
-            HiddenDropout = 0,
-            AttentionDropout = 0,
-            ClassifierDropout = 0,
-            PadId = 0,
-            InitializerRange = 0.02,
-            Head = EncoderHead.MaskedLanguage,
-            Labels = [],
-        },
-        hasPooler: false,
-        new RandomWeights(seed: 3, deviation: 0.3, DType.Float32));
+    private static Encoder Encoder() => TinyEncoder.Make(TinyEncoder.Config with
+    {
+        VocabularySize = Vocabulary, MaxPositions = 128, LayerCount = 1, HiddenDropout = 0, AttentionDropout = 0, Head = EncoderHead.MaskedLanguage,
+    });
 }

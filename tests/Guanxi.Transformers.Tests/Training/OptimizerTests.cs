@@ -2,6 +2,7 @@ using Guanxi.TestKit;
 using Guanxi.Torch;
 using Guanxi.Transformers.Nn;
 using Guanxi.Transformers.Training;
+using Guanxi.Transformers.Training.Ranks;
 using Xunit;
 
 namespace Guanxi.Transformers.Tests.Training;
@@ -26,7 +27,7 @@ public sealed class OptimizerTests
         using var scope = TensorScope.Enter();
         using var golden = new GoldenFile("training/optimizers/tensors.safetensors");
         using var parameter = new Parameter(golden["start"]) { IsTrainable = true };
-        using var optimizer = new Optimizer([new TrainableParameter("p", parameter, Decays: true)], s_options with { Optimizer = kind });
+        using var optimizer = new Optimizer([new TrainableParameter("p", parameter, Decays: true)], s_options with { Optimizer = kind }, RankGroup.Alone);
         var gradients = golden["gradients"];
         for (var step = 1; step <= Steps; step++)
         {
@@ -88,7 +89,7 @@ public sealed class OptimizerTests
         using var small = new Parameter(Tensor.Zeros([63, 65], DType.Float32, Device.Cpu));
         using var large = new Parameter(Tensor.Zeros([64, 64], DType.Float32, Device.Cpu));
         TrainableParameter[] parameters = [new("small", small, true), new("large", large, true)];
-        using var optimizer = new Optimizer(parameters, s_options with { Optimizer = OptimizerKind.AdamW8Bit });
+        using var optimizer = new Optimizer(parameters, s_options with { Optimizer = OptimizerKind.AdamW8Bit }, RankGroup.Alone);
 
         Assert.Equal(
             ["small.exp_avg", "small.exp_avg_sq", "large.state1", "large.absmax1", "large.state2", "large.absmax2"],
@@ -103,7 +104,7 @@ public sealed class OptimizerTests
         using var decaying = new Parameter(Tensor.From([1f, -2f], 2)) { IsTrainable = true };
         using var plain = new Parameter(Tensor.From([1f, -2f], 2)) { IsTrainable = true };
         TrainableParameter[] parameters = [new("decaying", decaying, true), new("plain", plain, false) { RateFactor = 4 }];
-        using var optimizer = new Optimizer(parameters, s_options with { Optimizer = OptimizerKind.Sgd, WeightDecay = 0.5 });
+        using var optimizer = new Optimizer(parameters, s_options with { Optimizer = OptimizerKind.Sgd, WeightDecay = 0.5 }, RankGroup.Alone);
         foreach (var parameter in parameters)
         {
             parameter.Parameter.Value.Grad = Tensor.From([0.5f, 1f], 2);
@@ -119,7 +120,7 @@ public sealed class OptimizerTests
 
     private static Optimizer Run(Parameter parameter, Tensor gradients, OptimizerKind kind = OptimizerKind.AdamW8Bit)
     {
-        var optimizer = new Optimizer([new TrainableParameter("p", parameter, Decays: true)], s_options with { Optimizer = kind });
+        var optimizer = new Optimizer([new TrainableParameter("p", parameter, Decays: true)], s_options with { Optimizer = kind }, RankGroup.Alone);
         for (var step = 0; step < Steps; step++)
         {
             parameter.Value.Grad = gradients.Narrow(0, step, 1).View(parameter.Value.Shape);

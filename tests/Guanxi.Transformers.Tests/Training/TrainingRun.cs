@@ -4,6 +4,7 @@ using Guanxi.Torch;
 using Guanxi.Transformers.Models;
 using Guanxi.Transformers.Peft;
 using Guanxi.Transformers.Training;
+using Guanxi.Transformers.Training.Ranks;
 
 namespace Guanxi.Transformers.Tests.Training;
 
@@ -15,7 +16,7 @@ internal sealed class TrainingRun : ITrainingObserver, IDisposable
     private TrainingRun(LanguageModel model, ITrainingTask task, IReadOnlyList<TrainableParameter> parameters, TrainingOptions options, DType computeType)
     {
         _model = model;
-        Trainer = new Trainer(task, parameters, options, computeType, this, TimeProvider.System);
+        Trainer = new Trainer(task, parameters, options, computeType, this, TimeProvider.System, RankGroup.Alone);
     }
 
     public Trainer Trainer { get; }
