@@ -23,6 +23,8 @@ public sealed record DataCheckOptions
 /// <summary>Looks for what spoils training or evaluation: unreadable rows, contradictions, leakage, ambiguous mentions.</summary>
 public static class DataChecker
 {
+    private const string IsMarkedHint = "The row marks the one that is meant; a prompt with names alone does not say it.";
+
     /// <summary>Checks files, each alone and against those before it.</summary>
     /// <param name="paths">The files; of several the first is what is trained on.</param>
     /// <param name="options">What to hold them against.</param>
@@ -130,7 +132,9 @@ public static class DataChecker
 
         foreach (var (field, name, count) in facts.Repeated)
         {
-            Warn(DataRules.AmbiguousMention, field, $"{name} occurs {count} times");
+            var finding = checkedRow.At(FindingSeverity.Warning, DataRules.AmbiguousMention, field, $"{name} occurs {count} times");
+            var isMarked = (field == RelationInput.Person1Field ? row.Span1 : row.Span2) is not null;
+            findings.Add(isMarked ? finding with { Hint = IsMarkedHint } : finding);
         }
 
         if (facts.IsNameInName)

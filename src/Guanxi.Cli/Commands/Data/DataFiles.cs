@@ -29,8 +29,16 @@ internal static class DataFiles
     /// <exception cref="OptionsException">Some are not there.</exception>
     public static IReadOnlyList<string> Existing(IReadOnlyList<string> files, Command command)
     {
-        Problem[] problems = [.. files.Where(file => !File.Exists(file)).Select(file => Missing(file, command))];
-        return problems.Length > 0 ? throw new OptionsException(problems) : files;
+        string[] missing = [.. files.Where(file => !File.Exists(file))];
+        string[] options = [.. missing.Where(file => file.StartsWith("--", StringComparison.Ordinal))];
+        if (options.Length > 0)
+        {
+            // What follows such a word may be its value, so only the word itself is judged.
+            throw new OptionsException([.. options.Select(word => Unknown(word, command))]);
+        }
+
+        return missing.Length == 0 ? files : throw new OptionsException(
+            [.. missing.Select(file => new Problem(file, Directory.Exists(file) ? "this is a folder, not a file" : "there is no such file"))]);
     }
 
     /// <summary>Refuses to write over what is read.</summary>
@@ -52,15 +60,10 @@ internal static class DataFiles
         ? problems
         : problems.Take(MostTold).Append(new Problem(where, $"{problems.Count - MostTold} more rows"));
 
-    private static Problem Missing(string file, Command command)
+    private static Problem Unknown(string word, Command command)
     {
-        if (file.StartsWith("--", StringComparison.Ordinal))
-        {
-            var nearest = EditDistance.Nearest(file.Split('=')[0], command.Options.Select(option => option.Name));
-            return new Problem(file, "unknown option", Hint: nearest is null ? $"guanxi data {command.Name} --help lists what there is." : $"Did you mean {nearest}?");
-        }
-
-        return new Problem(file, Directory.Exists(file) ? "this is a folder, not a file" : "there is no such file");
+        var nearest = EditDistance.Nearest(word.Split('=')[0], command.Options.Select(option => option.Name));
+        return new Problem(word, "unknown option", Hint: nearest is null ? $"guanxi data {command.Name} --help lists what there is." : $"Did you mean {nearest}?");
     }
 
     private static string RealPath(string path)

@@ -65,6 +65,11 @@ internal static class DataNoiseCommand
         var text = Console.Out;
         text.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{report.Suspects.Count} of {report.Rows} rows are worth a second look; the judge agrees with the label of {100.0 * report.Agreed / report.Rows:F1} % of all rows"));
+        if (2 * report.Agreed < report.Rows)
+        {
+            text.WriteLine("The judge is weak on these rows: only the first of the list mean much.");
+        }
+
         foreach (var suspect in report.Suspects.Take(most))
         {
             var (first, second) = Mentions.Locate(suspect.Row);
