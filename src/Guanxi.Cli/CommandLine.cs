@@ -113,7 +113,8 @@ internal static class CommandLine
         var known = isOption ? command.Options.Select(option => option.Name) : command.Subcommands.Select(verb => verb.Name);
         var nearest = EditDistance.Nearest(word.Split('=')[0], known);
         var what = isOption ? "unknown option" : command is RootCommand ? "unknown verb" : "unexpected word";
-        var verb = string.Concat(command.Parents.OfType<VerbCommand>().Append(command).Where(part => part is not RootCommand).Select(part => $"{part.Name} "));
+        var path = command.Parents.OfType<VerbCommand>().Append(command).Where(part => part is not RootCommand);
+        var verb = string.Concat(path.Select(part => $"{part.Name} "));
         return new Problem(word, what, Hint: nearest is null ? $"guanxi {verb}--help lists what there is." : $"Did you mean {nearest}?");
     }
 

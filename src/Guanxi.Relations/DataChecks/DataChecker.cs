@@ -89,7 +89,9 @@ public static class DataChecker
 
         if (facts.CrlfLines > 0)
         {
-            var which = facts.CrlfLines == facts.Lines ? "all lines end with CR LF" : $"{facts.CrlfLines} of {facts.Lines} lines end with CR LF, the others with LF";
+            var which = facts.CrlfLines == facts.Lines
+                ? "all lines end with CR LF"
+                : $"{facts.CrlfLines} of {facts.Lines} lines end with CR LF, the others with LF";
             findings.Add(new Finding(FindingSeverity.Warning, DataRules.LineEnds, path, 0, facts.FirstCrlf, 1, which));
         }
     }
@@ -108,8 +110,12 @@ public static class DataChecker
     {
         var rule = problem.What == TextLines.NotUtf8 ? DataRules.Encoding : DataRules.Unreadable;
         var place = problem.Where.StartsWith(path + ':', StringComparison.Ordinal) ? problem.Where[(path.Length + 1)..].Split(':') : [];
-        int Part(int index, int otherwise) => index < place.Length && int.TryParse(place[index], CultureInfo.InvariantCulture, out var number) ? number : otherwise;
-        return new Finding(FindingSeverity.Error, rule, path, 0, Part(0, 0), Part(1, 1), Told(problem)) { Hint = problem.Hint ?? DataRules.HintOf(rule) };
+        int Part(int index, int otherwise) =>
+            index < place.Length && int.TryParse(place[index], CultureInfo.InvariantCulture, out var number) ? number : otherwise;
+        return new Finding(FindingSeverity.Error, rule, path, 0, Part(0, 0), Part(1, 1), Told(problem))
+        {
+            Hint = problem.Hint ?? DataRules.HintOf(rule),
+        };
     }
 
     private static string Told(Problem problem) => (problem with { Where = "", Hint = null }).ToString()[": ".Length..];
@@ -157,13 +163,15 @@ public static class DataChecker
         foreach (var repeat in Repeats.Find([.. files.Select(rows => rows.Select(row => row.Learnt).ToArray())]))
         {
             var (row, earlier) = (byLearnt[repeat.Row], byLearnt[repeat.Earlier]);
+            var place = earlier.Example.Place;
+            var asked = row.Example is RelationExample ? "marked sentence" : "question";
             findings.Add(repeat.Kind switch
             {
                 RepeatKind.Conflict => row.At(FindingSeverity.Error, DataRules.LabelConflict, RelationInput.LabelField,
-                    $"{Shown(row)} here, {Shown(earlier)} at {earlier.Example.Place}, for the same {(row.Example is RelationExample ? "marked sentence" : "question")}"),
-                RepeatKind.Duplicate => row.At(FindingSeverity.Warning, DataRules.Duplicate, RelationInput.TextField, $"the row repeats {earlier.Example.Place}"),
+                    $"{Shown(row)} here, {Shown(earlier)} at {place}, for the same {asked}"),
+                RepeatKind.Duplicate => row.At(FindingSeverity.Warning, DataRules.Duplicate, RelationInput.TextField, $"the row repeats {place}"),
                 _ => row.At(FindingSeverity.Warning, DataRules.Leakage, RelationInput.TextField,
-                    $"the sentence is also at {earlier.Example.Place}, {(repeat.IsSameQuestion ? "with the same pair" : "with another pair")}"),
+                    $"the sentence is also at {place}, {(repeat.IsSameQuestion ? "with the same pair" : "with another pair")}"),
             });
         }
 

@@ -78,7 +78,9 @@ public static class DataSplit
 
         if (options.Folds is null && !(options.Test > 0 && options.Dev >= 0 && options.Test + options.Dev < 1))
         {
-            problems.Add(new Problem("--test", "the shares to cut off are out of range", "test above 0, dev from 0, both together below 1", $"test {options.Test}, dev {options.Dev}"));
+            problems.Add(new Problem(
+                "--test", "the shares to cut off are out of range", "test above 0, dev from 0, both together below 1",
+                FormattableString.Invariant($"test {options.Test}, dev {options.Dev}")));
         }
 
         if (problems.Count > 0)
@@ -96,7 +98,8 @@ public static class DataSplit
         }
 
         var parts = new int[rows.Count];
-        var labels = Enumerable.Range(0, rows.Count).GroupBy(row => learnt[row].Answer ?? string.Empty).OrderBy(label => label.Key, CodePointOrder.Comparer);
+        var labels = Enumerable.Range(0, rows.Count).GroupBy(row => learnt[row].Answer ?? string.Empty)
+            .OrderBy(label => label.Key, CodePointOrder.Comparer);
         foreach (var (index, label) in labels.Index())
         {
             // What a label's rows leave over would else always fall to the same folds.
@@ -129,7 +132,10 @@ public static class DataSplit
             return new DataPart(
                 name,
                 members,
-                [.. members.Select(row => LabelOf(rows[row])).OfType<string>().CountBy(label => label).OrderBy(label => label.Key, CodePointOrder.Comparer)],
+                [
+                    .. members.Select(row => LabelOf(rows[row])).OfType<string>().CountBy(label => label)
+                        .OrderBy(label => label.Key, CodePointOrder.Comparer),
+                ],
                 Leaked(row => sentences.Contains(learnt[row].Sentence)),
                 Leaked(row => questions.Contains(learnt[row].Question)),
                 Leaked(row => rows[row] is RelationExample relation && pairs.Contains(GroupSplit.PairOf(relation))));

@@ -11,14 +11,18 @@ public sealed record LengthStatistics(int Median, int P95, int Max)
     internal static LengthStatistics Of(IEnumerable<int> lengths)
     {
         int[] sorted = [.. lengths.Order()];
-        return sorted.Length == 0 ? new LengthStatistics(0, 0, 0) : new LengthStatistics(sorted[sorted.Length / 2], sorted[(int)(0.95 * sorted.Length)], sorted[^1]);
+        return sorted.Length == 0
+            ? new LengthStatistics(0, 0, 0)
+            : new LengthStatistics(sorted[sorted.Length / 2], sorted[(int)(0.95 * sorted.Length)], sorted[^1]);
     }
 }
 
 /// <summary>What is ambiguous in the rows of a file; 0 in all for rows that are no relations.</summary>
 /// <param name="FirstPersonFirst">Rows in which the first person's mention comes first.</param>
 /// <param name="AmbiguousRows">Rows in which a name occurs more than once.</param>
-/// <param name="WrongFirstMentionRows">Rows in which the first occurrence of a name is not the mention that is meant, or is a part of the other's.</param>
+/// <param name="WrongFirstMentionRows">
+/// Rows in which the first occurrence of a name is not the mention that is meant, or is a part of the other's.
+/// </param>
 /// <param name="NameInNameRows">Rows in which one name is part of the other.</param>
 /// <param name="NestedRows">Rows whose marked mentions share characters.</param>
 /// <param name="DistinctPairs">Pairs of names, in whatever order.</param>

@@ -21,9 +21,13 @@ internal static class LabelCheck
             FindRare(labelled, findings);
         }
 
-        foreach (var (answer, rows) in files.SelectMany(file => OfferedAnswers.Missing([.. file.Select(row => row.Example).OfType<InstructionExample>()])))
+        foreach (var file in files)
         {
-            findings.Add(Finding.At(FindingSeverity.Warning, DataRules.PromptLabel, rows[0].Place, $"{rows.Count} rows answer {answer}, which their prompt does not offer"));
+            foreach (var (answer, rows) in OfferedAnswers.Missing([.. file.Select(row => row.Example).OfType<InstructionExample>()]))
+            {
+                findings.Add(Finding.At(FindingSeverity.Warning, DataRules.PromptLabel, rows[0].Place,
+                    $"{rows.Count} rows answer {answer}, which their prompt does not offer"));
+            }
         }
     }
 

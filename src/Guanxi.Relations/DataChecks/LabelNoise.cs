@@ -48,7 +48,8 @@ public static class LabelNoise
     /// <returns>The suspects.</returns>
     /// <exception cref="OptionsException">A row has no label, there are fewer than two labels, or too few sentences for the folds.</exception>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public static LabelNoiseReport Find(IReadOnlyList<RelationExample> rows, LabelNoiseOptions options, IProgress<int>? progress, CancellationToken stop)
+    public static LabelNoiseReport Find(
+        IReadOnlyList<RelationExample> rows, LabelNoiseOptions options, IProgress<int>? progress, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(options);
@@ -91,7 +92,7 @@ public static class LabelNoise
         {
             var own = probabilities[row];
             agreed += own[labels[row]] >= own.Max() ? 1 : 0;
-            var confident = Enumerable.Range(0, own.Length).Where(label => own[label] >= thresholds[label]).OrderByDescending(label => own[label]).ToArray();
+            int[] confident = [.. Enumerable.Range(0, own.Length).Where(label => own[label] >= thresholds[label]).OrderByDescending(label => own[label])];
             if (confident is [var best, ..] && best != labels[row] && own[best] > own[labels[row]])
             {
                 suspects.Add(new SuspectRow(rows[row], schema.Labels[best], own[labels[row]], own[best]));

@@ -5,7 +5,8 @@ namespace Guanxi.Relations.DataChecks;
 /// <param name="IsNested">Whether the marked mentions share characters.</param>
 /// <param name="IsNameInName">Whether one name is part of the other, or both are equal.</param>
 /// <param name="IsFirstWrong">
-/// Whether looking for the first occurrence of a name would find the wrong place: another than the marked one, or a part of the other person's mention.
+/// Whether looking for the first occurrence of a name would find the wrong place: another than the marked one, or a part of the other
+/// person's mention.
 /// </param>
 /// <param name="IsInOrder">Whether the first person's mention comes first.</param>
 internal sealed record MentionFacts(

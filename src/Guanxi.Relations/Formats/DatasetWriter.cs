@@ -19,6 +19,9 @@ public sealed record EncodedRows(byte[] Content, int Count, IReadOnlyList<Conver
 /// <summary>Writes relation rows in every form that is read, and reads them back to know what the form lost.</summary>
 public static class DatasetWriter
 {
+    private const string NewFile = "the new file";
+    private const string OtherForm = "Choose --form jsonl.";
+
     private static readonly UTF8Encoding s_utf8 = new(encoderShouldEmitUTF8Identifier: false);
 
     private static readonly (DatasetFormat Format, string Name, string Extension)[] s_forms =
@@ -127,7 +130,9 @@ public static class DatasetWriter
                 }
 
             default:
-                throw new OptionsException(new Problem("form", "the rows cannot be written so", $"one of {string.Join(", ", FormNames)}; fewer than {SpreadsheetWriter.MostRows} rows for a sheet",
+                throw new OptionsException(new Problem(
+                    "form", "the rows cannot be written so",
+                    $"one of {string.Join(", ", FormNames)}; fewer than {SpreadsheetWriter.MostRows} rows for a sheet",
                     $"{NameOf(format)}, {rows.Count} rows"));
         }
     }
@@ -135,10 +140,11 @@ public static class DatasetWriter
     /// <summary>What is read of a file; null where a row cannot be read, no element at all where the form is not recognised.</summary>
     private static IReadOnlyList<RelationExample?> ReadBack(byte[] content, DatasetFormat format, PromptTemplate template)
     {
-        using var data = DatasetReader.Open(new MemoryStream(content), "the new file", new DatasetReadOptions { RequireLabel = false });
+        using var data = DatasetReader.Open(new MemoryStream(content), NewFile, new DatasetReadOptions { RequireLabel = false });
         if (data.Format != format)
         {
-            throw new OptionsException(new Problem("the new file", "it would be taken for another form, because of its first row", NameOf(format), NameOf(data.Format), "Choose --form jsonl."));
+            throw new OptionsException(new Problem(
+                NewFile, "it would be taken for another form, because of its first row", NameOf(format), NameOf(data.Format), OtherForm));
         }
 
         return [.. data.Rows().Select(row => row.Example switch
@@ -154,7 +160,8 @@ public static class DatasetWriter
     {
         if (back.Count != rows.Count)
         {
-            throw new OptionsException(new Problem("the new file", "it would be read as another number of rows", $"{rows.Count}", $"{back.Count}", "Choose --form jsonl."));
+            throw new OptionsException(new Problem(
+                NewFile, "it would be read as another number of rows", $"{rows.Count}", $"{back.Count}", OtherForm));
         }
 
         var lost = new HashSet<RelationExample>(ReferenceEqualityComparer.Instance);
@@ -175,12 +182,14 @@ public static class DatasetWriter
             }
             else if (read is { Span1: not null, Span2: not null } && row is not { Span1: not null, Span2: not null } && IsAmbiguous(row))
             {
-                changed.Add(new ConversionLoss(row.Place, "a name occurs more than once and the row does not say which is meant: the first was marked"));
+                changed.Add(new ConversionLoss(
+                    row.Place, "a name occurs more than once and the row does not say which is meant: the first was marked"));
             }
         }
 
         return (lost, changed);
     }
 
-    private static bool IsAmbiguous(RelationExample row) => Mentions.All(row.Text, row.Person1).Count > 1 || Mentions.All(row.Text, row.Person2).Count > 1;
+    private static bool IsAmbiguous(RelationExample row) =>
+        Mentions.All(row.Text, row.Person1).Count > 1 || Mentions.All(row.Text, row.Person2).Count > 1;
 }

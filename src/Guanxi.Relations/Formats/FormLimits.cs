@@ -27,7 +27,7 @@ internal static class FormLimits
     private static string? InOlderText(RelationExample row) =>
         row.Label is null ? "the form needs a label"
         : row.Label.AsSpan().ContainsAny(" \t") ? "the label holds a space, which ends it in this form"
-        : row.Person1.Contains('$', StringComparison.Ordinal) || row.Person2.Contains('$', StringComparison.Ordinal) ? "a name holds $, which ends it in this form"
+        : (row.Person1 + row.Person2).Contains('$', StringComparison.Ordinal) ? "a name holds $, which ends it in this form"
         : EntityMarkers.HasAny(row.Text) ? "the sentence holds what looks like a marker"
         : InText(row, "\n\0");
 

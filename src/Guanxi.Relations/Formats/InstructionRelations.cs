@@ -8,7 +8,9 @@ public static class InstructionRelations
     /// <summary>Finds sentence, people and label of a row.</summary>
     /// <param name="row">A row of one question and one answer.</param>
     /// <param name="template">What its question was made by.</param>
-    /// <returns>The row without spans; null when it is not of that template, has a system message or earlier turns, or can be read in two ways.</returns>
+    /// <returns>
+    /// The row without spans; null when it is not of that template, has a system message or earlier turns, or can be read in two ways.
+    /// </returns>
     public static RelationExample? Find(InstructionExample row, PromptTemplate template)
     {
         ArgumentNullException.ThrowIfNull(row);

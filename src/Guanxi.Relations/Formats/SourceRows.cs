@@ -9,7 +9,8 @@ public sealed class SourceRows
     private readonly IReadOnlyList<ArraySegment<byte>>? _raw;
     private readonly byte[] _header;
 
-    private SourceRows(DatasetFormat format, IReadOnlyList<IExample> rows, IReadOnlyList<string> otherFields, byte[] header, IReadOnlyList<ArraySegment<byte>>? raw) =>
+    private SourceRows(
+        DatasetFormat format, IReadOnlyList<IExample> rows, IReadOnlyList<string> otherFields, byte[] header, IReadOnlyList<ArraySegment<byte>>? raw) =>
         (Format, Rows, OtherFields, _header, _raw) = (format, rows, otherFields, header, raw);
 
     /// <summary>The form of the first file.</summary>
@@ -31,7 +32,8 @@ public sealed class SourceRows
         var files = paths.Select(ReadOne).ToArray();
         if (files.FirstOrDefault(file => file.Data.Kind != files[0].Data.Kind) is { Data: not null } other)
         {
-            throw new OptionsException(new Problem(other.Data.File, "its rows are of another kind than those of the first file", $"{files[0].Data.Kind}", $"{other.Data.Kind}"));
+            throw new OptionsException(new Problem(
+                other.Data.File, "its rows are of another kind than those of the first file", $"{files[0].Data.Kind}", $"{other.Data.Kind}"));
         }
 
         IReadOnlyList<IExample> rows = [.. files.SelectMany(file => file.Data.Examples)];
@@ -43,7 +45,8 @@ public sealed class SourceRows
 
         // A byte order mark in one file is no difference between headers.
         RawRows[] raws = [.. files.Select(file => RawRows.Read(file.Data.File, [.. file.Data.Examples.Select(row => row.Place)]))];
-        var isAlike = raws.All(raw => WithoutBom(raw.Header).SequenceEqual(WithoutBom(raws[0].Header))) && files.All(file => file.Data.Format == files[0].Data.Format);
+        var isAlike = files.All(file => file.Data.Format == files[0].Data.Format)
+            && raws.All(raw => WithoutBom(raw.Header).SequenceEqual(WithoutBom(raws[0].Header)));
         return new SourceRows(files[0].Data.Format, rows, others, raws[0].Header, isAlike ? [.. raws.SelectMany(raw => raw.Rows)] : null);
     }
 
@@ -68,7 +71,7 @@ public sealed class SourceRows
 
         RelationExample[] relations = [.. rows.Select(row => Rows[row]).OfType<RelationExample>()];
         return relations.Length == rows.Count ? DatasetWriter.Encode(relations, format ?? Format, template) : throw new OptionsException(new Problem(
-            Rows[0].Place.File, "rows that are no relations keep the form of their file, which here has several headers or is another", DatasetWriter.NameOf(Format)));
+            Rows[0].Place.File, "rows that are no relations keep the form of their file", DatasetWriter.NameOf(Format), DatasetWriter.NameOf(format ?? Format)));
     }
 
     private static ReadOnlySpan<byte> WithoutBom(byte[] header) => header.AsSpan().StartsWith("\uFEFF"u8) ? header.AsSpan(3) : header;

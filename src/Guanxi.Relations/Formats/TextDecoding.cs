@@ -33,7 +33,8 @@ public static class TextDecoding
         using var bytes = new MemoryStream();
         file.CopyTo(bytes);
         var stored = bytes.ToArray();
-        var decoder = Encoding.GetEncoding(s_names[encoding], EncoderFallback.ExceptionFallback, DecoderFallback.ExceptionFallback);
+        var name = stored is [0xFE, 0xFF, ..] && s_names[encoding] == "utf-16" ? "utf-16BE" : s_names[encoding];
+        var decoder = Encoding.GetEncoding(name, EncoderFallback.ExceptionFallback, DecoderFallback.ExceptionFallback);
         try
         {
             return new MemoryStream(Encoding.UTF8.GetBytes(decoder.GetString(stored).TrimStart('\uFEFF')));

@@ -6,13 +6,18 @@ internal static class PromptInverse
     private static readonly string[] s_wanted = [PromptTemplate.Text, PromptTemplate.Person1, PromptTemplate.Person2];
 
     /// <summary>Whether prompts of a template say all that a row is.</summary>
-    public static bool CanInvert(PromptTemplate template) => template.Rest.Count(piece => piece.Placeholder is not null) == template.Rest.Count(
-        piece => s_wanted.Contains(piece.Placeholder)) && s_wanted.All(name => template.Rest.Any(piece => piece.Placeholder == name));
+    public static bool CanInvert(PromptTemplate template)
+    {
+        string[] names = [.. template.Rest.Select(piece => piece.Placeholder).OfType<string>()];
+        return names.All(s_wanted.Contains) && s_wanted.All(names.Contains);
+    }
 
     /// <summary>Takes a prompt apart.</summary>
     /// <param name="template">A template that <see cref="CanInvert"/>.</param>
     /// <param name="prompt">A prompt, whoever made it.</param>
-    /// <returns>Sentence and names, the names being in the sentence; null when the prompt is not of this template, or of it in more than one way.</returns>
+    /// <returns>
+    /// Sentence and names, the names being in the sentence; null when the prompt is not of this template, or of it in more than one way.
+    /// </returns>
     public static (string Text, string Person1, string Person2)? Find(PromptTemplate template, string prompt)
     {
         if (!prompt.StartsWith(template.ConstantPrefix, StringComparison.Ordinal))

@@ -16,7 +16,8 @@ internal sealed class TrainingRowChecks(ITrainingProgress progress)
     public void Compare(IReadOnlyList<LearntRow> train, IReadOnlyList<LearntRow> evaluation)
     {
         var repeats = Repeats.Find([train, evaluation]);
-        SourcePlace[] Places(RepeatKind kind, int file) => [.. repeats.Where(repeat => repeat.Kind == kind && repeat.File == file).Select(repeat => repeat.Row.Place)];
+        SourcePlace[] Places(RepeatKind kind, int file) =>
+            [.. repeats.Where(repeat => repeat.Kind == kind && repeat.File == file).Select(repeat => repeat.Row.Place)];
         Warn(Places(RepeatKind.Conflict, 0), $"of {train.Count} rows of train_file answer otherwise than an earlier row that asks the same");
         Warn(Places(RepeatKind.Duplicate, 0), $"of {train.Count} rows of train_file repeat an earlier row");
         var copies = repeats.Count(repeat => repeat is { Kind: RepeatKind.Leakage, IsSameQuestion: true });

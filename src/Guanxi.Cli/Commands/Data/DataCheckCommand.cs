@@ -27,7 +27,8 @@ internal static class DataCheckCommand
         };
         var files = DataFiles.Argument("Data in any form that train reads; of several files the first is what is trained on.");
         var labels = OptionKinds.Text("--labels_file", "FILE", "Labels, one a line, aliases after = (default: those of the first file).");
-        var characters = OptionKinds.Whole("--max_characters", $"Sentences with more are told of (default: {new DataCheckOptions().MaxCharacters}).", 1);
+        var usual = new DataCheckOptions();
+        var characters = OptionKinds.Whole("--max_characters", $"Sentences with more are told of (default: {usual.MaxCharacters}).", 1);
         var unlabelled = OptionKinds.Flag("--unlabelled", "Rows without label are no error.");
         var prompt = OptionKinds.Text("--prompt_template", "TEXT|FILE", "A question whose list of labels is held against those of the data.");
         var show = OptionKinds.Whole("--show", $"Findings to show of each rule; JSON always has all (default: {UsuallyShown}).", 0);
@@ -41,7 +42,6 @@ internal static class DataCheckCommand
         command.SetAction(parsed =>
         {
             var output = JsonOutput.Of(parsed.GetValue(json));
-            var usual = new DataCheckOptions();
             var options = usual with
             {
                 Schema = parsed.GetValue(labels) is { } file ? LabelsFile.Read(file) : null,
@@ -68,10 +68,14 @@ internal static class DataCheckCommand
 
     private static IReadOnlyList<Finding> AboutPrompt(string given, string file, RelationSchema? schema)
     {
-        var labels = schema is not null ? [] : DatasetReader.Read(file, new DatasetReadOptions { Lenient = true, RequireLabel = false }).Relations
-            .Select(row => row.Label).OfType<string>().ToArray();
-        schema ??= RelationSchema.FromData(labels, file);
-        return PromptLabelCheck.Check(PromptTemplate.Parse(PromptTemplate.ReadText(given), schema.Labels, "--prompt_template"), schema, "--prompt_template");
+        if (schema is null)
+        {
+            var rows = DatasetReader.Read(file, new DatasetReadOptions { Lenient = true, RequireLabel = false }).Relations;
+            schema = RelationSchema.FromData(rows.Select(row => row.Label).OfType<string>(), file);
+        }
+
+        const string Where = "--prompt_template";
+        return PromptLabelCheck.Check(PromptTemplate.Parse(PromptTemplate.ReadText(given), schema.Labels, Where), schema, Where);
     }
 
     private static void Show(List<Finding> findings, int most)

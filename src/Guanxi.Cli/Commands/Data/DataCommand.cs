@@ -9,7 +9,14 @@ internal static class DataCommand
     private const string Summary = "Counts, checks, splits and converts data, and finds labels worth a second look.";
 
     /// <summary>What can be done, in the order of the help.</summary>
-    private static readonly Verb[] s_parts = [DataStatsCommand.Verb, DataCheckCommand.Verb, DataSplitCommand.Verb, DataConvertCommand.Verb, DataNoiseCommand.Verb];
+    private static readonly Verb[] s_parts =
+    [
+        DataStatsCommand.Verb,
+        DataCheckCommand.Verb,
+        DataSplitCommand.Verb,
+        DataConvertCommand.Verb,
+        DataNoiseCommand.Verb,
+    ];
 
     /// <summary>The verb.</summary>
     public static Verb Verb { get; } = new("data", Summary, Build);

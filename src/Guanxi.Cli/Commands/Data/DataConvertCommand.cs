@@ -50,7 +50,8 @@ internal static class DataConvertCommand
         if (encoded.Count == 0 || (leftOut.Length > 0 && !isLossy))
         {
             Problem[] problems = [.. leftOut.Select(row => new Problem($"{row.Place}", row.Why))];
-            throw new OptionsException([.. DataFiles.First(problems, from), new Problem(to, "nothing was written", Hint: "--form jsonl holds every row that can be read; --lossy leaves these rows out.")]);
+            const string Hint = "--form jsonl holds every row that can be read; --lossy leaves these rows out.";
+            throw new OptionsException([.. DataFiles.First(problems, from), new Problem(to, "nothing was written", Hint: Hint)]);
         }
 
         DataFiles.Write(to, encoded.Content);
@@ -94,7 +95,8 @@ internal static class DataConvertCommand
         if (data.Kind == DatasetKind.Tokenized || (data.Kind == DatasetKind.Instructions && form == DatasetFormat.FireflyJsonLines))
         {
             throw new OptionsException(new Problem(
-                data.File, "there is no way from this form to that", "rows with sentence and people, or Firefly rows whose question is that of --prompt_template",
+                data.File, "there is no way from this form to that",
+                "rows with sentence and people, or Firefly rows whose question is that of --prompt_template",
                 $"{DatasetWriter.NameOf(data.Format)} to {DatasetWriter.NameOf(form)}"));
         }
 
@@ -132,7 +134,8 @@ internal static class DataConvertCommand
         }
     }
 
-    private static string Json(Dataset from, string to, DatasetFormat form, EncodedRows encoded, ConversionLoss[] leftOut, IReadOnlyList<string> others)
+    private static string Json(
+        Dataset from, string to, DatasetFormat form, EncodedRows encoded, ConversionLoss[] leftOut, IReadOnlyList<string> others)
     {
         var json = new JsonLineWriter();
         json.StartObject()
@@ -142,8 +145,9 @@ internal static class DataConvertCommand
             .Name("to_form").Value(DatasetWriter.NameOf(form))
             .Name("rows").Value(encoded.Count)
             .Name("left_out").List(leftOut, Write)
-            .Name("changed").List(encoded.Changed, Write);
-        return json.Name("fields_not_written").List(others).EndObject().ToString();
+            .Name("changed").List(encoded.Changed, Write)
+            .Name("fields_not_written").List(others);
+        return json.EndObject().ToString();
 
         void Write(ConversionLoss loss) => json.StartObject()
             .Name("file").Value(loss.Place.File)
@@ -170,15 +174,18 @@ internal static class DataConvertCommand
         public Argument<string> To { get; } = new("NEW_FILE") { Description = "The file to write." };
 
         public Option<string> Form { get; } =
-            OptionKinds.OneOf("--form", "Form of the new file; auto goes by its name: .tsv, .csv, .jsonl, .xlsx, .txt.", [Auto, .. DatasetWriter.FormNames]);
+            OptionKinds.OneOf("--form", "Form of the new file; auto goes by the ending of its name.", [Auto, .. DatasetWriter.FormNames]);
 
-        public Option<string> Encoding { get; } = OptionKinds.OneOf("--encoding", "What the file is stored in; auto is UTF-8 or a sheet.", [Auto, .. TextDecoding.Names]);
+        public Option<string> Encoding { get; } =
+            OptionKinds.OneOf("--encoding", "What the file is stored in; auto is UTF-8 or a sheet.", [Auto, .. TextDecoding.Names]);
 
-        public Option<string?> Labels { get; } = OptionKinds.Text("--labels_file", "FILE", "Labels, aliases after =; other spellings of a label become the first.");
+        public Option<string?> Labels { get; } =
+            OptionKinds.Text("--labels_file", "FILE", "Labels, aliases after =; other spellings of a label become the first.");
 
         public Option<string?> Prompt { get; } = DataFiles.Prompt();
 
-        public Option<bool> Lossy { get; } = OptionKinds.Flag("--lossy", "Leave out, and name, rows that cannot be read or that the form cannot hold.");
+        public Option<bool> Lossy { get; } =
+            OptionKinds.Flag("--lossy", "Leave out, and name, rows that cannot be read or that the form cannot hold.");
 
         public Option<string?> Json { get; } = JsonOutput.Option();
     }

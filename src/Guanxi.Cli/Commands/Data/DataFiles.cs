@@ -16,14 +16,16 @@ internal static class DataFiles
 
     /// <summary>The question by which Firefly rows are made and taken apart.</summary>
     public static Option<string?> Prompt() =>
-        OptionKinds.Text("--prompt_template", "TEXT|FILE", "The question of Firefly rows, with {text}, {people1}, {people2} (default: the article's).");
+        OptionKinds.Text("--prompt_template", "TEXT|FILE", "Question of Firefly rows with {text}, {people1}, {people2} (default: the article's).");
 
     /// <summary>Reads the question.</summary>
     /// <param name="given">The option's value.</param>
     /// <param name="labels">What it lists.</param>
     /// <exception cref="OptionsException">It is no template.</exception>
     public static PromptTemplate Template(string? given, IEnumerable<string> labels) => PromptTemplate.Parse(
-        given is null ? PromptTemplate.Article : PromptTemplate.ReadText(given), [.. labels.Distinct().Order(CodePointOrder.Comparer)], "--prompt_template");
+        given is null ? PromptTemplate.Article : PromptTemplate.ReadText(given),
+        [.. labels.Distinct().Order(CodePointOrder.Comparer)],
+        "--prompt_template");
 
     /// <summary>Refuses names that are no files: all at once.</summary>
     /// <exception cref="OptionsException">Some are not there.</exception>
@@ -52,8 +54,12 @@ internal static class DataFiles
         }
     }
 
-    /// <summary>Writes a file whole or not at all.</summary>
-    public static void Write(string path, byte[] content) => ErrorBoundary.DuringJob(() => AtomicFile.Write(path, stream => stream.Write(content)));
+    /// <summary>Writes a file whole or not at all, in a folder that is made when it is missing.</summary>
+    public static void Write(string path, byte[] content) => ErrorBoundary.DuringJob(() =>
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        AtomicFile.Write(path, stream => stream.Write(content));
+    });
 
     /// <summary>The first of many problems, and how many more there are.</summary>
     public static IEnumerable<Problem> First(IReadOnlyCollection<Problem> problems, string where) => problems.Count <= MostTold
@@ -63,13 +69,15 @@ internal static class DataFiles
     private static Problem Unknown(string word, Command command)
     {
         var nearest = EditDistance.Nearest(word.Split('=')[0], command.Options.Select(option => option.Name));
-        return new Problem(word, "unknown option", Hint: nearest is null ? $"guanxi data {command.Name} --help lists what there is." : $"Did you mean {nearest}?");
+        var hint = nearest is null ? $"guanxi data {command.Name} --help lists what there is." : $"Did you mean {nearest}?";
+        return new Problem(word, "unknown option", Hint: hint);
     }
 
     private static string RealPath(string path)
     {
         var folder = new DirectoryInfo(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        var at = Path.Combine(folder.Exists ? folder.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? folder.FullName : folder.FullName, Path.GetFileName(path));
+        var real = folder.Exists ? folder.ResolveLinkTarget(returnFinalTarget: true) ?? folder : folder;
+        var at = Path.Combine(real.FullName, Path.GetFileName(path));
         return File.Exists(at) ? File.ResolveLinkTarget(at, returnFinalTarget: true)?.FullName ?? at : at;
     }
 }

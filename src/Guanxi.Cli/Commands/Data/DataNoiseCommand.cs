@@ -63,8 +63,8 @@ internal static class DataNoiseCommand
     private static void Show(LabelNoiseReport report, int most)
     {
         var text = Console.Out;
-        text.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{report.Suspects.Count} of {report.Rows} rows are worth a second look; the judge agrees with the label of {100.0 * report.Agreed / report.Rows:F1} % of all rows"));
+        var agreed = string.Create(CultureInfo.InvariantCulture, $"{100.0 * report.Agreed / report.Rows:F1} %");
+        text.WriteLine($"{report.Suspects.Count} of {report.Rows} rows are worth a second look; the judge agrees with the label of {agreed} of all rows");
         if (2 * report.Agreed < report.Rows)
         {
             text.WriteLine("The judge is weak on these rows: only the first of the list mean much.");
@@ -75,8 +75,8 @@ internal static class DataNoiseCommand
             var (first, second) = Mentions.Locate(suspect.Row);
             var sentence = TextSpan.Cross(first, second) ? suspect.Row.Text : EntityMarkers.Mark(suspect.Row.Text, first, second);
             text.WriteLine();
-            text.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{suspect.Row.Place}: {suspect.Row.Label} ({suspect.LabelProbability:F2}), rather {suspect.Suggested} ({suspect.SuggestedProbability:F2})"));
+            var (own, other) = (Shown(suspect.LabelProbability), Shown(suspect.SuggestedProbability));
+            text.WriteLine($"{suspect.Row.Place}: {suspect.Row.Label} ({own}), rather {suspect.Suggested} ({other})");
             text.WriteLine($"  {sentence.ReplaceLineEndings(" ")}");
         }
 
@@ -86,6 +86,8 @@ internal static class DataNoiseCommand
             text.WriteLine($"{report.Suspects.Count - most} more; --show {report.Suspects.Count} shows all");
         }
     }
+
+    private static string Shown(double probability) => probability.ToString("F2", CultureInfo.InvariantCulture);
 
     private static string Json(LabelNoiseReport report, LabelNoiseOptions options)
     {

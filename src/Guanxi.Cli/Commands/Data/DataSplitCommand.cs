@@ -49,7 +49,6 @@ internal static class DataSplitCommand
         RequireAll(contents, files[0]);
         foreach (var (path, content) in paths.Zip(contents))
         {
-            ErrorBoundary.DuringJob(() => Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!));
             DataFiles.Write(path, content.Content);
         }
 
@@ -70,7 +69,10 @@ internal static class DataSplitCommand
     /// <summary>A split that loses rows would be another data set.</summary>
     private static void RequireAll(EncodedRows[] contents, string where)
     {
-        Problem[] problems = [.. contents.SelectMany(content => content.LeftOut).Select(row => new Problem($"{row.Place}", row.Why, Hint: "--form jsonl holds every row."))];
+        Problem[] problems =
+        [
+            .. contents.SelectMany(content => content.LeftOut).Select(row => new Problem($"{row.Place}", row.Why, Hint: "--form jsonl holds every row.")),
+        ];
         if (problems.Length > 0)
         {
             throw new OptionsException([.. DataFiles.First(problems, where)]);
@@ -86,16 +88,18 @@ internal static class DataSplitCommand
     {
         foreach (var (part, path) in parts.Zip(paths))
         {
-            Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{path}: {part.Rows.Count} rows ({100.0 * part.Rows.Count / all:F1} %)"));
+            var share = (100.0 * part.Rows.Count / all).ToString("F1", CultureInfo.InvariantCulture);
+            Console.Out.WriteLine($"{path}: {part.Rows.Count} rows ({share} %)");
             if (!part.Name.EndsWith(DataSplit.Train, StringComparison.Ordinal))
             {
                 Console.Out.WriteLine(
-                    $"  also in train: {part.LeakedSentences} of their sentences, {part.LeakedCopies} with the same pair; {part.LeakedPairs} of their pairs of names");
+                    $"  also in train: {part.LeakedSentences} of their sentences, {part.LeakedCopies} with the same pair; "
+                    + $"{part.LeakedPairs} of their pairs of names");
             }
         }
 
         // Of folds every row is in one test part, so that these columns say all.
-        DataPart[] columns = [.. parts.Where(part => !part.Name.StartsWith("fold-", StringComparison.Ordinal) || !part.Name.EndsWith(DataSplit.Train, StringComparison.Ordinal))];
+        DataPart[] columns = [.. parts.Where(part => part.Name == DataSplit.Train || !part.Name.EndsWith(DataSplit.Train, StringComparison.Ordinal))];
         string[] labels = [.. columns.SelectMany(part => part.Labels).Select(label => label.Key).Distinct()];
         if (labels.Length == 0)
         {
@@ -108,7 +112,8 @@ internal static class DataSplitCommand
         foreach (var label in labels)
         {
             var counts = columns.Select(part => part.Labels.FirstOrDefault(count => count.Key == label).Value);
-            Console.Out.WriteLine($"  {label}{new string(' ', width - LabelBars.Width(label))}{string.Concat(counts.Select(count => $"  {count,7}"))}");
+            var cells = string.Concat(counts.Select(count => $"  {count,7}"));
+            Console.Out.WriteLine($"  {label}{new string(' ', width - LabelBars.Width(label))}{cells}");
         }
     }
 
@@ -149,9 +154,10 @@ internal static class DataSplitCommand
         private static readonly DataSplitOptions s_usual = new();
 
         private readonly Option<string> _group =
-            OptionKinds.OneOf("--group", "What is in one file only: a sentence, a pair of names, or nothing but the row, which cuts every label by itself.", s_groups);
+            OptionKinds.OneOf("--group", "What is in one file only: a sentence, a pair of names, or no more than a row, label by label.", s_groups);
 
-        private readonly Option<double?> _test = OptionKinds.Real("--test", FormattableString.Invariant($"Share of the rows to test on (default: {s_usual.Test})."));
+        private readonly Option<double?> _test =
+            OptionKinds.Real("--test", FormattableString.Invariant($"Share of the rows to test on (default: {s_usual.Test})."));
         private readonly Option<double?> _dev = OptionKinds.Real("--dev", "Share of the rows to choose by during training (default: none).");
         private readonly Option<int?> _folds = OptionKinds.Whole("--folds", "Folds instead of one cut: every row is tested on once.", 2);
         private readonly Option<int?> _seed = OptionKinds.Whole("--seed", $"The same seed gives the same files (default: {s_usual.Seed}).", 0);
@@ -165,12 +171,14 @@ internal static class DataSplitCommand
             }
         }
 
-        public Argument<string[]> Files { get; } = DataFiles.Argument("Data in any form that train reads; the rows of several files are put together.");
+        public Argument<string[]> Files { get; } =
+            DataFiles.Argument("Data in any form that train reads; the rows of several files are put together.");
 
-        public Option<string> To { get; } = OptionKinds.Required("--to", "DIR", "Folder for the files: train and test, dev with --dev, fold-1 and so on with --folds.");
+        public Option<string> To { get; } =
+            OptionKinds.Required("--to", "DIR", "Folder for train and test, for dev with --dev, for fold-1 and so on with --folds.");
 
         public Option<string> Form { get; } =
-            OptionKinds.OneOf("--form", "Form of the new files; own keeps that of the first file, its rows byte for byte.", [Own, .. DatasetWriter.FormNames]);
+            OptionKinds.OneOf("--form", "Form of the new files; own keeps the rows byte for byte.", [Own, .. DatasetWriter.FormNames]);
 
         public Option<string?> Prompt { get; } = DataFiles.Prompt();
 
