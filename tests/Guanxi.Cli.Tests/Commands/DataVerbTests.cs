@@ -35,6 +35,7 @@ public sealed class DataVerbTests : IDisposable
     [InlineData("the form is not clear from the name", "data", "convert", Sample, "rows.doc")]
     [InlineData("it is never written over", "data", "convert", Sample, "examples/../examples/people/train.tsv")]
     [InlineData("it is never written over", "data", "split", Sample, "--to", "examples/people")]
+    [InlineData("it is never written over", "data", "check", Sample, "--json", Sample)]
     public void A_wrong_call_says_what_is_wrong(string expected, params string[] words) =>
         Assert.Contains(expected, ChildProgram.Run(words).Expect(ExitCode.WrongCall).Error, StringComparison.Ordinal);
 

@@ -41,7 +41,7 @@ internal static class DataCheckCommand
 
         command.SetAction(parsed =>
         {
-            var output = JsonOutput.Of(parsed.GetValue(json));
+            var output = DataFiles.Json(parsed.GetValue(json), parsed.GetValue(files)!);
             var options = usual with
             {
                 Schema = parsed.GetValue(labels) is { } file ? LabelsFile.Read(file) : null,

@@ -36,7 +36,7 @@ internal static class DataConvertCommand
 
     private static int Run(ParseResult parsed, Options options, Command command)
     {
-        var output = JsonOutput.Of(parsed.GetValue(options.Json));
+        var output = DataFiles.Json(parsed.GetValue(options.Json), [parsed.GetValue(options.From)!]);
         var (from, to) = (DataFiles.Existing([parsed.GetValue(options.From)!], command)[0], parsed.GetValue(options.To)!);
         DataFiles.KeepInputs([to], [from]);
         var form = FormOf(parsed.GetValue(options.Form)!, to);

@@ -43,6 +43,19 @@ internal static class DataFiles
             [.. missing.Select(file => new Problem(file, Directory.Exists(file) ? "this is a folder, not a file" : "there is no such file"))]);
     }
 
+    /// <summary>Reads the option for the machine form.</summary>
+    /// <exception cref="OptionsException">Its file cannot be written, or is one that is read.</exception>
+    public static JsonOutput Json(string? target, IEnumerable<string> inputs)
+    {
+        var output = JsonOutput.Of(target);
+        if (output.IsWanted && !output.IsToStandardOutput)
+        {
+            KeepInputs([target!], inputs);
+        }
+
+        return output;
+    }
+
     /// <summary>Refuses to write over what is read.</summary>
     /// <exception cref="OptionsException">A file to write is one that is read.</exception>
     public static void KeepInputs(IEnumerable<string> outputs, IEnumerable<string> inputs)
@@ -75,6 +88,11 @@ internal static class DataFiles
 
     private static string RealPath(string path)
     {
+        if (path.Length == 0)
+        {
+            return path;
+        }
+
         var folder = new DirectoryInfo(Path.GetDirectoryName(Path.GetFullPath(path))!);
         var real = folder.Exists ? folder.ResolveLinkTarget(returnFinalTarget: true) ?? folder : folder;
         var at = Path.Combine(real.FullName, Path.GetFileName(path));

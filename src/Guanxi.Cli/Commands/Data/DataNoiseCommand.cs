@@ -38,7 +38,7 @@ internal static class DataNoiseCommand
         {
             using var status = new StatusLine();
             using var stop = new StopSignals(() => status.Say("stopping"));
-            var output = JsonOutput.Of(parsed.GetValue(json));
+            var output = DataFiles.Json(parsed.GetValue(json), parsed.GetValue(files)!);
             var options = new LabelNoiseOptions { Folds = parsed.GetValue(folds) ?? usual.Folds, Seed = parsed.GetValue(seed) ?? usual.Seed };
             var rows = DataFiles.Existing(parsed.GetValue(files)!, command).SelectMany(Read).ToArray();
             var report = LabelNoise.Find(rows, options, new FoldProgress(status, options.Folds), stop.Token);

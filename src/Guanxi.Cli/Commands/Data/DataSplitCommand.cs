@@ -34,7 +34,7 @@ internal static class DataSplitCommand
 
     private static int Run(ParseResult parsed, Options options, Command command)
     {
-        var output = JsonOutput.Of(parsed.GetValue(options.Json));
+        var output = DataFiles.Json(parsed.GetValue(options.Json), parsed.GetValue(options.Files)!);
         var files = DataFiles.Existing(parsed.GetValue(options.Files)!, command);
         var split = options.Read(parsed);
         var source = SourceRows.Read(files);

@@ -31,7 +31,7 @@ internal static class DataStatsCommand
         command.Add(json);
         command.SetAction(parsed =>
         {
-            var output = JsonOutput.Of(parsed.GetValue(json));
+            var output = DataFiles.Json(parsed.GetValue(json), parsed.GetValue(files)!);
             var counted = DataStatistics.Of(DataFiles.Existing(parsed.GetValue(files)!, command));
             if (!output.IsToStandardOutput)
             {
