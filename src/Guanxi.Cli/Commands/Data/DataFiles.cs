@@ -40,7 +40,8 @@ internal static class DataFiles
         }
 
         return missing.Length == 0 ? files : throw new OptionsException(
-            [.. missing.Select(file => new Problem(file, Directory.Exists(file) ? "this is a folder, not a file" : "there is no such file"))]);
+            [.. missing.Select(file => new Problem(
+                file.Length == 0 ? "FILE" : file, Directory.Exists(file) ? "this is a folder, not a file" : "there is no such file"))]);
     }
 
     /// <summary>Reads the option for the machine form.</summary>
