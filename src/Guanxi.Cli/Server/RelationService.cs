@@ -26,6 +26,8 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
 
     private static readonly TimeSpan s_loadingRetry = TimeSpan.FromSeconds(2);
 
+    private static readonly RelationExample s_first = new("甲和乙相识。", "甲", "乙", null, null, null, new SourcePlace("", 0, 0));
+
     private RelationEngine? _engine;
     private TrainedModel? _model;
 
@@ -53,7 +55,11 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
     /// <param name="path">Where it was loaded from.</param>
     public void Start(TrainedModel model, string path)
     {
-        (_model, _engine) = (model, new RelationEngine(model.Classifier, options, TimeProvider.System));
+        _model = model;
+
+        // The first pass compiles the code and brings the weights into memory.
+        model.Classifier.Classify([s_first]);
+        _engine = new RelationEngine(model.Classifier, options, TimeProvider.System);
         (ModelName, Method) = (Path.GetFileName(Path.TrimEndingDirectorySeparator(path)), model.Info.Method ?? Methods.Llm);
         State = ServiceState.Ready;
     }

@@ -24,6 +24,9 @@ internal sealed class RequestPipeline(ServerOptions options, ApiKeys? keys, Serv
 
     private const string UnknownRoute = "other";
 
+    // Machines ask these every few seconds.
+    private static readonly string[] s_unloggedRoutes = ["/healthz", "/readyz", "/metrics"];
+
     /// <summary>Answers a request.</summary>
     /// <param name="context">The request.</param>
     /// <param name="next">The endpoint.</param>
@@ -48,7 +51,10 @@ internal sealed class RequestPipeline(ServerOptions options, ApiKeys? keys, Serv
         metrics.Request(route, context.Response.StatusCode, duration);
         Array.ForEach([.. facts.Predictions], metrics.Prediction);
         Tracing.End(activity, context, facts);
-        log?.Write(context, route, facts, duration);
+        if (!s_unloggedRoutes.Contains(route))
+        {
+            log?.Write(context, route, facts, duration);
+        }
     }
 
     private async Task AnswerAsync(HttpContext context, RequestDelegate next)
