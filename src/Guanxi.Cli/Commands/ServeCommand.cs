@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Guanxi.Cli.Server;
+using Guanxi.Relations;
 using Guanxi.Relations.Artifacts;
 using Guanxi.Relations.Serving;
 
@@ -49,7 +50,10 @@ internal static class ServeCommand
             status.Say("warning: other machines can reach this address, and no key is asked for (--api_key_file)");
         }
 
-        host.Serve(load(), path);
+        using var model = load();
+
+        // Only the name: where the folder lies is nobody's business.
+        host.Serve(model.Classifier, Path.GetFileName(Path.TrimEndingDirectorySeparator(path)), model.Info.Method ?? Methods.Llm);
         status.Say("ready");
         stop.Token.WaitHandle.WaitOne();
         var left = await host.DrainAsync();

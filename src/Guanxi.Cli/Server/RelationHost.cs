@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using Guanxi.Relations.Artifacts;
+using Guanxi.Relations;
 using Guanxi.Relations.Serving;
 using Guanxi.Transformers;
 using Microsoft.AspNetCore.Builder;
@@ -68,11 +68,12 @@ internal sealed class RelationHost : IAsyncDisposable
     }
 
     /// <summary>Takes requests from now on.</summary>
-    /// <param name="model">The model, owned by the host from now on.</param>
-    /// <param name="path">Where it was loaded from.</param>
-    public void Serve(TrainedModel model, string path) => _service.Start(model, path);
+    /// <param name="classifier">The model; whoever made it releases it, after the host.</param>
+    /// <param name="name">What to call it.</param>
+    /// <param name="method">Its method.</param>
+    public void Serve(IRelationClassifier classifier, string name, string method) => _service.Start(classifier, name, method);
 
-    /// <summary>Takes no more requests, answers those that were taken, and stops listening.</summary>
+    /// <summary>Takes no more requests, answers those that were taken, stops listening, and does not need the model any more.</summary>
     /// <returns>Requests that were left without an answer, because the time was up.</returns>
     public async Task<int> DrainAsync()
     {
@@ -80,6 +81,7 @@ internal sealed class RelationHost : IAsyncDisposable
         var counts = _service.Counts;
         using var limit = new CancellationTokenSource(s_lastAnswersLimit);
         await _app.StopAsync(limit.Token);
+        _service.Dispose();
         return counts.Waiting + counts.Running;
     }
 

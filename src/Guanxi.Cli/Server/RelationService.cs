@@ -1,5 +1,4 @@
 using Guanxi.Relations;
-using Guanxi.Relations.Artifacts;
 using Guanxi.Relations.Serving;
 using Microsoft.AspNetCore.Http;
 
@@ -29,7 +28,6 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
     private static readonly RelationExample s_first = new("甲和乙相识。", "甲", "乙", null, null, null, new SourcePlace("", 0, 0));
 
     private RelationEngine? _engine;
-    private TrainedModel? _model;
 
     /// <summary>Bounds of the engine.</summary>
     public RelationEngineOptions Options => options;
@@ -51,17 +49,15 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
     public RelationSchema Schema => (_engine ?? throw Unavailable()).Schema;
 
     /// <summary>Takes requests from now on.</summary>
-    /// <param name="model">The model, owned by the service from now on.</param>
-    /// <param name="path">Where it was loaded from.</param>
-    public void Start(TrainedModel model, string path)
+    /// <param name="classifier">The model; whoever made it releases it, after this.</param>
+    /// <param name="name">What to call it.</param>
+    /// <param name="method">Its method.</param>
+    public void Start(IRelationClassifier classifier, string name, string method)
     {
-        _model = model;
-
         // The first pass compiles the code and brings the weights into memory.
-        model.Classifier.Classify([s_first]);
-        _engine = new RelationEngine(model.Classifier, options, TimeProvider.System);
-        (ModelName, Method) = (Path.GetFileName(Path.TrimEndingDirectorySeparator(path)), model.Info.Method ?? Methods.Llm);
-        State = ServiceState.Ready;
+        classifier.Classify([s_first]);
+        _engine = new RelationEngine(classifier, options, TimeProvider.System);
+        (ModelName, Method, State) = (name, method, ServiceState.Ready);
     }
 
     /// <summary>Asks the model.</summary>
@@ -114,11 +110,7 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
         return _engine?.DrainAsync() ?? Task.CompletedTask;
     }
 
-    public void Dispose()
-    {
-        _engine?.Dispose();
-        _model?.Dispose();
-    }
+    public void Dispose() => _engine?.Dispose();
 
     private static RelationPrediction[] Predictions(IReadOnlyList<ClassifiedRow> outcomes)
     {

@@ -111,7 +111,9 @@ internal sealed class RequestPipeline(ServerOptions options, ApiKeys? keys, Serv
 
     private static async Task RefuseAsync(HttpContext context, RequestFacts facts, Exception error)
     {
-        if (context.RequestAborted.IsCancellationRequested || context.Response.HasStarted)
+        // A body that is torn off shows itself before the connection does.
+        if (context.RequestAborted.IsCancellationRequested || context.Response.HasStarted || error is OperationCanceledException
+            || error is IOException and not BadHttpRequestException)
         {
             facts.Problem = "the client went away";
             if (!context.Response.HasStarted)
