@@ -10,11 +10,19 @@ internal static class AnswerWriter
     // Of fourteen labels one that has less than half of the probability is doubtful.
     private const double LowConfidence = 0.5;
 
-    /// <summary>The answer of <c>/people_rel_cls</c>.</summary>
+    private const string Truncated = "truncated: the text is longer than the model reads; what is far from both people was left out";
+
+    /// <summary>The answer of <c>/people_rel_cls</c>: what clients of the article know, and a word more only where a part of the text was not read.</summary>
     public static string One(RelationSchema schema, RelationPrediction prediction)
     {
         var json = new JsonLineWriter().StartObject().Name("result").Value(prediction.Label).Name("confidence").Value(prediction.Confidence);
-        return Probabilities(json, schema, prediction).EndObject().ToString();
+        Probabilities(json, schema, prediction);
+        if (prediction.IsTruncated)
+        {
+            List(json.Name("warnings"), [Truncated]);
+        }
+
+        return json.EndObject().ToString();
     }
 
     /// <summary>The answer of <c>/v1/classify</c>.</summary>
@@ -25,13 +33,7 @@ internal static class AnswerWriter
         foreach (var (row, prediction) in answers)
         {
             json.StartObject().Name("label").Value(prediction.Label).Name("confidence").Value(prediction.Confidence);
-            Probabilities(json, schema, prediction).Name("warnings").StartArray();
-            foreach (var warning in Warnings(row, prediction))
-            {
-                json.Value(warning);
-            }
-
-            json.EndArray().EndObject();
+            List(Probabilities(json, schema, prediction).Name("warnings"), Warnings(row, prediction)).EndObject();
         }
 
         return json.EndArray().Name("model").Value(model).Name("milliseconds").Value(duration.TotalMilliseconds).EndObject().ToString();
@@ -50,7 +52,7 @@ internal static class AnswerWriter
         return json.EndObject().EndObject().ToString();
     }
 
-    private static JsonLineWriter List(JsonLineWriter json, IReadOnlyList<string> texts)
+    private static JsonLineWriter List(JsonLineWriter json, IEnumerable<string> texts)
     {
         json.StartArray();
         foreach (var text in texts)
@@ -90,7 +92,7 @@ internal static class AnswerWriter
 
         if (prediction.IsTruncated)
         {
-            yield return "truncated: the text is longer than the model reads; what is far from both people was left out";
+            yield return Truncated;
         }
     }
 }

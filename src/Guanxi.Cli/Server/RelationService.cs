@@ -81,7 +81,10 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
         }
         catch (QueueFullException full)
         {
-            throw new HttpProblemException(StatusCodes.Status429TooManyRequests, "too many requests wait already") { RetryAfter = full.RetryAfter };
+            throw new HttpProblemException(StatusCodes.Status429TooManyRequests, "too many requests wait already") 
+            {
+                RetryAfter = full.RetryAfter < s_longestWait ? full.RetryAfter : s_longestWait,
+            };
         }
         catch (ObjectDisposedException)
         {

@@ -78,6 +78,35 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
         slow.ForEach(connection => connection.Dispose());
     }
 
+    [Fact]
+    public async Task Spans_go_to_a_collector_where_the_environment_names_one()
+    {
+        var (url, collector) = (FreeUrl(), FreeUrl());
+        using var listener = new HttpListener();
+        listener.Prefixes.Add(collector + "/");
+        listener.Start();
+        var exported = listener.GetContextAsync();
+        var environment = new Dictionary<string, string> { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector, ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf" };
+        using var child = ChildProgram.Start("", environment, "serve", "--model", trained.ModelOf(Methods.Tfidf), "--urls", url);
+        child.WaitForErrorLine("ready");
+        using var client = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Post, url + "/people_rel_cls") { Content = new StringContent(Body, Encoding.UTF8, "application/json") };
+        request.Headers.Add("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        (await client.SendAsync(request)).EnsureSuccessStatusCode();
+        child.SendTerminate();
+
+        var context = await exported.WaitAsync(TimeSpan.FromMinutes(1));
+        using var body = new MemoryStream();
+        await context.Request.InputStream.CopyToAsync(body);
+        context.Response.Close();
+
+        var sent = Encoding.Latin1.GetString(body.ToArray());
+        Assert.Equal("/v1/traces", context.Request.Url!.AbsolutePath);
+        Assert.Contains("POST /people_rel_cls", sent, StringComparison.Ordinal);
+        Assert.Contains(Encoding.Latin1.GetString(Convert.FromHexString("0af7651916cd43dd8448eb211c80319c")), sent, StringComparison.Ordinal);
+        Assert.Contains("\"trace_id\": \"0af7651916cd43dd8448eb211c80319c\"", child.WaitForEnd().Expect(ExitCode.Stopped).Error, StringComparison.Ordinal);
+    }
+
     [LongFact]
     public async Task Slow_clients_are_cut_off_within_the_limits()
     {

@@ -53,6 +53,10 @@ public sealed class ServedMethodTests(TrainedMethodsFixture trained) : IClassFix
         var warnings = Warnings(items[0]);
         Assert.Contains(warnings, warning => warning.StartsWith("ambiguous_mention: people1 stands 2 times", StringComparison.Ordinal));
         Assert.Equal(method is Methods.RBert or Methods.BertCls or Methods.BertBiGruAtt, warnings.Any(warning => warning.StartsWith("truncated: ", StringComparison.Ordinal)));
+        var far = $"{{\"text\": \"{new string('又', 70)}甲和乙\", \"people1\": \"甲\", \"people2\": \"乙\"}}";
+        var cut = (await server.PostAsync("/people_rel_cls", far)).Expect(HttpStatusCode.OK);
+        document.AssertAnswer("POST", "/people_rel_cls", 200, cut.ContentType, cut.Body);
+        Assert.Equal(method is Methods.RBert or Methods.BertCls or Methods.BertBiGruAtt, cut.Json.TryGetProperty("warnings", out _));
         Assert.Equal(items[1].GetProperty("confidence").GetDouble() < 0.5, Warnings(items[1]).Any(warning => warning.StartsWith("low_confidence: ", StringComparison.Ordinal)));
     }
 
