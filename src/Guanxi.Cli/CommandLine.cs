@@ -24,6 +24,7 @@ internal static class CommandLine
         EvaluateCommand.Verb,
         CompareCommand.Verb,
         PredictCommand.Verb,
+        ServeCommand.Verb,
         DataCommand.Verb,
         MergeCommand.Verb,
         QuantizeCommand.Verb,

@@ -16,7 +16,9 @@ internal static class BenchCommand
     private const string TrainCase = "train";
     private const string KernelsCase = "kernels";
     private const string DecodeCase = "decode";
+    private const string ServeCase = "serve";
     private const int KernelSamples = 7;
+    private const string Disturbed = "  the peak wandered during every sample: other work was running, and the figures are rough";
 
     private static readonly TimeSpan s_tokenizerTime = TimeSpan.FromSeconds(2);
 
@@ -29,8 +31,8 @@ internal static class BenchCommand
         {
             Examples = ["./guanxi bench train --shape 7b --layers 1", "./guanxi bench kernels --json -"],
         };
-        var what = new Argument<string>("case") { Description = $"What to measure: {TrainCase} (a QLoRA step), {DecodeCase} (generation, token by token) or {KernelsCase} (the fused kernels and tokenizers).", Arity = ArgumentArity.ExactlyOne };
-        var shape = OptionKinds.Text("--shape", "NAME", $"Shape of the model: {string.Join(", ", BenchmarkShape.All.Select(known => known.Name))}. Default: 0.44b.");
+        var what = new Argument<string>("case") { Description = $"What to measure: {TrainCase} (a QLoRA step), {ServeCase} (one request after the other), {DecodeCase} (generation, token by token) or {KernelsCase} (the fused kernels and tokenizers).", Arity = ArgumentArity.ExactlyOne };
+        var shape = OptionKinds.Text("--shape", "NAME", $"Shape of the model: {string.Join(", ", BenchmarkShape.All.Select(known => known.Name))}, {ServeBenchmarkOptions.EncoderShape} ({ServeCase} only). Default: 0.44b.");
         var layers = OptionKinds.Whole("--layers", "Only N blocks, without head and without checkpointing (default: the whole model, with both).", 1);
         var sharesPrefix = OptionKinds.Flag("--shared_prefix", "Compute what all rows begin with once, as train does (default: false).");
         var dtype = OptionKinds.OneOf("--dtype", "Type to compute in; auto takes the faster one.", ["auto", "fp32", "bf16"]);
@@ -38,7 +40,7 @@ internal static class BenchCommand
         {
             HelpName = "DIR", Description = "Tokenizers that kernels measures (default: the embedded base's).", AllowMultipleArgumentsPerToken = true,
         };
-        var weights = OptionKinds.OneOf("--weights", $"Form of the weights that {DecodeCase} reads.", ["nf4", "bf16", "fp16", "fp32"]);
+        var weights = OptionKinds.OneOf("--weights", $"Form of the weights of {ServeCase} and {DecodeCase}.", ["nf4", "bf16", "fp16", "fp32"]);
         var text = OptionKinds.Text("--text", "FILE", "Text that they encode (default: the sample).");
         var json = JsonOutput.Option();
         command.Add(what);
@@ -61,6 +63,7 @@ internal static class BenchCommand
                         SharesPrefix = parsed.GetValue(sharesPrefix),
                     },
                     parsed.GetValue(dtype)!, status, output),
+                [ServeCase] = () => Serve(parsed.GetValue(shape), parsed.GetValue(weights)!, parsed.GetValue(dtype)!, status, output),
                 [DecodeCase] = () => Decode(parsed.GetValue(shape), parsed.GetValue(weights)!, parsed.GetValue(dtype)!, status, output),
                 [KernelsCase] = () => Kernels(Tokenizers(parsed.GetValue(tokenizers), parsed.GetValue(text)), output),
             };
@@ -87,13 +90,7 @@ internal static class BenchCommand
         var options = new DecodeBenchmarkOptions
         {
             Shape = BenchmarkShape.Find(shape ?? "0.44b"),
-            StorageType = weights switch
-            {
-                "bf16" => DType.BFloat16,
-                "fp16" => DType.Float16,
-                "fp32" => DType.Float32,
-                _ => null,
-            },
+            StorageType = StorageOf(weights),
             ComputeType = ComputeType.Choose(dtype, Device.Cpu, out var why),
         };
         status.Say(why);
@@ -103,6 +100,44 @@ internal static class BenchCommand
             CultureInfo.InvariantCulture,
             $"generation, shape {options.Shape.Name}, {weights} weights: {result.TokensPerSecond:F1} tokens/s, "
             + $"{result.WeightBytesPerSecond / 1e9:F1} GB/s of weights, {result.Seconds * 1e3:F1} ms a token (median)"));
+        WriteJson(result.ToJson(), output);
+    }
+
+    private static DType? StorageOf(string weights) => weights switch
+    {
+        "bf16" => DType.BFloat16,
+        "fp16" => DType.Float16,
+        "fp32" => DType.Float32,
+        _ => null,
+    };
+
+    private static void Serve(string? shape, string weights, string dtype, StatusLine status, JsonOutput output)
+    {
+        var options = new ServeBenchmarkOptions
+        {
+            Shape = shape == ServeBenchmarkOptions.EncoderShape ? null : BenchmarkShape.Find(shape ?? "0.44b"),
+            StorageType = StorageOf(weights),
+            ComputeType = ComputeType.Choose(dtype, Device.Cpu, out var why),
+        };
+        status.Say(why);
+        using var benchmark = new ServeBenchmark(options, TimeProvider.System);
+        var result = benchmark.Run(status.Say);
+        Console.Out.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"""
+            one request at a time, shape {result.Shape}: {result.Median * 1e3:F1} ms in the median, p90 {result.Percentile(0.9) * 1e3:F1}, p99 {result.Percentile(0.99) * 1e3:F1} ({result.Seconds.Count} requests, {result.DroppedSamples} dropped)
+              its new tokens at {result.PeakShare:P1} of the peak, {result.PeakOperationsPerSecond / 1e9:F1} GFLOP/s; the goal is {result.GoalSeconds * 1e3:F1} ms
+            """));
+        foreach (var prefill in result.Prefills)
+        {
+            Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  prompt of {prefill.Tokens} tokens: {prefill.Seconds * 1e3:F1} ms, {prefill.PeakShare:P1} of the peak"));
+        }
+
+        if (result.IsDisturbed)
+        {
+            Console.Out.WriteLine(Disturbed);
+        }
+
         WriteJson(result.ToJson(), output);
     }
 
@@ -153,7 +188,7 @@ internal static class BenchCommand
             """));
         if (result.IsDisturbed)
         {
-            Console.Out.WriteLine("  the peak wandered during every sample: other work was running, and the figures are rough");
+            Console.Out.WriteLine(Disturbed);
         }
 
         WriteJson(result.ToJson(), output);

@@ -97,18 +97,10 @@ public sealed record DecodeBenchmarkResult(DecodeBenchmarkOptions Options, doubl
     {
         ["case"] = "decode",
         ["shape"] = Options.Shape.Name,
-        ["weights"] = Name(Options.StorageType),
+        ["weights"] = DTypeNames.Of(Options.StorageType),
         ["seconds"] = Seconds,
         ["tokens_per_second"] = TokensPerSecond,
         ["weight_bytes_per_second"] = WeightBytesPerSecond,
-        ["compute_dtype"] = Name(Options.ComputeType),
-    };
-
-    private static string Name(DType? dtype) => dtype switch
-    {
-        null => "nf4",
-        DType.Float32 => "fp32",
-        DType.BFloat16 => "bf16",
-        _ => "fp16",
+        ["compute_dtype"] = DTypeNames.Of(Options.ComputeType),
     };
 }
