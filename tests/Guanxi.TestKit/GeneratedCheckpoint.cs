@@ -19,7 +19,7 @@ public static class GeneratedCheckpoint
     /// <summary>A decoder of LLaMA's form as models of its size are published: more positions than a benchmark needs, weights in bf16.</summary>
     /// <param name="name">A benchmark's shape, e.g. <c>7b</c>.</param>
     public static DecoderConfig Llama(string name) =>
-        BenchmarkShape.Find(name).Config with { MaxPositions = 4096, InitializerRange = Deviation, StorageType = DType.BFloat16 };
+        DecoderShape.Find(name).Config with { MaxPositions = 4096, InitializerRange = Deviation, StorageType = DType.BFloat16 };
 
     /// <summary>Writes weights and configuration.</summary>
     public static void Write(DecoderConfig config, string folder)

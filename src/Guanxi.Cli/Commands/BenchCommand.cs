@@ -31,8 +31,8 @@ internal static class BenchCommand
         {
             Examples = ["./guanxi bench train --shape 7b --layers 1", "./guanxi bench kernels --json -"],
         };
-        var what = new Argument<string>("case") { Description = $"What to measure: {TrainCase} (a QLoRA step), {ServeCase} (one request after the other), {DecodeCase} (generation, token by token) or {KernelsCase} (the fused kernels and tokenizers).", Arity = ArgumentArity.ExactlyOne };
-        var shape = OptionKinds.Text("--shape", "NAME", $"Shape of the model: {string.Join(", ", BenchmarkShape.All.Select(known => known.Name))}, {ServeBenchmarkOptions.EncoderShape} ({ServeCase} only). Default: 0.44b.");
+        var what = new Argument<string>("case") { Description = $"What to measure: {TrainCase} (a step of QLoRA, or of R-BERT for an encoder's shape), {ServeCase} (one request after the other), {DecodeCase} (generation, token by token) or {KernelsCase} (the fused kernels and tokenizers).", Arity = ArgumentArity.ExactlyOne };
+        var shape = OptionKinds.Text("--shape", "NAME", $"Shape of the model: {string.Join(", ", BenchmarkShape.All.Select(known => known.Name))}. Default: 0.44b.");
         var layers = OptionKinds.Whole("--layers", "Only N blocks, without head and without checkpointing (default: the whole model, with both).", 1);
         var sharesPrefix = OptionKinds.Flag("--shared_prefix", "Compute what all rows begin with once, as train does (default: false).");
         var dtype = OptionKinds.OneOf("--dtype", "Type to compute in; auto takes the faster one.", ["auto", "fp32", "bf16"]);
@@ -89,7 +89,7 @@ internal static class BenchCommand
     {
         var options = new DecodeBenchmarkOptions
         {
-            Shape = BenchmarkShape.Find(shape ?? "0.44b"),
+            Shape = DecoderShape.Find(shape ?? "0.44b"),
             StorageType = StorageOf(weights),
             ComputeType = ComputeType.Choose(dtype, Device.Cpu, out var why),
         };
@@ -115,7 +115,7 @@ internal static class BenchCommand
     {
         var options = new ServeBenchmarkOptions
         {
-            Shape = shape == ServeBenchmarkOptions.EncoderShape ? null : BenchmarkShape.Find(shape ?? "0.44b"),
+            Shape = BenchmarkShape.Find(shape ?? "0.44b"),
             StorageType = StorageOf(weights),
             ComputeType = ComputeType.Choose(dtype, Device.Cpu, out var why),
         };
@@ -180,7 +180,7 @@ internal static class BenchCommand
         Console.Out.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"""
-            QLoRA step, shape {result.Shape}{(result.Layers is { } layers ? $", {layers} of its layers" : string.Empty)}: median of {result.Samples} samples, {result.DroppedSamples} dropped
+            {result.Kind} step, shape {result.Shape}{(result.Layers is { } layers ? $", {layers} of its layers" : string.Empty)}: median of {result.Samples} samples, {result.DroppedSamples} dropped
               forward   {result.ForwardPeakShare,7:P1} of the peak
               backward  {result.BackwardPeakShare,7:P1}
               together  {result.PeakShare,7:P1}: {result.OperationsPerSecond / 1e9:F1} of {result.PeakOperationsPerSecond / 1e9:F1} GFLOP/s

@@ -10,7 +10,7 @@ namespace Guanxi.Transformers.Benchmarks;
 public sealed record DecodeBenchmarkOptions
 {
     /// <summary>The model's size.</summary>
-    public required BenchmarkShape Shape { get; init; }
+    public required DecoderShape Shape { get; init; }
 
     /// <summary>Form of the linear layers' weights; null for NF4 with double quantisation (the head is then bf16).</summary>
     /// <value>Null.</value>

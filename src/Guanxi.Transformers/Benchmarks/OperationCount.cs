@@ -42,6 +42,16 @@ internal readonly record struct OperationCount(double Forward, double Backward)
         return count + new OperationCount(head, head);
     }
 
+    /// <summary>A whole encoder that trains in full, every token's output asked for; heads are next to nothing.</summary>
+    public static OperationCount OfEncoder(EncoderConfig config, long tokens)
+    {
+        double hidden = config.HiddenSize;
+        var forward = 2.0 * tokens * config.LayerCount * ((4 * hidden * hidden) + (2 * hidden * config.IntermediateSize));
+
+        // The gradients of weights and those of inputs.
+        return new OperationCount(forward, 2 * forward);
+    }
+
     private static OperationCount Adapted(long rows, long columns, int rank, long tokens)
     {
         var (weight, adapter) = (2.0 * tokens * rows * columns, 2.0 * tokens * rank * (rows + columns));

@@ -7,11 +7,8 @@ namespace Guanxi.Transformers.Benchmarks;
 /// <summary>What <see cref="ServeBenchmark"/> measures.</summary>
 public sealed record ServeBenchmarkOptions
 {
-    /// <summary>Name of the encoder that can be asked for beside <see cref="BenchmarkShape"/>.</summary>
-    public const string EncoderShape = "bert-base";
-
-    /// <summary>The model's size; null for BERT's base size with R-BERT's head.</summary>
-    public required BenchmarkShape? Shape { get; init; }
+    /// <summary>The model's size.</summary>
+    public required BenchmarkShape Shape { get; init; }
 
     /// <summary>Form of the linear layers' weights; null for NF4 with double quantisation (an encoder's are then Float32).</summary>
     /// <value>Null.</value>
@@ -54,9 +51,12 @@ public sealed class ServeBenchmark : IDisposable
         ArgumentNullException.ThrowIfNull(time);
         (_options, _time, _started) = (options, time, time.GetTimestamp());
         _probe = new PeakProbe(options.ComputeType);
-        _model = options.Shape is { } shape
-            ? new ServedDecoder(shape.Config, options.StorageType, options.ComputeType)
-            : new ServedEncoder(options.StorageType ?? DType.Float32, options.ComputeType);
+        _model = options.Shape switch
+        {
+            DecoderShape shape => new ServedDecoder(shape.Config, options.StorageType, options.ComputeType),
+            EncoderShape shape => new ServedEncoder(shape.Config, options.StorageType ?? DType.Float32, options.ComputeType),
+            _ => throw new ArgumentOutOfRangeException(nameof(options)),
+        };
     }
 
     /// <summary>Warms up and measures.</summary>
@@ -65,7 +65,7 @@ public sealed class ServeBenchmark : IDisposable
     public ServeBenchmarkResult Run(Action<string> progress)
     {
         ArgumentNullException.ThrowIfNull(progress);
-        progress($"{_options.Shape?.Name ?? ServeBenchmarkOptions.EncoderShape}: weights made in {_time.GetElapsedTime(_started).TotalSeconds:0.0} s");
+        progress($"{_options.Shape.Name}: weights made in {_time.GetElapsedTime(_started).TotalSeconds:0.0} s");
         _model.Ask(0);
         _model.Ask(1);
         var question = 1;
@@ -136,7 +136,7 @@ public sealed record ServeBenchmarkResult
     public required IReadOnlyList<PrefillResult> Prefills { get; init; }
 
     /// <summary>Name of the shape.</summary>
-    public string Shape => Options.Shape?.Name ?? ServeBenchmarkOptions.EncoderShape;
+    public string Shape => Options.Shape.Name;
 
     /// <summary>Seconds of the median request.</summary>
     public double Median => Percentile(0.5);
@@ -158,7 +158,7 @@ public sealed record ServeBenchmarkResult
     {
         ["case"] = "serve",
         ["shape"] = Shape,
-        ["weights"] = DTypeNames.Of(Options.StorageType ?? (Options.Shape is null ? DType.Float32 : null)),
+        ["weights"] = DTypeNames.Of(Options.StorageType ?? (Options.Shape is EncoderShape ? DType.Float32 : null)),
         ["p50_ms"] = Median * 1e3,
         ["p90_ms"] = Percentile(0.9) * 1e3,
         ["p99_ms"] = Percentile(0.99) * 1e3,

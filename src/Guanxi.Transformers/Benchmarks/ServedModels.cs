@@ -95,48 +95,22 @@ internal sealed class ServedDecoder : ServedModel
 /// <summary>An encoder of BERT's base size with R-BERT's head.</summary>
 internal sealed class ServedEncoder : ServedModel
 {
-    private static readonly EncoderConfig s_base = new()
-    {
-        VocabularySize = 21128,
-        HiddenSize = 768,
-        IntermediateSize = 3072,
-        LayerCount = 12,
-        HeadCount = 12,
-        MaxPositions = 512,
-        TokenTypeCount = 2,
-        LayerNormEpsilon = 1e-12,
-        HiddenDropout = 0,
-        AttentionDropout = 0,
-        ClassifierDropout = 0,
-        PadId = 0,
-        InitializerRange = 0.02,
-        Head = EncoderHead.EntityPair,
-        Labels = [.. Enumerable.Range(0, Labels).Select(label => $"{label}")],
-    };
-
     private readonly Encoder _model;
     private readonly ForwardContext _context;
 
-    public ServedEncoder(DType stored, DType computeType)
+    public ServedEncoder(EncoderConfig config, DType stored, DType computeType)
     {
-        _model = new Encoder(s_base, hasPooler: true, new RandomWeights(Seed, s_base.InitializerRange, stored));
+        _model = new Encoder(config, hasPooler: true, new RandomWeights(Seed, config.InitializerRange, stored));
         _context = new ForwardContext(computeType, null);
     }
 
-    public override double Operations
-    {
-        get
-        {
-            double hidden = s_base.HiddenSize;
-            return 2.0 * NewTokens * s_base.LayerCount * ((4 * hidden * hidden) + (2 * hidden * s_base.IntermediateSize));
-        }
-    }
+    public override double Operations => OperationCount.OfEncoder(_model.Config, NewTokens).Forward;
 
     public override void Ask(int question)
     {
         using var scope = TensorScope.Enter();
         using var mode = Autograd.NoGrad();
-        var batch = TokenBatch.Of([Tokens(question, NewTokens, s_base.VocabularySize)]);
+        var batch = TokenBatch.Of([Tokens(question, NewTokens, _model.Config.VocabularySize)]);
         _model.ClassifyPair(batch, [new SpanPair((3, 8), (20, 25))], usesPooler: true, _context).Softmax(1).ToArray<float>();
     }
 

@@ -7,6 +7,9 @@ namespace Guanxi.Transformers.Benchmarks;
 /// <summary>What a training benchmark found, of the median sample.</summary>
 public sealed record TrainBenchmarkResult
 {
+    /// <summary>What was trained, in words.</summary>
+    public required string Kind { get; init; }
+
     /// <summary>Name of the shape.</summary>
     public required string Shape { get; init; }
 
@@ -86,26 +89,21 @@ public sealed record TrainBenchmarkResult
     };
 
     internal static TrainBenchmarkResult Of(
-        TrainBenchmarkOptions options,
-        OperationCount operations,
-        IReadOnlyList<BenchmarkSample> samples,
-        int dropped,
-        bool isDisturbed,
-        int examples,
-        long realTokens,
-        long paddedTokens)
+        TrainBenchmarkOptions options, BenchmarkedStep step, IReadOnlyList<BenchmarkSample> samples, int dropped, bool isDisturbed)
     {
+        var operations = step.Operations;
         var middle = SamplingPlan.Median(samples, sample => sample.PeakWork);
         using var process = Process.GetCurrentProcess();
         return new TrainBenchmarkResult
         {
+            Kind = step.Name,
             Shape = options.Shape.Name,
             Layers = options.Layers,
             ComputeType = options.ComputeType,
             Seconds = middle.Seconds,
-            Examples = examples,
-            RealTokens = realTokens,
-            PaddedTokens = paddedTokens,
+            Examples = step.Rows,
+            RealTokens = step.RealTokens,
+            PaddedTokens = step.ComputedTokens,
             OperationsPerSecond = operations.Total / middle.Seconds,
             PeakOperationsPerSecond = middle.Peak,
             ForwardPeakShare = MedianShare(operations.Forward, sample => sample.ForwardSeconds * sample.ForwardPeak),

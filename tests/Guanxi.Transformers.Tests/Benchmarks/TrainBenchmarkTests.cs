@@ -1,25 +1,27 @@
 using Guanxi.TestKit;
 using Guanxi.Torch;
 using Guanxi.Transformers.Benchmarks;
+using Guanxi.Transformers.Models;
+using Guanxi.Transformers.Tests.Models;
 using Xunit;
 
 namespace Guanxi.Transformers.Tests.Benchmarks;
 
 public sealed class TrainBenchmarkTests
 {
-    private static readonly BenchmarkShape s_tiny =
-        new("tiny", BenchmarkShape.Llama(layers: 2, hidden: 128, intermediate: 256, heads: 4, vocabulary: 300));
+    private static readonly DecoderShape s_tiny =
+        new("tiny", DecoderShape.Llama(layers: 2, hidden: 128, intermediate: 256, heads: 4, vocabulary: 300));
 
     [Theory]
     [InlineData("0.44b", 439e6)]
     [InlineData("7b", 7.0e9)]
     [InlineData("13b", 13.3e9)]
     public void The_shapes_are_as_large_as_their_names_say(string name, double parameters) =>
-        Assert.Equal(parameters, BenchmarkShape.Find(name).Config.ParameterCount, 0.01 * parameters);
+        Assert.Equal(parameters, DecoderShape.Find(name).Config.ParameterCount, 0.01 * parameters);
 
     [Fact]
     public void An_unknown_shape_is_refused_with_the_known_ones() =>
-        Assert.Contains("0.44b, 7b, 13b", Assert.Throws<OptionsException>(() => BenchmarkShape.Find("70b")).Message, StringComparison.Ordinal);
+        Assert.Contains("bert-base, 0.44b, 7b, 13b", Assert.Throws<OptionsException>(() => BenchmarkShape.Find("70b")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Operations_of_one_layer_are_those_counted_by_hand()
@@ -28,11 +30,11 @@ public sealed class TrainBenchmarkTests
         const double Weights = (4.0 * 4096 * 4096) + (3.0 * 4096 * 11008);
         const double Adapters = 64 * ((4.0 * 8192) + (3.0 * 15104));
 
-        var count = OperationCount.OfLayers(BenchmarkShape.Find("7b").Config, layers: 1, rank: 64, tokens: 1040);
+        var count = OperationCount.OfLayers(DecoderShape.Find("7b").Config, layers: 1, rank: 64, tokens: 1040);
 
         Assert.Equal(2 * 1040 * (Weights + Adapters), count.Forward);
         Assert.Equal(2 * 1040 * (Weights + (2 * Adapters)), count.Backward);
-        Assert.Equal(count.Total * 3, OperationCount.OfLayers(BenchmarkShape.Find("7b").Config, 3, 64, 1040).Total);
+        Assert.Equal(count.Total * 3, OperationCount.OfLayers(DecoderShape.Find("7b").Config, 3, 64, 1040).Total);
     }
 
     [Fact]
@@ -74,4 +76,23 @@ public sealed class TrainBenchmarkTests
     [Fact]
     public void More_layers_than_the_shape_has_are_refused() =>
         Assert.Throws<OptionsException>(() => new TrainBenchmark(new TrainBenchmarkOptions { Shape = s_tiny, Layers = 3 }, TimeProvider.System));
+
+    [Fact]
+    public void A_step_of_an_encoder_is_measured_whole()
+    {
+        using var leaks = new LeakCheck();
+        var shape = new EncoderShape("tiny", TinyEncoder.Config with { MaxPositions = 128, Head = EncoderHead.EntityPair, Labels = ["a", "b", "c"] });
+        var options = new TrainBenchmarkOptions { Shape = shape, Samples = 2, Budget = TimeSpan.Zero, Limit = TimeSpan.FromSeconds(1) };
+        using var benchmark = new TrainBenchmark(options, TimeProvider.System);
+
+        var result = benchmark.Run(_ => { });
+
+        Assert.Equal(("R-BERT", 16, 2048L, 2048L), (result.Kind, result.Examples, result.RealTokens, result.PaddedTokens));
+        Assert.InRange(result.PeakShare, 1e-6, 1.5);
+
+        // Two layers, each four matrices of 24 x 24 and two of 24 x 40; backward twice the forward pass.
+        const double Forward = 2.0 * 2048 * 2 * ((4 * 24 * 24) + (2 * 24 * 40));
+        Assert.Equal(new OperationCount(Forward, 2 * Forward), OperationCount.OfEncoder(shape.Config, 2048));
+        Assert.Equal(2, Assert.Throws<OptionsException>(() => new TrainBenchmark(options with { Layers = 1, SharesPrefix = true }, TimeProvider.System)).Problems.Count);
+    }
 }
