@@ -83,6 +83,27 @@ public sealed class RelationClassifier : IRelationClassifier
         return outcomes;
     }
 
+    /// <inheritdoc/>
+    /// <exception cref="ObjectDisposedException">The classifier was disposed.</exception>
+    /// <exception cref="CheckpointException">The model's output is not a number.</exception>
+    public ClassifiedRow ClassifyBest(RelationExample example)
+    {
+        var prompt = Prompt(example);
+        if (prompt.Length > MaxPromptLength)
+        {
+            return ClassifiedRow.Failed(TooLong(example, prompt.Length));
+        }
+
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            return ClassifiedRow.Of(new RelationPrediction(Schema.Labels[_scorer.Best(prompt)], double.NaN, [])
+            {
+                TokenCount = _scorer.TokensOf(prompt) - _scorer.TreeSize,
+            });
+        }
+    }
+
     /// <summary>Releases the computed beginning, after a batch that is running; the model stays.</summary>
     public void Dispose()
     {

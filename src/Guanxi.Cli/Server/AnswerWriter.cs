@@ -4,6 +4,12 @@ using Guanxi.Relations.Formats;
 
 namespace Guanxi.Cli.Server;
 
+/// <summary>What all answers of a request have in common.</summary>
+/// <param name="Schema">The labels.</param>
+/// <param name="LabelsOnly">Whether probabilities are left out.</param>
+/// <param name="Model">Name of the model.</param>
+internal sealed record AnswerForm(RelationSchema Schema, bool LabelsOnly, string Model);
+
 /// <summary>Writes predictions as the contract has them.</summary>
 internal static class AnswerWriter
 {
@@ -26,17 +32,21 @@ internal static class AnswerWriter
     }
 
     /// <summary>The answer of <c>/v1/classify</c>.</summary>
-    public static string Many(
-        RelationSchema schema, IReadOnlyList<(RelationExample Row, RelationPrediction Prediction)> answers, string model, TimeSpan duration)
+    public static string Many(AnswerForm form, IReadOnlyList<(RelationExample Row, RelationPrediction Prediction)> answers, TimeSpan duration)
     {
         var json = new JsonLineWriter().StartObject().Name("items").StartArray();
         foreach (var (row, prediction) in answers)
         {
-            json.StartObject().Name("label").Value(prediction.Label).Name("confidence").Value(prediction.Confidence);
-            List(Probabilities(json, schema, prediction).Name("warnings"), Warnings(row, prediction)).EndObject();
+            json.StartObject().Name("label").Value(prediction.Label);
+            if (!form.LabelsOnly)
+            {
+                Probabilities(json.Name("confidence").Value(prediction.Confidence), form.Schema, prediction);
+            }
+
+            List(json.Name("warnings"), Warnings(row, prediction)).EndObject();
         }
 
-        return json.EndArray().Name("model").Value(model).Name("milliseconds").Value(duration.TotalMilliseconds).EndObject().ToString();
+        return json.EndArray().Name("model").Value(form.Model).Name("milliseconds").Value(duration.TotalMilliseconds).EndObject().ToString();
     }
 
     /// <summary>The answer of <c>/v1/labels</c>.</summary>

@@ -35,24 +35,25 @@ internal sealed class RelationEndpoints(RelationService service, ServerMetrics m
     private async Task ClassifyOneAsync(HttpContext context)
     {
         var rows = await RequestBody.ReadAsync(context, RequestReader.One);
-        var predictions = await AskAsync(context, rows);
+        var predictions = await AskAsync(context, rows, labelsOnly: false);
         await Replies.WriteJson(context, AnswerWriter.One(service.Schema, predictions[0]));
     }
 
     private async Task ClassifyManyAsync(HttpContext context)
     {
         var start = Stopwatch.GetTimestamp();
-        var rows = await RequestBody.ReadAsync(context, RequestReader.Many);
-        var predictions = await AskAsync(context, rows);
-        var answer = AnswerWriter.Many(service.Schema, [.. rows.Zip(predictions)], service.ModelName!, Stopwatch.GetElapsedTime(start));
+        var (rows, labelsOnly) = await RequestBody.ReadAsync(context, RequestReader.Many);
+        var predictions = await AskAsync(context, rows, labelsOnly);
+        var form = new AnswerForm(service.Schema, labelsOnly, service.ModelName!);
+        var answer = AnswerWriter.Many(form, [.. rows.Zip(predictions)], Stopwatch.GetElapsedTime(start));
         await Replies.WriteJson(context, answer);
     }
 
-    private async Task<IReadOnlyList<RelationPrediction>> AskAsync(HttpContext context, IReadOnlyList<RelationExample> rows)
+    private async Task<IReadOnlyList<RelationPrediction>> AskAsync(HttpContext context, IReadOnlyList<RelationExample> rows, bool labelsOnly)
     {
         var facts = context.Features.GetRequiredFeature<RequestFacts>();
         facts.Rows = rows;
-        return facts.Predictions = await service.ClassifyAsync(rows, context.RequestAborted);
+        return facts.Predictions = await service.ClassifyAsync(rows, labelsOnly, context.RequestAborted);
     }
 
     private async Task TakeFeedbackAsync(HttpContext context)

@@ -15,7 +15,7 @@ namespace Guanxi.Cli.Server;
 /// <summary>A web server around a model, from the first connection to the last answer.</summary>
 internal sealed class RelationHost : IAsyncDisposable
 {
-    private const int MostConnections = 2048;
+    private const int MostConnections = 4096;
 
     // Whoever sends less than this is not going to end.
     private const double SlowestBodyBytesPerSecond = 240;

@@ -62,11 +62,12 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
 
     /// <summary>Asks the model.</summary>
     /// <param name="rows">The rows.</param>
+    /// <param name="labelsOnly">Whether probabilities are not asked for.</param>
     /// <param name="aborted">Set when the client has gone away.</param>
     /// <returns>A prediction a row.</returns>
     /// <exception cref="HttpProblemException">The queue is full, a row cannot be classified, or there is no model.</exception>
     /// <exception cref="OperationCanceledException">The client has gone away.</exception>
-    public async Task<IReadOnlyList<RelationPrediction>> ClassifyAsync(IReadOnlyList<RelationExample> rows, CancellationToken aborted)
+    public async Task<IReadOnlyList<RelationPrediction>> ClassifyAsync(IReadOnlyList<RelationExample> rows, bool labelsOnly, CancellationToken aborted)
     {
         if (State != ServiceState.Ready)
         {
@@ -77,7 +78,7 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
         limit.CancelAfter(s_longestWait);
         try
         {
-            return Predictions(await _engine!.ClassifyAsync(rows, limit.Token));
+            return Predictions(await _engine!.ClassifyAsync(rows, labelsOnly, limit.Token));
         }
         catch (QueueFullException full)
         {

@@ -7,6 +7,7 @@ namespace Guanxi.Cli.Server;
 internal sealed class RequestReader
 {
     private const string Items = "items";
+    private const string Probabilities = "probabilities";
     private const int LongestShown = 80;
 
     private readonly List<RequestFault> _malformed = [];
@@ -20,23 +21,30 @@ internal sealed class RequestReader
         return reader.Finish([reader.Row(reader.Object(root, null), null, null)]);
     }
 
-    /// <summary>Reads <c>{"items": [...]}</c>, or one item unwrapped.</summary>
+    /// <summary>Reads <c>{"items": [...]}</c>, or one item unwrapped; beside either <c>"probabilities": false</c>.</summary>
+    /// <returns>The rows, and whether their labels are enough.</returns>
     /// <exception cref="HttpProblemException">It is something else.</exception>
-    public static IReadOnlyList<RelationExample> Many(JsonElement root)
+    public static (IReadOnlyList<RelationExample> Rows, bool LabelsOnly) Many(JsonElement root)
     {
-        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty(Items, out var items))
+        var reader = new RequestReader();
+        if (reader.Object(root, null) is not { } members)
         {
-            return One(root);
+            return (reader.Finish([]), false);
         }
 
-        var reader = new RequestReader();
+        var labelsOnly = !reader.Wants(members);
+        if (!root.TryGetProperty(Items, out var items))
+        {
+            return (reader.Finish([reader.Row(members, null, null)]), labelsOnly);
+        }
+
         if (items.ValueKind != JsonValueKind.Array)
         {
             reader._malformed.Add(new RequestFault(null, Items, $"a list was expected, found {KindOf(items)}"));
-            return reader.Finish([]);
+            return (reader.Finish([]), labelsOnly);
         }
 
-        return reader.Finish([.. items.EnumerateArray().Select((item, at) => reader.Row(reader.Object(item, at), at, null))]);
+        return (reader.Finish([.. items.EnumerateArray().Select((item, at) => reader.Row(reader.Object(item, at), at, null))]), labelsOnly);
     }
 
     /// <summary>Reads a row with the label that it should have.</summary>
@@ -96,6 +104,17 @@ internal sealed class RequestReader
         var example = input.Build(new SourcePlace("request", 1, 1 + (item ?? 0)), requireLabel: schema is not null, schema, faults);
         _unusable.AddRange(faults.Select(fault => new RequestFault(item, fault.Field, Message(fault))));
         return example;
+    }
+
+    private bool Wants(JsonElement root)
+    {
+        if (!root.TryGetProperty(Probabilities, out var value) || value.ValueKind is JsonValueKind.True or JsonValueKind.False)
+        {
+            return value.ValueKind != JsonValueKind.False;
+        }
+
+        _malformed.Add(new RequestFault(null, Probabilities, $"true or false was expected, found {KindOf(value)}"));
+        return true;
     }
 
     private void RequireMembers(RelationInput input, bool needsLabel, int? item)

@@ -29,7 +29,10 @@ internal sealed class ServerMetrics
     public void Prediction(RelationPrediction prediction)
     {
         _labels.AddOrUpdate(prediction.Label, 1, (_, count) => count + 1);
-        _confidence.Add(prediction.Confidence);
+        if (!double.IsNaN(prediction.Confidence))
+        {
+            _confidence.Add(prediction.Confidence);
+        }
     }
 
     /// <summary>Counts a pass of the model.</summary>

@@ -32,6 +32,9 @@ internal sealed class EngineCall
     /// <summary>Its place in the queue; null when it is not there.</summary>
     public LinkedListNode<EngineCall>? Place { get; set; }
 
+    /// <summary>Whether probabilities are not asked for.</summary>
+    public bool WantsLabelsOnly { get; init; }
+
     /// <summary>Whether nothing more is done for it: it was answered, cancelled, or has failed.</summary>
     public bool HasEnded { get; set; }
 

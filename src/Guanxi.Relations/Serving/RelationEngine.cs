@@ -80,11 +80,25 @@ public sealed class RelationEngine : IDisposable
     /// <exception cref="QueueFullException">Too many calls wait.</exception>
     /// <exception cref="ObjectDisposedException">The engine takes no more calls.</exception>
     /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
-    public async ValueTask<IReadOnlyList<ClassifiedRow>> ClassifyAsync(IReadOnlyList<RelationExample> examples, CancellationToken cancellation)
+    public ValueTask<IReadOnlyList<ClassifiedRow>> ClassifyAsync(IReadOnlyList<RelationExample> examples, CancellationToken cancellation) =>
+        ClassifyAsync(examples, labelsOnly: false, cancellation);
+
+    /// <summary>Classifies the rows of one caller, with or without probabilities.</summary>
+    /// <param name="examples">The rows; their labels are not looked at.</param>
+    /// <param name="labelsOnly">
+    /// Whether the labels are enough: a row that is computed alone then takes only as long as its label does, and its probabilities may be missing.
+    /// </param>
+    /// <param name="cancellation">Gives all of them up.</param>
+    /// <returns>One outcome a row, in their order.</returns>
+    /// <exception cref="QueueFullException">Too many calls wait.</exception>
+    /// <exception cref="ObjectDisposedException">The engine takes no more calls.</exception>
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    public async ValueTask<IReadOnlyList<ClassifiedRow>> ClassifyAsync(
+        IReadOnlyList<RelationExample> examples, bool labelsOnly, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(examples);
         cancellation.ThrowIfCancellationRequested();
-        var call = Enqueue(examples);
+        var call = Enqueue(examples, labelsOnly);
         await using var registration = cancellation.UnsafeRegister((_, token) => GiveUp(call, token), null).ConfigureAwait(false);
         return await call.Answer.ConfigureAwait(false);
     }
@@ -120,14 +134,14 @@ public sealed class RelationEngine : IDisposable
         _thread.Join();
     }
 
-    private EngineCall Enqueue(IReadOnlyList<RelationExample> examples)
+    private EngineCall Enqueue(IReadOnlyList<RelationExample> examples, bool labelsOnly)
     {
         UInt128[] keys = _cache.IsOn ? [.. examples.Select(PredictionCache.KeyOf)] : [];
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isClosed, this);
             RelationPrediction?[] known = _cache.IsOn ? [.. keys.Select(_cache.Find)] : new RelationPrediction?[examples.Count];
-            var call = new EngineCall(examples, known, _time.GetTimestamp());
+            var call = new EngineCall(examples, known, _time.GetTimestamp()) { WantsLabelsOnly = labelsOnly };
             if (call.Untaken > 0 && _waiting.Count >= _options.QueueCapacity)
             {
                 _counts = _counts with { Rejected = _counts.Rejected + 1 };
@@ -239,6 +253,11 @@ public sealed class RelationEngine : IDisposable
 
     private ClassifiedRow[] Classify(List<BatchRow> batch)
     {
+        if (batch is [{ Call.WantsLabelsOnly: true } only])
+        {
+            return [_classifier.ClassifyBest(only.Example)];
+        }
+
         ClassifiedRow[] outcomes = [.. _classifier.Classify([.. batch.Select(row => row.Example)])];
         for (var row = 0; row < batch.Count && batch.Count > 1; row++)
         {
@@ -261,7 +280,7 @@ public sealed class RelationEngine : IDisposable
             _counts = _counts with { RowsComputed = _counts.RowsComputed + batch.Count };
             for (var row = 0; row < batch.Count; row++)
             {
-                if (_cache.IsOn && outcomes[row].Prediction is { } prediction)
+                if (_cache.IsOn && outcomes[row].Prediction is { Probabilities.Count: > 0 } prediction)
                 {
                     _cache.Add(keys[row], prediction);
                 }

@@ -74,15 +74,7 @@ public sealed class LabelScorer : IDisposable
     public IReadOnlyList<ContinuationScores> Score(IReadOnlyList<int[]> prompts)
     {
         ArgumentNullException.ThrowIfNull(prompts);
-        for (var i = 0; i < prompts.Count; i++)
-        {
-            if (prompts[i].Length == 0 || prompts[i].Length > MaxPromptLength)
-            {
-                throw new ArgumentException($"prompt {i} has {prompts[i].Length} tokens; 1 to {MaxPromptLength} can be scored",
-                    nameof(prompts));
-            }
-        }
-
+        Check(prompts);
         var scores = new ContinuationScores[prompts.Count];
         foreach (var group in Enumerable.Range(0, prompts.Count).GroupBy(row => HasPrefix(prompts[row])))
         {
@@ -94,6 +86,27 @@ public sealed class LabelScorer : IDisposable
         }
 
         return scores;
+    }
+
+    /// <summary>
+    /// Finds the most probable continuation of one prompt alone: where the model is sure, the labels' tree is not computed at all but for one path.
+    /// </summary>
+    /// <param name="prompt">Ids of the whole prompt, prefix included; 1 to <see cref="MaxPromptLength"/>.</param>
+    /// <returns>Index of the continuation: that with the largest score, as <see cref="Score"/> has it up to rounding.</returns>
+    /// <exception cref="ArgumentException">The prompt is empty or too long, or an id is outside the model's vocabulary.</exception>
+    /// <exception cref="CheckpointException">The model's output is not a number.</exception>
+    public int Best(int[] prompt)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        Check([prompt]);
+        var search = new BestFirstSearch(_model, _context, _trie);
+        if (_cache is not null && HasPrefix(prompt))
+        {
+            return search.Find(prompt[_prefix.Length..], _cache);
+        }
+
+        using var own = new KeyValueCache(_model.Config.LayerCount);
+        return search.Find(prompt, own);
     }
 
     /// <summary>Releases the prefix; the model stays.</summary>
@@ -113,6 +126,18 @@ public sealed class LabelScorer : IDisposable
         {
             cache.Dispose();
             throw;
+        }
+    }
+
+    private void Check(IReadOnlyList<int[]> prompts)
+    {
+        for (var i = 0; i < prompts.Count; i++)
+        {
+            if (prompts[i].Length == 0 || prompts[i].Length > MaxPromptLength)
+            {
+                throw new ArgumentException($"prompt {i} has {prompts[i].Length} tokens; 1 to {MaxPromptLength} can be scored",
+                    nameof(prompts));
+            }
         }
     }
 

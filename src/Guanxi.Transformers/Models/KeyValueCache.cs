@@ -45,6 +45,9 @@ public sealed class KeyValueCache : IDisposable
     /// <summary>Counts the tokens that every layer has appended.</summary>
     internal void Advance(int tokens) => Length += tokens;
 
+    /// <summary>Forgets the tokens behind the first so many.</summary>
+    internal void Rewind(int length) => Length = length;
+
     private Tensor Grow(Tensor? old, Tensor like, long room)
     {
         var grown = TensorScope.Detach(Tensor.Empty([room, like.Size(1), like.Size(2)], like.DType, like.Device));

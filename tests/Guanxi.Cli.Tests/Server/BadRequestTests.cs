@@ -40,6 +40,8 @@ public sealed class BadRequestTests : IAsyncLifetime
     [InlineData(One, "{\"text\": \"\\ud800甲乙\", \"people1\": \"甲\", \"people2\": \"乙\"}", HttpStatusCode.BadRequest, "surrogate")]
     [InlineData(One, "{\"text\": \"甲乙\", \"people1\": \"甲\", \"people2\": \"乙\", \"people1_span\": [0]}", HttpStatusCode.BadRequest, "a span was expected")]
     [InlineData(One, "{\"text\": \"甲乙\", \"people1\": \"甲\", \"people2\": \"乙\", \"people1_span\": [0, 1.5]}", HttpStatusCode.BadRequest, "whole numbers")]
+    [InlineData(Many, "{\"items\": [], \"probabilities\": 0}", HttpStatusCode.BadRequest, "true or false was expected")]
+    [InlineData(Many, "[]", HttpStatusCode.BadRequest, "found a list")]
     [InlineData(Many, "{\"items\": 3}", HttpStatusCode.BadRequest, "a list was expected")]
     [InlineData(Many, "{\"items\": [" + Good + ", 3]}", HttpStatusCode.BadRequest, "\"item\": 1")]
     [InlineData(One, "{\"text\": \"甲和乙\", \"people1\": \"甲\", \"people2\": \"丙\"}", HttpStatusCode.UnprocessableEntity, "people2 does not occur in the text")]

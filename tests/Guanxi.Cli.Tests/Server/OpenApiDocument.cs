@@ -71,7 +71,7 @@ internal sealed class OpenApiDocument(JsonElement root)
         "minimum" => value.ValueKind == JsonValueKind.Number && value.GetDouble() < word.Value.GetDouble() ? $"{at} is too small" : null,
         "maximum" => value.ValueKind == JsonValueKind.Number && value.GetDouble() > word.Value.GetDouble() ? $"{at} is too large" : null,
         "pattern" => value.ValueKind == JsonValueKind.String && !Regex.IsMatch(value.GetString()!, word.Value.GetString()!) ? $"{at} is '{value}'" : null,
-        "description" => null,
+        "description" or "default" => null,
         _ => throw new InvalidDataException($"this check does not know the word {word.Name}"),
     };
 

@@ -36,6 +36,7 @@ public sealed class ServedMethodTests(TrainedMethodsFixture trained) : IClassFix
         var many = (await server.PostAsync("/v1/classify",
             $$"""{"items": [{"text": "{{new string('又', 70)}}甲和甲和</s>[CLS]乙", "people1": "甲", "people2": "乙"}, {"text": "<e1>苏洵</e1>携长子<e2>苏轼</e2>进京"}]}""")).Expect(HttpStatusCode.OK);
         var single = (await server.PostAsync("/v1/classify", document.Example("POST", "/people_rel_cls"))).Expect(HttpStatusCode.OK);
+        var label = (await server.PostAsync("/v1/classify", document.Example("POST", "/people_rel_cls")[..^1] + ", \"probabilities\": false, \"people1_span\": [0, 2]}")).Expect(HttpStatusCode.OK);
         var labels = (await server.GetAsync("/v1/labels")).Expect(HttpStatusCode.OK);
 
         document.AssertAnswer("POST", "/people_rel_cls", 200, one.ContentType, one.Body);
@@ -47,6 +48,9 @@ public sealed class ServedMethodTests(TrainedMethodsFixture trained) : IClassFix
         Assert.Equal(expected.Probabilities, one.Json.GetProperty("probabilities").EnumerateObject().Select(member => member.Value.GetDouble()));
         Assert.Equal(model.Schema.Labels, labels.Json.GetProperty("labels").EnumerateArray().Select(label => label.GetString()));
         Assert.Equal(one.Json.GetProperty("probabilities").GetRawText(), single.Json.GetProperty("items")[0].GetProperty("probabilities").GetRawText());
+        document.AssertAnswer("POST", "/v1/classify", 200, label.ContentType, label.Body);
+        Assert.Equal(["label", "warnings"], label.Json.GetProperty("items")[0].EnumerateObject().Select(member => member.Name));
+        Assert.Equal(expected.Label, label.Json.GetProperty("items")[0].GetProperty("label").GetString());
         Assert.Equal("model", many.Json.GetProperty("model").GetString());
         var items = many.Json.GetProperty("items").EnumerateArray().ToArray();
         Assert.Equal(2, items.Length);

@@ -68,6 +68,33 @@ public sealed class LabelScorerTests
         }
     }
 
+    [Theory]
+    [GoldenInlineData("golden/models/llama", "llama")]
+    [GoldenInlineData("golden/models/mistral", "mistral")]
+    [GoldenInlineData("golden/models/baichuan-13b-odd-heads", "baichuan-13b-odd-heads")]
+    public void The_best_alone_is_the_best_of_all_and_leaves_the_prefix_as_it_was(string family)
+    {
+        using var leaks = new LeakCheck();
+        using var model = TinyModel.Load($"models/{family}/hf");
+        var prefix = TinyModel.Rows(1, 1000, 7)[0];
+        int[][] prompts = [.. TinyModel.Rows(12, 1000, 1).Select((row, i) => i % 3 == 2 ? row : [.. prefix, .. row])];
+
+        // Of the first set one is clearly best after its first token; in the others paths must be followed.
+        foreach (var continuations in (int[][][])[[[7], [8], [9]], [[7, 2], [7, 8, 2], [7, 8, 9, 9, 2], [300, 2], [8, 7, 2], [999, 998, 2], [2, 2]], [[5, 2, 2, 2, 2, 2], [6, 7]]])
+        {
+            using var scorer = new LabelScorer(model, ForwardContext.Evaluate32, prefix, continuations);
+            var before = scorer.Score(prompts);
+
+            var best = prompts.Select(scorer.Best).ToArray();
+
+            Assert.Equal(before.Select(score => Array.IndexOf(score.LogProbabilities, score.LogProbabilities.Max())), best);
+            foreach (var (row, score) in scorer.Score(prompts).Index())
+            {
+                Assert.Equal(before[row].LogProbabilities, score.LogProbabilities);
+            }
+        }
+    }
+
     [GoldenFact("golden/models/llama")]
     public void A_row_has_the_same_scores_in_every_batch()
     {
