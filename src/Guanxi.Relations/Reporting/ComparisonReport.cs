@@ -40,11 +40,12 @@ public static class ComparisonReport
     private static void WriteSummary(MarkupWriter html, SystemComparison comparison, SystemScore[] ranked)
     {
         html.Sentences(ComparisonText.Sentences(comparison));
+        IntervalChart.Row[] rows =
+        [
+            .. ranked.Select(system => new IntervalChart.Row(system.Name, system.WeightedF1, system.Interval) { Runs = system.RunScores.Count > 1 ? system.RunScores : [] }),
+        ];
         html.Figure(
-            IntervalChart.Draw("systems", "Weighted F1 of every system", "weighted F1", [.. ranked.Select(system => new IntervalChart.Row(system.Name, system.WeightedF1, system.Interval)
-            {
-                Runs = system.RunScores.Count > 1 ? system.RunScores : [],
-            })]),
+            IntervalChart.Draw("systems", "Weighted F1 of every system", "weighted F1", rows, rows),
             "Dots: weighted F1. Lines: its 95 % interval, which holds what other rows"
             + (comparison.Systems.Any(system => system.RunScores.Count > 1) ? " and other seeds would change; rings are single runs." : " would change.")
             + " Lines may overlap and the difference still be sure, for all systems answered the same rows: only the table below tells.");

@@ -60,7 +60,7 @@ public static class EvaluationReport
         var report = result.Report;
         html.Open("dl", ("class", "cards"));
         html.Card("Weighted F1", Numbers.Score(report.Weighted.F1), $"95 % interval {Numbers.Range(result.Interval)}", isMain: true);
-        html.Card("Accuracy", Numbers.Percent(report.Accuracy), $"95 % interval {Numbers.Percent(result.AccuracyInterval.Low)} – {Numbers.Percent(result.AccuracyInterval.High)}");
+        html.Card("Accuracy", Numbers.Percent(report.Accuracy), $"95 % interval {Numbers.PercentRange(result.AccuracyInterval)}");
         html.Card("Macro F1", Numbers.Score(report.Macro.F1), "every label counts the same, however rare");
         if (result.Calibration is { } calibration)
         {
@@ -70,12 +70,12 @@ public static class EvaluationReport
         html.Close().Sentences(EvaluationWords.Summary(result));
         html.Paragraph(
             "Precision: of the rows given a label, the share that has it. Recall: of the rows that have a label, the share that is found. F1: one number for both, high only when both are. "
-            + "Weighted: the mean over labels, each as heavy as its rows.", "note");
+            + "Weighted: the mean over labels, each as heavy as its rows; macro: the plain mean; micro: all rows together.", "note");
     }
 
     private static void WriteLabels(MarkupWriter html, ClassificationReport report, ConfusionView view)
     {
-        html.Open("div", ("class", "pair")).Open("div");
+        html.Open("div", ("class", "pair wide-first")).Open("div");
         html.OpenTable("Scores of each label", "Label", "Precision", "Recall", "F1", "Rows");
         foreach (var row in report.PerLabel.Where(row => row.Support > 0).OrderByDescending(row => row.Scores.F1))
         {
@@ -84,9 +84,9 @@ public static class EvaluationReport
         }
 
         html.Close().Open("tfoot");
-        WriteMean(html, "Weighted mean", report.Weighted, report.Support);
-        WriteMean(html, "Plain mean (macro)", report.Macro, report.Support);
-        WriteMean(html, "All rows (micro)", report.Micro, report.Support);
+        WriteMean(html, "Weighted", report.Weighted, report.Support);
+        WriteMean(html, "Macro", report.Macro, report.Support);
+        WriteMean(html, "Micro", report.Micro, report.Support);
         html.CloseTable().Close().Open("div");
         html.Figure(DistributionChart.Draw("distribution", DistributionChart.RowsOf(view)), "Rows of each label: how often it is true and how often it is predicted.");
         html.Close().Close();
@@ -97,16 +97,15 @@ public static class EvaluationReport
 
     private static void WriteConfusion(MarkupWriter html, ConfusionView view)
     {
-        html.Open("div", ("class", "pair"));
+        html.Open("div", ("class", "pair wide-first"));
         html.Figure(
             ConfusionHeatMap.Draw("heat-map", view),
             "Each row is a true label; its cells say for how many of its rows which label was predicted. Blue lies on the diagonal and is right, orange is wrong.", "Confusion");
-        html.Open("div").Element("h3", "The most frequent mistakes").OpenTable("The most frequent mistakes", "True", "Predicted", "Rows", "of the label");
+        html.Open("div").Element("h3", "The most frequent mistakes").OpenTable("The most frequent mistakes", "True → predicted", "Rows", "Share of the label");
         foreach (var (gold, predicted, rows) in view.Mistakes().Take(MistakesListed))
         {
             var all = view.Counts[view.Labels.Index().First(item => item.Item == gold).Index].Sum();
-            html.OpenRow(gold).Element("td", predicted, ("class", "left"), ("lang", Languages.Of(predicted)));
-            html.Element("td", Numbers.Count(rows)).Element("td", Numbers.WholePercent((double)rows / all)).Close();
+            html.Row($"{gold} → {predicted}", Numbers.Count(rows), Numbers.WholePercent((double)rows / all));
         }
 
         html.CloseTable().Close().Close();
@@ -131,28 +130,27 @@ public static class EvaluationReport
 
     private static void WriteSlices(MarkupWriter html, IReadOnlyList<Slice> slices)
     {
-        html.Paragraph("The same figures on parts of the rows. Where two intervals overlap widely the parts may well be equally hard.");
-        html.Open("div", ("class", "pair"));
+        html.Paragraph("The same figures on parts of the rows, with 95 % intervals of the accuracy. Where two intervals overlap widely the parts may well be equally hard.");
+        var scale = slices.Select(RowOf).ToArray();
         foreach (var (at, part) in slices.GroupBy(slice => slice.By).Index())
         {
-            html.Open("div").Element("h3", EvaluationWords.HeadingOf(part.Key));
-            var rows = part.Select(slice => new IntervalChart.Row(EvaluationWords.NameOf(slice), slice.Accuracy, slice.AccuracyInterval)).ToArray();
-            html.Figure(IntervalChart.Draw($"slice-{at}", $"Accuracy by: {EvaluationWords.HeadingOf(part.Key)}", "accuracy", rows), "Accuracy with its 95 % interval.");
-            html.OpenTable(EvaluationWords.HeadingOf(part.Key), "Rows", "Number", "Weighted F1", "Accuracy");
+            var heading = EvaluationWords.HeadingOf(part.Key);
+            html.Element("h3", heading).Open("div", ("class", "pair middle")).OpenTable(heading, "Part", "Rows", "Weighted F1", "Accuracy");
             foreach (var slice in part)
             {
                 html.Row(EvaluationWords.NameOf(slice), Numbers.Count(slice.Rows), Numbers.Score(slice.WeightedF1), Numbers.Percent(slice.Accuracy));
             }
 
-            html.CloseTable().Close();
+            html.CloseTable().Add(IntervalChart.Draw($"slice-{at}", $"Accuracy by: {heading}", "accuracy", [.. part.Select(RowOf)], scale)).Close();
         }
 
-        html.Close();
+        static IntervalChart.Row RowOf(Slice slice) => new(EvaluationWords.NameOf(slice), slice.Accuracy, slice.AccuracyInterval);
     }
 
     private static void WriteErrors(MarkupWriter html, IReadOnlyList<ConfidentError> errors)
     {
-        html.Paragraph($"The {errors.Count} wrong answers with the highest confidence. They are worth reading: many show a label that is wrong in the data, or a rule that was learnt falsely.");
+        html.Paragraph($"The {Numbers.Count(errors.Count, "wrong answer")} with the highest confidence. They are worth reading: many show a label that is wrong in the data, or a rule that was learnt falsely. Blue is the "
+            + "first person, orange the second.");
         html.Open("ul", ("class", "errors"));
         foreach (var error in errors)
         {

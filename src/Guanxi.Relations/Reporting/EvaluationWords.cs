@@ -18,7 +18,7 @@ internal static class EvaluationWords
     {
         var (report, interval) = (result.Report, result.Interval);
         yield return $"The weighted F1 is {Numbers.Score(report.Weighted.F1)}. With other rows of the same kind it would most likely lie between "
-            + $"{Numbers.Score(interval.Low)} and {Numbers.Score(interval.High)} ({Numbers.WholePercent(interval.Level)} interval): a system within these bounds may be no worse and no better.";
+            + $"{Numbers.Score(interval.Low)} and {Numbers.Score(interval.High)} ({Numbers.WholePercent(interval.Level)} interval): another system whose F1 lies there may be just as good.";
         var known = report.PerLabel.Where(label => label.Support > 0).OrderByDescending(label => label.Scores.F1).ToArray();
         if (known.Length > 1)
         {

@@ -18,6 +18,9 @@ internal static class Numbers
     /// <summary>A score with both ends of its interval.</summary>
     public static string Range(Interval interval) => $"{Score(interval.Low)} – {Score(interval.High)}";
 
+    /// <summary>Both ends of an interval as percent.</summary>
+    public static string PercentRange(Interval interval) => $"{Percent(interval.Low)[..^2]} – {Percent(interval.High)}";
+
     /// <summary>A share as percent with one digit.</summary>
     public static string Percent(double share) => (100 * share).ToString("0.0", CultureInfo.InvariantCulture) + " %";
 

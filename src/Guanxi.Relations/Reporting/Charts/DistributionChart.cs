@@ -5,8 +5,8 @@ internal static class DistributionChart
 {
     private const double Width = 460;
     private const double MostLabel = 120;
-    private const double RowHeight = 30;
-    private const double Bar = 10;
+    private const double RowHeight = 32;
+    private const double Bar = 11;
     private const double Top = 34;
     private const double NumberWidth = 34;
 
@@ -47,5 +47,5 @@ internal static class DistributionChart
 
     private static void DrawBar(SvgChart chart, Axis axis, double y, int rows, string style, string hint) => chart
         .Rectangle(axis.From, y, axis.At(rows) - axis.From, Bar, style, hint)
-        .Text(axis.At(rows) + 5, y + Bar - 0.5, Numbers.Count(rows), "tiny");
+        .Text(axis.At(rows) + 5, y + Bar - 1, Numbers.Count(rows), "tiny");
 }

@@ -27,11 +27,12 @@ internal static class IntervalChart
     /// <param name="title">What it shows.</param>
     /// <param name="figure">What the figures are.</param>
     /// <param name="rows">The figures, at least one.</param>
-    public static Markup Draw(string id, string title, string figure, IReadOnlyList<Row> rows)
+    /// <param name="scale">Figures whose scale this drawing shares, <paramref name="rows"/> among them.</param>
+    public static Markup Draw(string id, string title, string figure, IReadOnlyList<Row> rows, IReadOnlyList<Row> scale)
     {
-        var left = Math.Min(MostLabel, rows.Max(row => SvgChart.WidthOf(row.Name))) + 12;
+        var left = Math.Min(MostLabel, scale.Max(row => SvgChart.WidthOf(row.Name))) + 12;
         var bottom = Top + (rows.Count * RowHeight);
-        double[] ends = [.. rows.SelectMany(row => (double[])[row.Interval.Low, row.Interval.High, row.Value, .. row.Runs])];
+        double[] ends = [.. scale.SelectMany(row => (double[])[row.Interval.Low, row.Interval.High, row.Value, .. row.Runs])];
         var axis = Axis.Over(ends, left, Width - ValueWidth, Ticks);
         var chart = new SvgChart(id, title, string.Join("; ", rows.Select(Reading)) + ".", Width, bottom + 46);
         foreach (var tick in axis.Ticks(Ticks))

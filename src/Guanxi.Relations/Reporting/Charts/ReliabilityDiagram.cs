@@ -7,8 +7,8 @@ namespace Guanxi.Relations.Reporting.Charts;
 internal static class ReliabilityDiagram
 {
     private const double Width = 460;
-    private const double Left = 52;
-    private const double Right = 444;
+    private const double Left = 66;
+    private const double Right = 438;
     private const double Top = 14;
     private const double Bottom = 330;
     private const double RowsTop = 372;
@@ -22,7 +22,8 @@ internal static class ReliabilityDiagram
         var chart = new SvgChart(id, "Reliability: how often answers of a given confidence are right", Description(calibration), Width, Height);
         var (across, up) = (new Axis(0, 1, Left, Right), new Axis(0, 1, Bottom, Top));
         DrawGrid(chart, across, up);
-        chart.Line(Left, Bottom, Right, Top, "ideal").Text(across.At(0.28), up.At(0.36), "as sure as right", "small middle tilted");
+        chart.Line(Left, Bottom, Right, Top, "ideal");
+        chart.Line(Left + 14, Top + 20, Left + 40, Top + 20, "ideal").Text(Left + 48, Top + 24, "as sure as right", "small");
         var most = calibration.Bins.Max(bin => bin.Count);
         var rows = new Axis(0, most, RowsBottom, RowsTop);
         foreach (var bin in calibration.Bins)
