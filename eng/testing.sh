@@ -11,6 +11,7 @@ gt_main() {
     trap 'gt_stop 143' TERM
     gx_find_dotnet || { gt_fail_once "preparation: no .NET SDK"; gt_finish "$1"; }
     gx_locked gx_build_native || gt_fail_once "preparation: the native library is missing, tests that need it will fail too"
+    gx_locked gt_install_tools || gx_say "tests that need what is missing will be skipped"
     gx_environment
     rm -rf "$gx_build/test-results"
     mkdir -p "$gx_build/log" "$gx_build/test-results" || { gt_fail_once "preparation: build/ cannot be written"; gt_finish "$1"; }
@@ -25,6 +26,14 @@ gt_main() {
     done
     [[ -z $2 ]] || gt_coverage
     gt_finish "$1"
+}
+
+# What only tests need: a browser, and letters for it to show.
+gt_install_tools() {
+    local missing=()
+    command -v chromium chromium-browser google-chrome >/dev/null || missing+=(chromium)
+    [[ -n $(fc-list :lang=zh 2>/dev/null | head -n 1) ]] || missing+=(fonts-noto-cjk)
+    ((${#missing[@]} == 0)) || gx_install "${missing[@]}"
 }
 
 gt_fail_once() {

@@ -32,13 +32,13 @@ internal sealed class Answers(string? data, Func<LanguageModelOptions> computing
             return Read(name ?? IoPath.GetFileNameWithoutExtension(path), path);
         }
 
-        if (File.Exists(IoPath.Combine(path, EvaluationFiles.PredictionsFile)))
+        if (File.Exists(IoPath.Combine(path, ReportFolder.PredictionsFile)))
         {
-            return Read(name ?? NameOf(path), IoPath.Combine(path, EvaluationFiles.PredictionsFile));
+            return Read(name ?? NameOf(path), IoPath.Combine(path, ReportFolder.PredictionsFile));
         }
 
         return OfModel(name ?? NameOf(path), path, data ?? throw new OptionsException(new Problem(
-            path, "there are no predictions, and nothing says which rows to ask the model for", EvaluationFiles.PredictionsFile + " in it, or --data", "neither")));
+            path, "there are no predictions, and nothing says which rows to ask the model for", ReportFolder.PredictionsFile + " in it, or --data", "neither")));
     }
 
     /// <summary>Asks a model and keeps its answers beside it.</summary>
@@ -52,7 +52,12 @@ internal sealed class Answers(string? data, Func<LanguageModelOptions> computing
         }
 
         var evaluation = new Evaluator(TimeProvider.System).Evaluate(model.Classifier, examples, new RowProgress(status, examples.Count), stop);
-        ErrorBoundary.DuringJob(() => EvaluationFiles.Of(IoPath.Combine(path, Folder))!.Write(evaluation, model.Schema.Labels));
+        if (TrainedRows.Of(path, null, status) is { } trained)
+        {
+            evaluation = evaluation.WithTrained(trained);
+        }
+
+        ReportFolder.Of(IoPath.Combine(path, Folder))!.Write(evaluation, ReportFacts.OfModel(path, model.Info, rows));
         return new Answered(name, path, [.. evaluation.Rows.Select(row => row.Gold)], [.. evaluation.Rows.Select(row => row.Predicted)]);
     }
 
@@ -62,7 +67,7 @@ internal sealed class Answers(string? data, Func<LanguageModelOptions> computing
 
     private Answered Read(string name, string path)
     {
-        var (gold, predicted) = PredictionFile.Read(path, data);
-        return new Answered(name, path, gold, predicted);
+        var read = PredictionFile.Read(path, data);
+        return new Answered(name, path, read.Gold, read.Predicted);
     }
 }

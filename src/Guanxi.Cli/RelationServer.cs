@@ -58,7 +58,7 @@ internal sealed class RelationServer : IDisposable
             progress.Report(evaluated.Count);
         }
 
-        return new Evaluation(evaluated, Evaluator.Summarise(evaluated, schema, _time.GetElapsedTime(start)));
+        return Evaluator.Summarise(evaluated, schema.Labels, [], _time.GetElapsedTime(start));
     }
 
     public void Dispose() => _client.Dispose();

@@ -14,8 +14,15 @@ public sealed record EvaluatedRow(RelationExample Example, string Gold, string P
 
 /// <summary>An evaluation: its rows and what they come to.</summary>
 /// <param name="Rows">The rows in the order of the data.</param>
+/// <param name="Labels">What each probability of a prediction belongs to; empty when there are no probabilities.</param>
 /// <param name="Result">Scores, interval, calibration, time.</param>
-public sealed record Evaluation(IReadOnlyList<EvaluatedRow> Rows, EvaluationResult Result);
+public sealed record Evaluation(IReadOnlyList<EvaluatedRow> Rows, IReadOnlyList<string> Labels, EvaluationResult Result)
+{
+    /// <summary>Parts the rows also by whether their sentence was trained on.</summary>
+    /// <param name="sentences">The sentences that were trained on.</param>
+    /// <returns>The same evaluation with the scores of both parts.</returns>
+    public Evaluation WithTrained(IReadOnlySet<string> sentences) => this with { Result = Result with { Slices = Slice.All(Rows, sentences) } };
+}
 
 /// <summary>Runs a classifier over rows whose relation is known.</summary>
 /// <param name="time">The clock.</param>
@@ -23,10 +30,6 @@ public sealed class Evaluator(TimeProvider time)
 {
     /// <summary>What stands for the answer where there was none, or an empty one.</summary>
     public const string NoAnswer = "(no answer)";
-
-    private const double IntervalLevel = 0.95;
-    private const int Resamples = 1000;
-    private const long ResampleSeed = 42;
 
     // Enough rows for full batches, few enough that progress shows and a stop is obeyed soon.
     private const int RowsAtOnce = 64;
@@ -44,7 +47,8 @@ public sealed class Evaluator(TimeProvider time)
     {
         var start = time.GetTimestamp();
         var rows = Predict(classifier, examples, progress, stop);
-        return new Evaluation(rows, Summarise(rows, classifier.Schema, time.GetElapsedTime(start)));
+        var labels = classifier.Schema.Labels;
+        return Summarise(rows, labels, labels, time.GetElapsedTime(start));
     }
 
     /// <summary>Classifies rows without summing them up.</summary>
@@ -95,28 +99,43 @@ public sealed class Evaluator(TimeProvider time)
             progress?.Report(rows.Count);
         }
 
-        return new Evaluation(rows, Summarise(rows, answers.Schema, time.GetElapsedTime(start)));
+        return Summarise(rows, answers.Schema.Labels, [], time.GetElapsedTime(start));
     }
 
     /// <summary>Computes what evaluated rows come to.</summary>
     /// <param name="rows">The rows, at least one.</param>
-    /// <param name="schema">The labels; a prediction that is none of them is an invalid answer.</param>
+    /// <param name="answers">The labels to choose from; a prediction that is none of them is an invalid answer.</param>
+    /// <param name="labels">What each probability of a prediction belongs to; empty when there are no probabilities.</param>
     /// <param name="elapsed">Time the predictions took; null when they were made elsewhere.</param>
-    /// <returns>The result. Calibration is over the rows that have probabilities and a label the schema knows; null without any.</returns>
+    /// <returns>
+    /// The evaluation. Calibration is over the rows that have a probability for every label, their true one among them; null without any.
+    /// </returns>
     /// <exception cref="OptionsException">There is no row.</exception>
-    public static EvaluationResult Summarise(IReadOnlyList<EvaluatedRow> rows, RelationSchema schema, TimeSpan? elapsed)
+    public static Evaluation Summarise(
+        IReadOnlyList<EvaluatedRow> rows, IReadOnlyList<string> answers, IReadOnlyList<string> labels, TimeSpan? elapsed)
     {
+        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(labels);
         string[] truth = [.. rows.Select(row => row.Gold)];
         string[] predicted = [.. rows.Select(row => row.Predicted)];
         var report = ClassificationReport.Of(truth, predicted);
-        var interval = Bootstrap.WeightedF1(truth, predicted, IntervalLevel, Resamples, ResampleSeed);
-        EvaluatedRow[] weighed = [.. rows.Where(row => row.Prediction is not null && schema.IndexOf(row.Gold) >= 0)];
-        var calibration = weighed.Length == 0
+        var known = answers.ToHashSet(StringComparer.Ordinal);
+        var result = new EvaluationResult(
+            report, Bootstrap.WeightedF1(truth, predicted), predicted.Count(label => !known.Contains(label)), CalibrationOf(rows, labels), elapsed)
+        {
+            Slices = Slice.All(rows, null),
+            ConfidentErrors = ConfidentError.Of(rows, labels),
+        };
+        return new Evaluation(rows, labels, result);
+    }
+
+    private static Calibration? CalibrationOf(IReadOnlyList<EvaluatedRow> rows, IReadOnlyList<string> labels)
+    {
+        var index = labels.Index().ToDictionary(item => item.Item, item => item.Index, StringComparer.Ordinal);
+        EvaluatedRow[] weighed = [.. rows.Where(row => row.Prediction?.Probabilities.Count == labels.Count && index.ContainsKey(row.Gold))];
+        return weighed.Length == 0
             ? null
-            : Calibration.Of(
-                [.. weighed.Select(row => row.Prediction!.Probabilities.ToArray())], [.. weighed.Select(row => schema.IndexOf(row.Gold))]);
-        var invalid = predicted.Count(label => !schema.Labels.Contains(label));
-        return new EvaluationResult(report, interval, invalid, calibration?.ExpectedError, calibration?.LogLoss, elapsed);
+            : Calibration.Of([.. weighed.Select(row => row.Prediction!.Probabilities.ToArray())], [.. weighed.Select(row => index[row.Gold])]);
     }
 
     private static string Gold(RelationExample example, RelationSchema schema) => schema.Canonical(example.Label!) ?? example.Label!.Trim();

@@ -32,8 +32,8 @@ public sealed class EvaluatorTests
         Assert.NotNull(evaluation.Rows[4].Problem);
 
         // By hand: log loss over the three rows whose label has a probability; their confidences fall in three bins.
-        Assert.Equal(-(Math.Log(0.8) + Math.Log(0.6) + Math.Log(0.2)) / 3, result.LogLoss!.Value, 12);
-        Assert.Equal((0.2 + 0.4 + 0.7) / 3, result.ExpectedCalibrationError!.Value, 12);
+        Assert.Equal(-(Math.Log(0.8) + Math.Log(0.6) + Math.Log(0.2)) / 3, result.Calibration!.LogLoss, 12);
+        Assert.Equal((0.2 + 0.4 + 0.7) / 3, result.Calibration!.ExpectedError, 12);
         Assert.Equal(TimeSpan.FromSeconds(2), result.Elapsed);
         Assert.InRange(result.Report.Weighted.F1, result.Interval.Low, result.Interval.High);
     }
@@ -88,7 +88,7 @@ public sealed class EvaluatorTests
         Assert.Equal(
             TinyLanguageModel.Rows.Select(row => answers.Answer(row, CancellationToken.None).Text),
             evaluation.Rows.Select(row => row.Predicted));
-        Assert.Null(evaluation.Result.LogLoss);
+        Assert.Null(evaluation.Result.Calibration);
         Assert.Equal(0, evaluation.Result.Report.Accuracy);
     }
 

@@ -3,10 +3,9 @@ using Guanxi.Cli.Training;
 using Guanxi.Relations;
 using Guanxi.Relations.Artifacts;
 using Guanxi.Relations.Comparison;
-using Guanxi.Relations.Formats;
+using Guanxi.Relations.Reporting;
 using Guanxi.Relations.Training;
 using Guanxi.Transformers;
-using Guanxi.Transformers.Checkpoints;
 
 namespace Guanxi.Cli.Commands;
 
@@ -15,7 +14,6 @@ internal static class CompareCommand
 {
     private const string Summary = "Compares systems on the same rows and says which differences are more than chance.";
     private const string TableFile = "comparison.txt";
-    private const string JsonFile = "comparison.json";
 
     /// <summary>The verb.</summary>
     public static Verb Verb { get; } = new("compare", Summary, Build);
@@ -39,7 +37,7 @@ internal static class CompareCommand
         };
         var config = OptionKinds.Text("--config", "FILE", "A comparison that trains its systems first; runs that are finished are taken as they are.");
         var data = OptionKinds.Text("--data", "FILE", "Labelled rows that models answer, or the truth of predictions that do not carry it.");
-        var report = OptionKinds.Text("--report", "DIR", $"Write {TableFile} and {JsonFile} into a folder.");
+        var report = OptionKinds.Text("--report", "DIR", $"Write a page to read ({ReportFolder.PageFile}), {TableFile} and {ReportFolder.JsonFile} into a folder.");
         var computing = new ComputeOptions(command);
         var json = JsonOutput.Option();
         foreach (var option in (Option[])[runs, config, data, report, json])
@@ -51,7 +49,7 @@ internal static class CompareCommand
         {
             using var status = new StatusLine();
             using var stop = new StopSignals(() => status.Say("stopping"));
-            var output = JsonOutput.Of(parsed.GetValue(json));
+            var (output, folder) = (JsonOutput.Of(parsed.GetValue(json)), ReportFolder.Of(parsed.GetValue(report)));
             var (named, file) = (parsed.GetValue(runs) ?? [], parsed.GetValue(config));
             if (named.Length > 0 == file is not null)
             {
@@ -59,8 +57,9 @@ internal static class CompareCommand
             }
 
             var answers = new Answers(parsed.GetValue(data), () => computing.Read(parsed, status.Say), status, stop.Token);
-            List<Answered> systems = file is null ? [.. named.Select(run => answers.Of(run))] : Trained(ComparisonConfig.Read(file, parsed.GetValue(data), status.Say), answers, status, stop.Token);
-            Show(Compare(systems), parsed.GetValue(report), output);
+            var trained = file is null ? null : ComparisonConfig.Read(file, parsed.GetValue(data), status.Say);
+            List<Answered> systems = trained is null ? [.. named.Select(run => answers.Of(run))] : Trained(trained, answers, status, stop.Token);
+            Show(Compare(systems), ReportFacts.OfSystems(systems, trained?.TestFile ?? parsed.GetValue(data)), folder, output);
             return ExitCode.Done;
         });
         return command;
@@ -95,19 +94,12 @@ internal static class CompareCommand
         return answered;
     }
 
-    private static void Show(SystemComparison comparison, string? report, JsonOutput output)
+    private static void Show(SystemComparison comparison, ReportContext context, ReportFolder? report, JsonOutput output)
     {
         var (text, json) = (ComparisonText.Write(comparison), ComparisonText.ToJson(comparison));
-        if (report is not null)
-        {
-            ErrorBoundary.DuringJob(() =>
-            {
-                Directory.CreateDirectory(report);
-                AtomicFile.WriteText(Path.Combine(report, TableFile), text);
-                AtomicFile.WriteText(Path.Combine(report, JsonFile), json + "\n");
-            });
-        }
-
+        report?.Write(TableFile, text);
+        report?.Write(ReportFolder.JsonFile, json + "\n");
+        report?.Write(ReportFolder.PageFile, ComparisonReport.ToHtml(comparison, context));
         if (!output.IsToStandardOutput)
         {
             Console.Out.Write(text);

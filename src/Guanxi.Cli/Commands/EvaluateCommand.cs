@@ -3,6 +3,7 @@ using Guanxi.Cli.Ranks;
 using Guanxi.Relations;
 using Guanxi.Relations.Artifacts;
 using Guanxi.Relations.Formats;
+using Guanxi.Relations.Reporting;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Training.Ranks;
 
@@ -28,6 +29,7 @@ internal static class EvaluateCommand
                 $"{SampleCalls.Evaluate} --decoding generate --max_rows 50 --json -",
                 "./guanxi evaluate --url http://127.0.0.1:5000 --data examples/people/test.tsv",
                 "./guanxi evaluate --predictions predictions.jsonl",
+                $"{SampleCalls.Evaluate} --report {SampleCalls.Model}/report",
             ],
         };
         var options = new Options(command);
@@ -59,20 +61,18 @@ internal static class EvaluateCommand
         }
 
         var json = JsonOutput.Of(parsed.GetValue(options.Json));
-        var report = EvaluationFiles.Of(parsed.GetValue(options.Report));
-        var (evaluation, labels) = Evaluate(parsed, options, ranks, status, stop.Token);
+        var report = ReportFolder.Of(parsed.GetValue(options.Report));
+        var trained = TrainedRows.Of(parsed.GetValue(options.Model.Model), parsed.GetValue(options.TrainFile), status);
+        var (evaluation, context) = Evaluate(parsed, options, ranks, status, stop.Token);
         Tell(evaluation, status);
-        if (report is not null)
-        {
-            ErrorBoundary.DuringJob(() => report.Write(evaluation, labels));
-        }
-
+        evaluation = trained is null ? evaluation : evaluation.WithTrained(trained);
+        report?.Write(evaluation, context);
         Console.Out.Write(evaluation.Result.Report.ToString());
         json.Write(evaluation.Result.ToJson());
         return ExitCode.Done;
     }
 
-    private static (Evaluation Evaluation, IReadOnlyList<string> Labels) Evaluate(
+    private static (Evaluation Evaluation, ReportContext Context) Evaluate(
         ParseResult parsed, Options options, RankGroup ranks, StatusLine status, CancellationToken stop)
     {
         var (model, url, predictions) = (parsed.GetValue(options.Model.Model), parsed.GetValue(options.Url), parsed.GetValue(options.Predictions));
@@ -83,24 +83,24 @@ internal static class EvaluateCommand
                 "one of --model, --url and --predictions", given.Length == 0 ? "none of them" : $"{given.Length} of them"));
         }
 
-        var labels = options.Task.Labels(parsed);
+        var (labels, data) = (options.Task.Labels(parsed), parsed.GetValue(options.Data));
         if (predictions is not null)
         {
-            return (PredictionEvaluation.Of(predictions, parsed.GetValue(options.Data), labels), []);
+            return (PredictionEvaluation.Of(predictions, data, labels), ReportFacts.Of("Predictions", predictions, data));
         }
 
-        var rows = ReadRows(parsed.GetValue(options.Data), parsed.GetValue(options.MaxRows));
+        var rows = ReadRows(data, parsed.GetValue(options.MaxRows));
         var progress = new RowProgress(status, rows.Count);
         if (url is not null)
         {
             using var server = new RelationServer(url, TimeProvider.System);
-            return (server.Evaluate(rows, labels ?? LabelsOf(rows, parsed), progress, stop), []);
+            return (server.Evaluate(rows, labels ?? LabelsOf(rows, parsed), progress, stop), ReportFacts.Of("Server", url, data));
         }
 
         return EvaluateModel(model!, rows, parsed, options, labels, ranks, status, progress, stop);
     }
 
-    private static (Evaluation Evaluation, IReadOnlyList<string> Labels) EvaluateModel(
+    private static (Evaluation Evaluation, ReportContext Context) EvaluateModel(
         string path, IReadOnlyList<RelationExample> rows, ParseResult parsed, Options options, RelationSchema? labels, RankGroup ranks, StatusLine status,
         RowProgress progress, CancellationToken stop)
     {
@@ -117,13 +117,11 @@ internal static class EvaluateCommand
         using var loaded = TrainedModel.Load(path, options.Model.Read(parsed, status.Say, ranks), overrides);
         SharedRows.RequireSame(ranks, loaded, parsed.GetValue(options.Data)!);
         var evaluator = new Evaluator(TimeProvider.System);
-        if (parsed.GetValue(options.Decoding) == Generate)
-        {
-            return (evaluator.Evaluate(loaded.Answers(AnswerGenerator.Greedy), rows, ranks, progress, stop), []);
-        }
-
         using var classifier = new SharedClassifier(loaded.Classifier, ranks, stop);
-        return (evaluator.Evaluate(classifier, rows, progress, CancellationToken.None), loaded.Schema.Labels);
+        var evaluation = parsed.GetValue(options.Decoding) == Generate
+            ? evaluator.Evaluate(loaded.Answers(AnswerGenerator.Greedy), rows, ranks, progress, stop)
+            : evaluator.Evaluate(classifier, rows, progress, CancellationToken.None);
+        return (evaluation, ReportFacts.OfModel(path, loaded.Info, parsed.GetValue(options.Data)));
     }
 
     private static IReadOnlyList<RelationExample> ReadRows(string? source, int? most)
@@ -162,7 +160,7 @@ internal static class EvaluateCommand
             Model = new ModelOptions(command);
             Task = new TaskOptions(command);
             Ranks = new RankOptions(command);
-            foreach (var option in (Option[])[Data, Decoding, MaxRows, Url, Predictions, Report, Json])
+            foreach (var option in (Option[])[Data, Decoding, MaxRows, Url, Predictions, TrainFile, Report, Json])
             {
                 command.Add(option);
             }
@@ -187,7 +185,10 @@ internal static class EvaluateCommand
         public Option<string?> Predictions { get; } = OptionKinds.Text(
             "--predictions", "FILE", "Predictions that any system made: JSONL with gold or label and prediction, or one label a line with the truth from --data.");
 
-        public Option<string?> Report { get; } = OptionKinds.Text("--report", "DIR", "Write report.json and predictions.jsonl into a folder.");
+        public Option<string?> TrainFile { get; } = OptionKinds.Text(
+            "--train_file", "FILE", "Rows of the training, to score apart the rows whose sentence was trained on (default: those that the model's folder names).");
+
+        public Option<string?> Report { get; } = OptionKinds.Text("--report", "DIR", "Write a page to read (report.html), report.json, predictions.jsonl and confusion.svg into a folder.");
 
         public Option<string?> Json { get; } = JsonOutput.Option();
     }

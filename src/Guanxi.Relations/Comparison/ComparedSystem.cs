@@ -11,7 +11,9 @@ public sealed record ComparedSystem(string Name, IReadOnlyList<IReadOnlyList<str
 /// <param name="Accuracy">Mean accuracy of its runs.</param>
 /// <param name="WeightedF1">Mean weighted F1 of its runs.</param>
 /// <param name="Interval">Interval of that mean, over rows and, where there are several, runs.</param>
-public sealed record SystemScore(string Name, IReadOnlyList<double> RunScores, double Accuracy, double WeightedF1, Metrics.Interval Interval);
+/// <param name="PerLabel">Scores of every true label, means of its runs, in the order of code points.</param>
+public sealed record SystemScore(
+    string Name, IReadOnlyList<double> RunScores, double Accuracy, double WeightedF1, Metrics.Interval Interval, IReadOnlyList<Metrics.LabelScores> PerLabel);
 
 /// <summary>Whether two systems differ by more than chance.</summary>
 /// <param name="First">Name of the first.</param>
@@ -28,9 +30,10 @@ public sealed record SystemScore(string Name, IReadOnlyList<double> RunScores, d
 /// <param name="AdjustedP">The same after Holm's correction for all pairs.</param>
 /// <param name="AdjustedBootstrapP">The p of the difference in F1 after Holm's correction for all pairs.</param>
 /// <param name="RowsNeeded">Rows on which a difference of this size would be found four times in five; null when there is none.</param>
+/// <param name="CriticalDifference">The smallest difference that would be found four times in five on as many rows as there are.</param>
 public sealed record PairResult(
     string First, string Second, double Difference, Metrics.Interval Interval, double BootstrapP, int? OnlyFirstRight, int? OnlySecondRight, double P,
-    double AdjustedP, double AdjustedBootstrapP, int? RowsNeeded)
+    double AdjustedP, double AdjustedBootstrapP, int? RowsNeeded, double CriticalDifference)
 {
     /// <summary>Largest p that is taken for a difference.</summary>
     public const double Significance = 0.05;

@@ -22,15 +22,25 @@ public static class ComparisonText
         }
 
         text.Append('\n');
-        var best = comparison.Systems.MaxBy(system => system.WeightedF1)!;
-        foreach (var pair in comparison.Pairs.OrderByDescending(pair => pair.First == best.Name || pair.Second == best.Name))
+        foreach (var sentence in Sentences(comparison))
         {
-            Line(text, $"{Sentence(pair, comparison.Rows)}");
+            Line(text, $"{sentence}");
         }
 
-        Line(text, $"p of F1: paired bootstrap; p of accuracy: exact McNemar test, or a sign-flip test where there are several runs; all after Holm's correction for {comparison.Pairs.Count} pairs.");
+        Line(text, $"{Tests(comparison)}");
         return text.ToString();
     }
+
+    /// <summary>Every pair in words, those with the best system first.</summary>
+    internal static IEnumerable<string> Sentences(SystemComparison comparison)
+    {
+        var best = comparison.Best.Name;
+        return comparison.Pairs.OrderByDescending(pair => pair.First == best || pair.Second == best).Select(pair => Sentence(pair, comparison.Rows));
+    }
+
+    /// <summary>Which tests were made.</summary>
+    internal static string Tests(SystemComparison comparison) => "p of F1: paired bootstrap; p of accuracy: exact McNemar test, or a sign-flip test where there are several runs; "
+        + $"all after Holm's correction for {comparison.Pairs.Count} pair{(comparison.Pairs.Count == 1 ? string.Empty : "s")}.";
 
     /// <summary>Writes the machine form.</summary>
     /// <param name="comparison">The comparison.</param>
@@ -53,7 +63,13 @@ public static class ComparisonText
             .Name("weighted_f1").Value(system.WeightedF1)
             .Name("weighted_f1_of_runs").List(system.RunScores)
             .Name("interval");
-        system.Interval.Write(json).EndObject();
+        system.Interval.Write(json).Name("f1_per_label").StartObject();
+        foreach (var label in system.PerLabel)
+        {
+            json.Name(label.Label).Value(label.Scores.F1);
+        }
+
+        json.EndObject().EndObject();
     }
 
     private static void WritePair(JsonLineWriter json, PairResult pair)
@@ -73,6 +89,7 @@ public static class ComparisonText
             .Name("bootstrap_p_holm").Value(pair.AdjustedBootstrapP)
             .Name("told_apart").Value(pair.IsToldApart)
             .Name("rows_needed").Value((double?)pair.RowsNeeded)
+            .Name("critical_difference").Value(pair.CriticalDifference)
             .EndObject();
     }
 

@@ -16,11 +16,11 @@ public sealed record SystemComparison(int Rows, IReadOnlyList<SystemScore> Syste
     /// <summary>Resamples that a comparison draws as a rule.</summary>
     public const int UsualResamples = 2000;
 
-    private const double Level = 0.95;
-    private const long Seed = 42;
-
     // Normal quantiles: a two-sided test at 5 % that finds a difference with a probability of 80 %.
     private const double Quantiles = 1.959964 + 0.841621;
+
+    /// <summary>The system with the highest weighted F1; of equals the first.</summary>
+    public SystemScore Best => Systems.MaxBy(system => system.WeightedF1)!;
 
     /// <summary>Compares systems.</summary>
     /// <param name="gold">True labels, at least one.</param>
@@ -35,7 +35,7 @@ public sealed record SystemComparison(int Rows, IReadOnlyList<SystemScore> Syste
         Check(gold, systems);
         var counted = systems.Select(system => system.Runs.Select(run => LabelCounts.Of(gold, run, [])).ToArray()).ToArray();
         var drawn = Draw(gold.Count, counted, resamples);
-        var scores = systems.Select((system, at) => ScoreOf(system, counted[at], drawn[at])).ToArray();
+        var scores = systems.Select((system, at) => ScoreOf(gold, system, counted[at], drawn[at])).ToArray();
         var pairs = new List<PairResult>();
         for (var first = 0; first < systems.Count; first++)
         {
@@ -71,9 +71,9 @@ public sealed record SystemComparison(int Rows, IReadOnlyList<SystemScore> Syste
     /// <summary>Mean weighted F1 of every system on every resample.</summary>
     private static double[][] Draw(int rows, LabelCounts[][] systems, int resamples)
     {
-        var random = new SeededRandom(Seed + 1);
+        var random = new SeededRandom(Bootstrap.UsualSeed + 1);
         var drawn = systems.Select(_ => new double[resamples]).ToArray();
-        foreach (var (at, resample) in Bootstrap.Resamples(rows, resamples, Seed).Index())
+        foreach (var (at, resample) in Bootstrap.Resamples(rows, resamples, Bootstrap.UsualSeed).Index())
         {
             for (var system = 0; system < systems.Length; system++)
             {
@@ -87,30 +87,40 @@ public sealed record SystemComparison(int Rows, IReadOnlyList<SystemScore> Syste
         return drawn;
     }
 
-    private static SystemScore ScoreOf(ComparedSystem system, LabelCounts[] runs, double[] drawn)
+    private static SystemScore ScoreOf(IReadOnlyList<string> gold, ComparedSystem system, LabelCounts[] runs, double[] drawn)
     {
         int[] all = [.. Enumerable.Range(0, runs[0].Rows)];
         double[] scores = [.. runs.Select(run => run.WeightedF1(all))];
         var accuracy = runs.Average(run => all.Count(run.IsRight) / (double)all.Length);
-        return new SystemScore(system.Name, scores, accuracy, scores.Average(), Bootstrap.IntervalOf(drawn, Level, MethodOf(runs.Length, drawn.Length)));
+        var interval = Bootstrap.IntervalOf(drawn, Bootstrap.UsualLevel, MethodOf(runs.Length, drawn.Length));
+        return new SystemScore(system.Name, scores, accuracy, scores.Average(), interval, PerLabel(gold, system));
     }
 
+    private static LabelScores[] PerLabel(IReadOnlyList<string> gold, ComparedSystem system)
+    {
+        string[] labels = [.. gold.Distinct(StringComparer.Ordinal).Order(CodePointOrder.Comparer)];
+        var reports = system.Runs.Select(run => ClassificationReport.Of(gold, run, labels).PerLabel).ToArray();
+        return [.. labels.Select((label, at) => new LabelScores(label, Mean([.. reports.Select(report => report[at].Scores)]), reports[0][at].Support))];
+    }
+
+    private static Scores Mean(Scores[] scores) => new(scores.Average(item => item.Precision), scores.Average(item => item.Recall), scores.Average(item => item.F1));
+
     private static string MethodOf(int runs, int resamples) =>
-        $"percentile bootstrap over rows{(runs > 1 ? $" and {runs} runs" : string.Empty)}, {resamples} resamples, seed {Seed}";
+        $"percentile bootstrap over rows{(runs > 1 ? $" and {runs} runs" : string.Empty)}, {resamples} resamples, seed {Bootstrap.UsualSeed}";
 
     private static PairResult Compare(
         IReadOnlyList<string> gold, (SystemScore Score, ComparedSystem System, double[] Drawn) first, (SystemScore Score, ComparedSystem System, double[] Drawn) second)
     {
         double[] differences = [.. second.Drawn.Zip(first.Drawn, (high, low) => high - low)];
         var difference = second.Score.WeightedF1 - first.Score.WeightedF1;
-        var interval = Bootstrap.IntervalOf(differences, Level, $"paired {MethodOf(Math.Max(first.System.Runs.Count, second.System.Runs.Count), differences.Length)}");
+        var interval = Bootstrap.IntervalOf(differences, Bootstrap.UsualLevel, $"paired {MethodOf(Math.Max(first.System.Runs.Count, second.System.Runs.Count), differences.Length)}");
         var isSingle = first.System.Runs.Count == 1 && second.System.Runs.Count == 1;
         var mcNemar = isSingle ? McNemar.Of(gold, first.System.Runs[0], second.System.Runs[0]) : null;
-        var p = mcNemar?.Exact ?? SignFlip.P(Rightness(gold, first.System), Rightness(gold, second.System), Seed);
-        var twoSided = TwoSided(differences);
+        var p = mcNemar?.Exact ?? SignFlip.P(Rightness(gold, first.System), Rightness(gold, second.System), Bootstrap.UsualSeed);
+        var (twoSided, critical) = (TwoSided(differences), Quantiles * DeviationOf(differences));
         return new PairResult(
             first.Score.Name, second.Score.Name, difference, interval, twoSided, mcNemar?.OnlyFirstRight, mcNemar?.OnlySecondRight, p, p, twoSided,
-            RowsNeeded(gold.Count, difference, differences));
+            RowsNeeded(gold.Count, difference, critical), critical);
     }
 
     /// <summary>Share of the runs that have a row right.</summary>
@@ -124,12 +134,17 @@ public sealed record SystemComparison(int Rows, IReadOnlyList<SystemScore> Syste
         return Math.Min(1, 2.0 * (Math.Min(notAbove, notBelow) + 1) / (differences.Length + 1));
     }
 
-    private static int? RowsNeeded(int rows, double difference, double[] differences)
+    // What is found shrinks with the root of the rows.
+    private static int? RowsNeeded(int rows, double difference, double critical)
     {
-        var mean = differences.Average();
-        var deviation = Math.Sqrt(differences.Average(value => (value - mean) * (value - mean)));
-        var needed = difference == 0 ? double.PositiveInfinity : rows * Math.Pow(Quantiles * deviation / difference, 2);
+        var needed = difference == 0 ? double.PositiveInfinity : rows * Math.Pow(critical / difference, 2);
         return needed < int.MaxValue ? (int)Math.Ceiling(needed) : null;
+    }
+
+    private static double DeviationOf(double[] values)
+    {
+        var mean = values.Average();
+        return Math.Sqrt(values.Average(value => (value - mean) * (value - mean)));
     }
 
     private static List<PairResult> Adjusted(List<PairResult> pairs)

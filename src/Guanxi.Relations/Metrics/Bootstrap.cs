@@ -14,6 +14,15 @@ public sealed record PairedDifference(
 /// <remarks>Efron's percentile method; percentiles interpolate linearly, as numpy's do.</remarks>
 public static class Bootstrap
 {
+    /// <summary>Confidence of the intervals that are reported.</summary>
+    public const double UsualLevel = 0.95;
+
+    /// <summary>Resamples that an evaluation draws.</summary>
+    public const int UsualResamples = 1000;
+
+    /// <summary>Seed of the resamples that are reported.</summary>
+    public const long UsualSeed = 42;
+
     private const string Metric = "weighted_f1";
 
     /// <summary>Draws resamples: rows with replacement, as many as there are.</summary>
@@ -49,6 +58,13 @@ public static class Bootstrap
         var scores = Resamples(truth.Count, resamples, seed).Select(rows => counts.WeightedF1(rows)).ToArray();
         return IntervalOf(scores, level, $"percentile bootstrap, {resamples} resamples, seed {seed}");
     }
+
+    /// <summary>Interval of one classifier's weighted F1 as evaluations report it.</summary>
+    /// <param name="truth">True labels, at least one.</param>
+    /// <param name="predicted">Predictions, as many.</param>
+    /// <returns>The interval.</returns>
+    public static Interval WeightedF1(IReadOnlyList<string> truth, IReadOnlyList<string> predicted) =>
+        WeightedF1(truth, predicted, UsualLevel, UsualResamples, UsualSeed);
 
     /// <summary>Compares two classifiers on the same rows.</summary>
     /// <param name="truth">True labels, at least one.</param>

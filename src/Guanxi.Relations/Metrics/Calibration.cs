@@ -20,7 +20,8 @@ public sealed record CalibrationBin(int Index, int Count, double Accuracy, doubl
 public sealed record Calibration(
     double Accuracy, double ExpectedError, double MaximumError, double Brier, double LogLoss, IReadOnlyList<CalibrationBin> Bins)
 {
-    private const int BinCount = 15;
+    /// <summary>Bins of equal width, filled or not.</summary>
+    public const int BinCount = 15;
 
     // scikit-learn's clip: the distance from 1 to the next double.
     private const double SmallestProbability = 2.220446049250313e-16;

@@ -23,6 +23,26 @@ public sealed class PredictionTests : IDisposable
     }
 
     [Fact]
+    public void Sentences_and_probabilities_are_taken_where_they_have_our_form()
+    {
+        const string Text =
+            """
+            {"text": "甲和乙", "people1": "甲", "people2": "乙", "label": "夫妻", "confidence": 0.75, "probabilities": {"夫妻": 0.75, "好友": 0.25}, "gold": "好友"}
+            {"text": "甲和乙", "people1": "甲", "people2": "丙", "label": "夫妻", "confidence": "high", "probabilities": [0.5, 0.5], "gold": "夫妻"}
+            {"prediction": "师生", "gold": "师生", "probabilities": {"师生": 0.9, "好友": 0.9}}
+            {"prediction": "师生", "gold": "师生", "probabilities": {"师生": 1}}
+            """;
+
+        var set = PredictionFile.Read(Write("p", Text), null);
+
+        Assert.Equal(["夫妻", "好友", "师生"], set.Labels);
+        Assert.Equal(["甲和乙", "", "", ""], set.Rows.Select(row => row.Example.Text));
+        Assert.Equal([0.75, null, null, 1.0], set.Rows.Select(row => row.Prediction?.Confidence));
+        Assert.Equal([0.75, 0.25, 0], set.Rows[0].Prediction!.Probabilities);
+        Assert.Equal([0, 0, 1], set.Rows[3].Prediction!.Probabilities);
+    }
+
+    [Fact]
     public void One_label_a_line_takes_the_gold_from_the_data()
     {
         var data = Write("d", "label\tcontent\n夫妻\t<e1>甲</e1>和<e2>乙</e2>\n好友\t<e1>甲</e1>与<e2>乙</e2>\n");

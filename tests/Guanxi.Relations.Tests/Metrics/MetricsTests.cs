@@ -64,20 +64,45 @@ public sealed class MetricsTests
     public void The_json_of_an_evaluation_has_every_agreed_key()
     {
         var report = ClassificationReport.Of(["夫妻", "夫妻", "好友", "好友"], ["夫妻", "好友", "好友", "出生地"], ["夫妻", "好友"]);
-        var result = new EvaluationResult(report, Wilson.Of(2, 4, 0.95, "accuracy"), 1, 0.25, null, TimeSpan.FromSeconds(2));
+        var result = new EvaluationResult(report, Wilson.Of(2, 4, 0.95, "accuracy"), 1, null, TimeSpan.FromSeconds(2));
         var json = JsonSerializer.Deserialize<JsonElement>(result.ToJson());
 
         Assert.DoesNotContain('\n', result.ToJson());
         Assert.Equal(0.5, json.GetProperty("accuracy").GetDouble());
         Assert.Equal(0.75, json.GetProperty("macro").GetProperty("precision").GetDouble());
         Assert.Equal(0.5, json.GetProperty("weighted").GetProperty("recall").GetDouble());
+        Assert.Equal(2.0 / 3, json.GetProperty("micro").GetProperty("precision").GetDouble());
+        Assert.Equal(Wilson.Of(2, 4, 0.95, "accuracy").Low, json.GetProperty("accuracy_interval").GetProperty("low").GetDouble());
+        Assert.Equal("[]", json.GetProperty("slices").GetRawText());
         Assert.Equal(4, json.GetProperty("support").GetInt32());
         Assert.Equal(2, json.GetProperty("per_label").GetProperty("好友").GetProperty("support").GetInt32());
         Assert.Equal("[[1, 1], [0, 1]]", json.GetProperty("confusion").GetProperty("matrix").GetRawText());
         Assert.Equal("accuracy", json.GetProperty("interval").GetProperty("metric").GetString());
         Assert.Equal(1, json.GetProperty("invalid_answers").GetInt32());
-        Assert.Equal(0.25, json.GetProperty("ece").GetDouble());
+        Assert.Equal(JsonValueKind.Null, json.GetProperty("ece").ValueKind);
         Assert.Equal(JsonValueKind.Null, json.GetProperty("log_loss").ValueKind);
         Assert.Equal((2, 2), (json.GetProperty("seconds").GetDouble(), json.GetProperty("rows_per_second").GetDouble()));
+    }
+
+    [Fact]
+    public void The_json_has_bins_slices_and_errors_where_they_are_known()
+    {
+        string[] labels = ["夫妻", "好友"];
+        EvaluatedRow Row(string gold, double[] probabilities) => new(
+            TestRows.Marked("<e1>甲</e1>和<e2>乙</e2>", gold, row: 7), gold, labels[probabilities[0] > 0.5 ? 0 : 1],
+            new RelationPrediction(labels[probabilities[0] > 0.5 ? 0 : 1], probabilities.Max(), probabilities), null);
+        var evaluation = Evaluator.Summarise([Row("夫妻", [0.9, 0.1]), Row("好友", [0.75, 0.25])], labels, labels, null);
+
+        var json = JsonSerializer.Deserialize<JsonElement>(evaluation.Result.ToJson());
+
+        var bins = json.GetProperty("reliability_bins");
+        Assert.Equal((2, 11.0 / 15, 12.0 / 15), (bins.GetArrayLength(), bins[0].GetProperty("low").GetDouble(), bins[0].GetProperty("high").GetDouble()));
+        Assert.Equal((1, 0.0, 0.75), (bins[0].GetProperty("rows").GetInt32(), bins[0].GetProperty("accuracy").GetDouble(), bins[0].GetProperty("confidence").GetDouble()));
+        Assert.Equal(evaluation.Result.Calibration!.Brier, json.GetProperty("brier").GetDouble());
+        Assert.Equal("length", json.GetProperty("slices")[0].GetProperty("by").GetString());
+        var error = Assert.Single(json.GetProperty("confident_errors").EnumerateArray());
+        Assert.Equal((7, "好友", "夫妻", 0.25), (
+            error.GetProperty("row").GetInt32(), error.GetProperty("gold").GetString(), error.GetProperty("prediction").GetString(),
+            error.GetProperty("gold_probability").GetDouble()));
     }
 }

@@ -39,6 +39,26 @@ public sealed class SystemComparisonTests
     }
 
     [Fact]
+    public void A_difference_as_large_as_the_critical_one_needs_the_rows_there_are()
+    {
+        var pair = Assert.Single(SystemComparison.Of(s_gold, [new("one", [Wrong(every: 10)]), new("other", [Wrong(every: 11)])], Resamples).Pairs);
+
+        Assert.Equal(Rows * Math.Pow(pair.CriticalDifference / pair.Difference, 2), pair.RowsNeeded!.Value, 1.0);
+    }
+
+    [Fact]
+    public void Scores_of_each_label_are_the_means_of_the_runs()
+    {
+        var (first, second) = (Wrong(4), Wrong(9));
+
+        var scores = SystemComparison.Of(s_gold, [new("two", [first, second]), new("one", [first])], 10).Systems[0].PerLabel;
+
+        Assert.Equal(["夫妻", "师生", "父母"], scores.Select(label => label.Label));
+        double F1(string[] run) => ClassificationReport.Of(s_gold, run).PerLabel[0].Scores.F1;
+        Assert.Equal((F1(first) + F1(second)) / 2, scores[0].Scores.F1, 1e-12);
+    }
+
+    [Fact]
     public void Equal_systems_differ_by_nothing()
     {
         var pair = Assert.Single(SystemComparison.Of(s_gold, [new("one", [Wrong(5)]), new("same", [Wrong(5)])], Resamples).Pairs);

@@ -7,8 +7,8 @@ namespace Guanxi.Transformers.Tests.Benchmarks;
 
 public sealed class ServeBenchmarkTests
 {
-    private static readonly BenchmarkShape s_tiny =
-        new("tiny", BenchmarkShape.Llama(layers: 2, hidden: 128, intermediate: 256, heads: 4, vocabulary: 300));
+    private static readonly DecoderShape s_tiny =
+        new("tiny", DecoderShape.Llama(layers: 2, hidden: 128, intermediate: 256, heads: 4, vocabulary: 300));
 
     [Theory]
     [InlineData(null, "nf4")]

@@ -1,27 +1,34 @@
 using System.Text;
 using Guanxi.Relations;
 using Guanxi.Relations.Formats;
+using Guanxi.Relations.Reporting;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Checkpoints;
 
 namespace Guanxi.Cli;
 
 /// <summary>The folder that <c>--report</c> names.</summary>
-internal sealed class EvaluationFiles
+internal sealed class ReportFolder
 {
     /// <summary>The file of predictions.</summary>
     public const string PredictionsFile = "predictions.jsonl";
 
-    private const string ReportFile = "report.json";
+    /// <summary>The page.</summary>
+    public const string PageFile = "report.html";
+
+    /// <summary>The machine form.</summary>
+    public const string JsonFile = "report.json";
+
+    private const string ConfusionFile = "confusion.svg";
 
     private readonly string _folder;
 
-    private EvaluationFiles(string folder) => _folder = folder;
+    private ReportFolder(string folder) => _folder = folder;
 
     /// <summary>Makes the folder, before the work begins whose result would be lost.</summary>
     /// <param name="folder">The folder; null when no report is wanted.</param>
     /// <exception cref="OptionsException">It cannot be made.</exception>
-    public static EvaluationFiles? Of(string? folder)
+    public static ReportFolder? Of(string? folder)
     {
         if (folder is null)
         {
@@ -31,7 +38,7 @@ internal sealed class EvaluationFiles
         try
         {
             Directory.CreateDirectory(folder);
-            return new EvaluationFiles(folder);
+            return new ReportFolder(folder);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -39,21 +46,29 @@ internal sealed class EvaluationFiles
         }
     }
 
-    /// <summary>Writes result and predictions.</summary>
+    /// <summary>Writes an evaluation: predictions, result, page and confusion.</summary>
     /// <param name="evaluation">The evaluation.</param>
-    /// <param name="labels">What each probability of a prediction belongs to.</param>
-    /// <exception cref="CheckpointException">A file cannot be written.</exception>
-    public void Write(Evaluation evaluation, IReadOnlyList<string> labels)
+    /// <param name="context">What was evaluated.</param>
+    /// <exception cref="JobFailedException">A file cannot be written.</exception>
+    public void Write(Evaluation evaluation, ReportContext context)
     {
         var lines = new StringBuilder();
         foreach (var row in evaluation.Rows)
         {
-            lines.Append(Line(row, labels)).Append('\n');
+            lines.Append(Line(row, evaluation.Labels)).Append('\n');
         }
 
-        AtomicFile.WriteText(Path.Combine(_folder, PredictionsFile), lines.ToString());
-        AtomicFile.WriteText(Path.Combine(_folder, ReportFile), evaluation.Result.ToJson() + "\n");
+        Write(PredictionsFile, lines.ToString());
+        Write(JsonFile, evaluation.Result.ToJson() + "\n");
+        Write(ConfusionFile, EvaluationReport.ConfusionSvg(evaluation.Result.Report));
+        Write(PageFile, EvaluationReport.ToHtml(evaluation, context));
     }
+
+    /// <summary>Writes a file.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="text">Its text.</param>
+    /// <exception cref="JobFailedException">It cannot be written.</exception>
+    public void Write(string name, string text) => ErrorBoundary.DuringJob(() => AtomicFile.WriteText(Path.Combine(_folder, name), text));
 
     private static string Line(EvaluatedRow row, IReadOnlyList<string> labels) => new PredictionRow(
         row.Example with { Label = row.Gold },
