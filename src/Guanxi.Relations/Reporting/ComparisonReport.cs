@@ -7,7 +7,7 @@ namespace Guanxi.Relations.Reporting;
 public static class ComparisonReport
 {
     // A label whose F1 differs by less than this from the best system's is not worth a colour.
-    private const double NotableDifference = 0.02;
+    private const double NotableDifference = 0.05;
 
     /// <summary>Writes the page.</summary>
     /// <param name="comparison">The comparison.</param>
@@ -106,7 +106,7 @@ public static class ComparisonReport
             foreach (var system in ranked)
             {
                 var difference = system.PerLabel[at].Scores.F1 - label.Scores.F1;
-                var style = difference > NotableDifference ? "better" : difference < -NotableDifference ? "worse" : null;
+                var style = difference > NotableDifference ? "up" : difference < -NotableDifference ? "down" : null;
                 html.Element("td", Numbers.Score(system.PerLabel[at].Scores.F1), ("class", style));
             }
 

@@ -99,7 +99,6 @@ public sealed class ReportTests(ReportFixture reports) : IClassFixture<ReportFix
         page.AssertClean();
         Assert.Equal("img", await page.Page.EvaluateAsync<string>("document.documentElement.getAttribute('role')"));
         await AssertTextsAreInsideAsync(page);
-        await page.ScreenshotAsync("report-confusion");
     }
 
     // Labels are as wide as they come: none may be cut off by the edge of its drawing.

@@ -3,12 +3,12 @@ namespace Guanxi.Relations.Reporting.Charts;
 /// <summary>Figures over the steps of a run.</summary>
 internal static class CurveChart
 {
-    private const double Width = 460;
-    private const double Height = 300;
+    private const double Width = 400;
+    private const double Height = 280;
     private const double Left = 56;
-    private const double Right = 444;
+    private const double Right = 384;
     private const double Top = 40;
-    private const double Bottom = 248;
+    private const double Bottom = 228;
     private const int Ticks = 5;
     private const int MostPoints = 160;
     private const int MostDots = 40;

@@ -3,7 +3,7 @@ namespace Guanxi.Relations.Reporting.Charts;
 /// <summary>How often each label is true and how often it is predicted.</summary>
 internal static class DistributionChart
 {
-    private const double Width = 460;
+    private const double Width = 400;
     private const double MostLabel = 120;
     private const double RowHeight = 32;
     private const double Bar = 11;

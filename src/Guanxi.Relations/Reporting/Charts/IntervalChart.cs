@@ -5,8 +5,8 @@ namespace Guanxi.Relations.Reporting.Charts;
 /// <summary>Figures with their intervals below each other, so that the eye sees which overlap.</summary>
 internal static class IntervalChart
 {
-    private const double Width = 520;
-    private const double MostLabel = 190;
+    private const double Width = 400;
+    private const double MostLabel = 140;
     private const double RowHeight = 34;
     private const double Top = 12;
     private const double ValueWidth = 52;

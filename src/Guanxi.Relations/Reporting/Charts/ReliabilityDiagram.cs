@@ -6,14 +6,14 @@ namespace Guanxi.Relations.Reporting.Charts;
 /// <remarks>The reliability diagram of Guo et al. 2017, arXiv 1706.04599.</remarks>
 internal static class ReliabilityDiagram
 {
-    private const double Width = 460;
+    private const double Width = 400;
     private const double Left = 66;
-    private const double Right = 438;
+    private const double Right = 378;
     private const double Top = 14;
-    private const double Bottom = 330;
-    private const double RowsTop = 372;
-    private const double RowsBottom = 432;
-    private const double Height = 478;
+    private const double Bottom = 322;
+    private const double RowsTop = 364;
+    private const double RowsBottom = 416;
+    private const double Height = 460;
     private const int Ticks = 5;
 
     /// <summary>Draws.</summary>
