@@ -23,6 +23,7 @@ internal static class CommandLine
         EvaluateCommand.Verb,
         CompareCommand.Verb,
         PredictCommand.Verb,
+        ServeCommand.Verb,
         MergeCommand.Verb,
         QuantizeCommand.Verb,
         ExportCommand.Verb,

@@ -74,7 +74,10 @@ public sealed class RelationClassifier : IRelationClassifier
 
         foreach (var (at, scores) in Score(prompts).Index())
         {
-            outcomes[places[at]] = ClassifiedRow.Of(RelationPrediction.Of(Schema, scores.Probabilities));
+            outcomes[places[at]] = ClassifiedRow.Of(RelationPrediction.Of(Schema, scores.Probabilities) with
+            {
+                TokenCount = _scorer.TokensOf(prompts[at]),
+            });
         }
 
         return outcomes;

@@ -9,6 +9,17 @@ namespace Guanxi.Relations;
 /// <param name="Probabilities">Probability of every label in the schema's order; they sum to 1.</param>
 public sealed record RelationPrediction(string Label, double Confidence, IReadOnlyList<double> Probabilities)
 {
+    /// <summary>Tokens that were computed for this row; what all rows share is not counted.</summary>
+    /// <value>0: the model has no tokens.</value>
+    public int TokenCount { get; init; }
+
+    /// <summary>Whether the model saw only a part of the text, because all of it was too long.</summary>
+    /// <value>False.</value>
+    public bool IsTruncated { get; init; }
+
+    /// <summary>How far the best label is before the second, as a difference of probabilities.</summary>
+    public double Lead => Probabilities.Count < 2 ? 1 : Confidence - Probabilities.OrderDescending().ElementAt(1);
+
     /// <summary>Makes a prediction of probabilities.</summary>
     /// <param name="schema">The labels.</param>
     /// <param name="probabilities">One for each label.</param>

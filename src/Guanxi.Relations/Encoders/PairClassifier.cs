@@ -33,7 +33,11 @@ internal sealed class PairClassifier(PairModel model, RelationSchema schema, boo
         {
             foreach (var (row, probabilities) in chunk.Zip(Probabilities([.. chunk.Select(row => rows[row])])))
             {
-                outcomes[row] = ClassifiedRow.Of(RelationPrediction.Of(schema, probabilities));
+                outcomes[row] = ClassifiedRow.Of(RelationPrediction.Of(schema, probabilities) with
+                {
+                    TokenCount = rows[row].Ids.Length,
+                    IsTruncated = rows[row].IsCut,
+                });
             }
         }
 

@@ -26,7 +26,7 @@ internal sealed class JsonRow(string line, SourcePlace place, JsonElement root)
         }
         catch (JsonException fault)
         {
-            return Bad(place, Column(line.Text, (int)(fault.BytePositionInLine ?? 0)), $"the line is not valid JSON ({Reason(fault)})");
+            return Bad(place, Column(line.Text, (int)(fault.BytePositionInLine ?? 0)), $"the line is not valid JSON ({JsonFaults.Reason(fault)})");
         }
         catch (InvalidOperationException)
         {
@@ -152,10 +152,6 @@ internal sealed class JsonRow(string line, SourcePlace place, JsonElement root)
 
     private static ReadRow Bad(SourcePlace place, int column, string what, string? expected = null, string? found = null) =>
         new(place, null, [new RowProblem(DataRules.Json, place, column, what, expected, found)]);
-
-    // The message ends with "LineNumber: 0 | BytePositionInLine: 5.", which would contradict our own line and column.
-    private static string Reason(JsonException fault) =>
-        fault.Message.Split(" LineNumber:", StringSplitOptions.None)[0].Split(" Path:", StringSplitOptions.None)[0].TrimEnd('.');
 
     private static string? Shortened(string? found) => found is { Length: > 80 } ? string.Concat(found.AsSpan(0, 80), "...") : found;
 }

@@ -57,6 +57,15 @@ public sealed class LabelScorer : IDisposable
     /// <summary>Tokens that the tree adds to every row.</summary>
     public int TreeSize => _trie.Tokens.Length;
 
+    /// <summary>Tokens that a pass computes for a prompt: its own and the tree's, the prefix left out where the prompt begins with it.</summary>
+    /// <param name="prompt">Ids of the whole prompt.</param>
+    /// <returns>Number of tokens.</returns>
+    public int TokensOf(int[] prompt)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        return prompt.Length - (HasPrefix(prompt) ? _prefix.Length : 0) + TreeSize;
+    }
+
     /// <summary>Scores all continuations after each prompt.</summary>
     /// <param name="prompts">Ids of whole prompts, prefix included; 1 to <see cref="MaxPromptLength"/> each.</param>
     /// <returns>Scores in the order of the prompts.</returns>

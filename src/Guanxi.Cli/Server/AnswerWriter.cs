@@ -1,0 +1,96 @@
+using System.Globalization;
+using Guanxi.Relations;
+using Guanxi.Relations.Formats;
+
+namespace Guanxi.Cli.Server;
+
+/// <summary>Writes predictions as the contract has them.</summary>
+internal static class AnswerWriter
+{
+    // Of fourteen labels one that has less than half of the probability is doubtful.
+    private const double LowConfidence = 0.5;
+
+    /// <summary>The answer of <c>/people_rel_cls</c>.</summary>
+    public static string One(RelationSchema schema, RelationPrediction prediction)
+    {
+        var json = new JsonLineWriter().StartObject().Name("result").Value(prediction.Label).Name("confidence").Value(prediction.Confidence);
+        return Probabilities(json, schema, prediction).EndObject().ToString();
+    }
+
+    /// <summary>The answer of <c>/v1/classify</c>.</summary>
+    public static string Many(
+        RelationSchema schema, IReadOnlyList<(RelationExample Row, RelationPrediction Prediction)> answers, string model, TimeSpan duration)
+    {
+        var json = new JsonLineWriter().StartObject().Name("items").StartArray();
+        foreach (var (row, prediction) in answers)
+        {
+            json.StartObject().Name("label").Value(prediction.Label).Name("confidence").Value(prediction.Confidence);
+            Probabilities(json, schema, prediction).Name("warnings").StartArray();
+            foreach (var warning in Warnings(row, prediction))
+            {
+                json.Value(warning);
+            }
+
+            json.EndArray().EndObject();
+        }
+
+        return json.EndArray().Name("model").Value(model).Name("milliseconds").Value(duration.TotalMilliseconds).EndObject().ToString();
+    }
+
+    /// <summary>The answer of <c>/v1/labels</c>.</summary>
+    public static string Labels(RelationSchema schema)
+    {
+        var json = new JsonLineWriter().StartObject().Name("labels");
+        List(json, schema.Labels).Name("aliases").StartObject();
+        foreach (var (label, aliases) in schema.Aliases)
+        {
+            List(json.Name(label), aliases);
+        }
+
+        return json.EndObject().EndObject().ToString();
+    }
+
+    private static JsonLineWriter List(JsonLineWriter json, IReadOnlyList<string> texts)
+    {
+        json.StartArray();
+        foreach (var text in texts)
+        {
+            json.Value(text);
+        }
+
+        return json.EndArray();
+    }
+
+    private static JsonLineWriter Probabilities(JsonLineWriter json, RelationSchema schema, RelationPrediction prediction)
+    {
+        json.Name("probabilities").StartObject();
+        foreach (var (label, probability) in schema.Labels.Zip(prediction.Probabilities))
+        {
+            json.Name(label).Value(probability);
+        }
+
+        return json.EndObject();
+    }
+
+    private static IEnumerable<string> Warnings(RelationExample row, RelationPrediction prediction)
+    {
+        foreach (var (field, name, span) in ((string, string, TextSpan?)[])[
+            (RelationInput.Person1Field, row.Person1, row.Span1), (RelationInput.Person2Field, row.Person2, row.Span2)])
+        {
+            if (span is null && Mentions.All(row.Text, name).Count is > 1 and var mentions)
+            {
+                yield return $"ambiguous_mention: {field} stands {mentions} times in the text; {field}_span says which is meant";
+            }
+        }
+
+        if (prediction.Confidence < LowConfidence)
+        {
+            yield return string.Create(CultureInfo.InvariantCulture, $"low_confidence: the best label has a probability of {prediction.Confidence:F2}");
+        }
+
+        if (prediction.IsTruncated)
+        {
+            yield return "truncated: the text is longer than the model reads; what is far from both people was left out";
+        }
+    }
+}

@@ -1,0 +1,131 @@
+using Guanxi.Relations;
+using Guanxi.Relations.Artifacts;
+using Guanxi.Relations.Serving;
+using Microsoft.AspNetCore.Http;
+
+namespace Guanxi.Cli.Server;
+
+/// <summary>Whether requests are taken.</summary>
+internal enum ServiceState
+{
+    /// <summary>The model is being loaded.</summary>
+    Loading,
+
+    /// <summary>Requests are taken.</summary>
+    Ready,
+
+    /// <summary>What was taken is finished; nothing more is taken.</summary>
+    Draining,
+}
+
+/// <summary>The model behind the server: not there at first, and towards the end not to be asked any more.</summary>
+internal sealed class RelationService(RelationEngineOptions options) : IDisposable
+{
+    // Behind a full queue of the largest model that is served; a client waits two minutes.
+    private static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(100);
+
+    private static readonly TimeSpan s_loadingRetry = TimeSpan.FromSeconds(2);
+
+    private RelationEngine? _engine;
+    private TrainedModel? _model;
+
+    /// <summary>Bounds of the engine.</summary>
+    public RelationEngineOptions Options => options;
+
+    /// <summary>Whether requests are taken.</summary>
+    public ServiceState State { get; private set; }
+
+    /// <summary>Name of the model's folder or file, without where it lies; null until it is loaded.</summary>
+    public string? ModelName { get; private set; }
+
+    /// <summary>Its method; null until it is loaded.</summary>
+    public string? Method { get; private set; }
+
+    /// <summary>What became of all calls so far.</summary>
+    public EngineCounts Counts => _engine?.Counts ?? default;
+
+    /// <summary>The labels.</summary>
+    /// <exception cref="HttpProblemException">The model is not there.</exception>
+    public RelationSchema Schema => (_engine ?? throw Unavailable()).Schema;
+
+    /// <summary>Takes requests from now on.</summary>
+    /// <param name="model">The model, owned by the service from now on.</param>
+    /// <param name="path">Where it was loaded from.</param>
+    public void Start(TrainedModel model, string path)
+    {
+        (_model, _engine) = (model, new RelationEngine(model.Classifier, options, TimeProvider.System));
+        (ModelName, Method) = (Path.GetFileName(Path.TrimEndingDirectorySeparator(path)), model.Info.Method ?? Methods.Llm);
+        State = ServiceState.Ready;
+    }
+
+    /// <summary>Asks the model.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="aborted">Set when the client has gone away.</param>
+    /// <returns>A prediction a row.</returns>
+    /// <exception cref="HttpProblemException">The queue is full, a row cannot be classified, or there is no model.</exception>
+    /// <exception cref="OperationCanceledException">The client has gone away.</exception>
+    public async Task<IReadOnlyList<RelationPrediction>> ClassifyAsync(IReadOnlyList<RelationExample> rows, CancellationToken aborted)
+    {
+        if (State != ServiceState.Ready)
+        {
+            throw Unavailable();
+        }
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+        limit.CancelAfter(s_longestWait);
+        try
+        {
+            return Predictions(await _engine!.ClassifyAsync(rows, limit.Token));
+        }
+        catch (QueueFullException full)
+        {
+            throw new HttpProblemException(StatusCodes.Status429TooManyRequests, "too many requests wait already") { RetryAfter = full.RetryAfter };
+        }
+        catch (ObjectDisposedException)
+        {
+            // Draining began between the question and the answer.
+            throw Unavailable();
+        }
+        catch (OperationCanceledException) when (!aborted.IsCancellationRequested)
+        {
+            throw new HttpProblemException(StatusCodes.Status503ServiceUnavailable, $"the request was not answered within {s_longestWait.TotalSeconds} s")
+            {
+                RetryAfter = s_longestWait,
+            };
+        }
+    }
+
+    /// <summary>The reason why nothing is answered now.</summary>
+    public HttpProblemException Unavailable() => State == ServiceState.Draining
+        ? new(StatusCodes.Status503ServiceUnavailable, "the server is about to end and takes no more requests") { RetryAfter = s_loadingRetry, ClosesConnection = true }
+        : new(StatusCodes.Status503ServiceUnavailable, "the model is being loaded") { RetryAfter = s_loadingRetry };
+
+    /// <summary>Takes no more requests.</summary>
+    /// <returns>Ends when all that were taken have been answered.</returns>
+    public Task DrainAsync()
+    {
+        State = ServiceState.Draining;
+        return _engine?.DrainAsync() ?? Task.CompletedTask;
+    }
+
+    public void Dispose()
+    {
+        _engine?.Dispose();
+        _model?.Dispose();
+    }
+
+    private static RelationPrediction[] Predictions(IReadOnlyList<ClassifiedRow> outcomes)
+    {
+        RequestFault[] faults = [.. outcomes.Index().Where(outcome => !outcome.Item.IsClassified).Select(outcome => Fault(outcome.Index, outcomes))];
+        return faults.Length > 0 ? throw HttpProblemException.Unusable(faults) : [.. outcomes.Select(outcome => outcome.Prediction!)];
+    }
+
+    private static RequestFault Fault(int row, IReadOnlyList<ClassifiedRow> outcomes)
+    {
+        var problem = outcomes[row].Problem!;
+        var message = string.Join("; ", new[] { problem.What, Named("expected", problem.Expected), Named("found", problem.Found) }.OfType<string>());
+        return new RequestFault(outcomes.Count > 1 ? row : null, RelationInput.TextField, problem.Hint is null ? message : $"{message}. {problem.Hint}");
+    }
+
+    private static string? Named(string name, string? value) => value is null ? null : $"{name} {value}";
+}
