@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Guanxi.Cli.Commands;
+using Guanxi.Cli.Commands.Data;
 using Guanxi.Relations;
 using Guanxi.Transformers;
 
@@ -24,6 +25,7 @@ internal static class CommandLine
         CompareCommand.Verb,
         PredictCommand.Verb,
         ServeCommand.Verb,
+        DataCommand.Verb,
         MergeCommand.Verb,
         QuantizeCommand.Verb,
         ExportCommand.Verb,
@@ -112,7 +114,7 @@ internal static class CommandLine
         var known = isOption ? command.Options.Select(option => option.Name) : command.Subcommands.Select(verb => verb.Name);
         var nearest = EditDistance.Nearest(word.Split('=')[0], known);
         var what = isOption ? "unknown option" : command is RootCommand ? "unknown verb" : "unexpected word";
-        var verb = command is RootCommand ? string.Empty : $"{command.Name} ";
+        var verb = string.Concat(command.Parents.OfType<VerbCommand>().Append(command).Where(part => part is not RootCommand).Select(part => $"{part.Name} "));
         return new Problem(word, what, Hint: nearest is null ? $"guanxi {verb}--help lists what there is." : $"Did you mean {nearest}?");
     }
 

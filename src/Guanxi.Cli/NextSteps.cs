@@ -34,10 +34,13 @@ internal static class SampleCalls
 
     public const string Base = "assets/base-zh";
 
-    public const string Train =
-        $"./guanxi train --model_name_or_path {Base} --train_file examples/people/train.tsv --output_dir {Model}";
+    public const string TrainFile = "examples/people/train.tsv";
 
-    public const string Evaluate = $"./guanxi evaluate --model {Model} --data examples/people/test.tsv";
+    public const string TestFile = "examples/people/test.tsv";
+
+    public const string Train = $"./guanxi train --model_name_or_path {Base} --train_file {TrainFile} --output_dir {Model}";
+
+    public const string Evaluate = $"./guanxi evaluate --model {Model} --data {TestFile}";
 
     public const string Predict = $"./guanxi predict --model {Model} --text 曹操带着曹植登上铜雀台 --people1 曹操 --people2 曹植";
 }

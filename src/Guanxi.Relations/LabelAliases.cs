@@ -20,6 +20,11 @@ public static class LabelAliases
     /// <returns>A key that is equal for spellings that look the same.</returns>
     public static string Fold(string spelling) => string.Concat(spelling.Trim().Select(FoldUnit));
 
+    /// <summary>What a label means, however it is spelled.</summary>
+    /// <param name="spelling">A label.</param>
+    /// <returns>A key that is equal for all spellings of one label.</returns>
+    internal static string Meaning(string spelling) => GroupOf(Fold(spelling))[0];
+
     private static char FoldUnit(char unit) =>
         char.ToLowerInvariant(unit is >= '\uFF01' and <= '\uFF5E' ? (char)(unit - FullWidthOffset) : unit);
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Guanxi.Relations;
 
 /// <summary>A half-open range of a text, in UTF-16 units.</summary>
@@ -24,6 +26,19 @@ public readonly record struct TextSpan(int Start, int End)
     /// <returns>True when markers around them would cross.</returns>
     public static bool Cross(TextSpan first, TextSpan second) =>
         first.Overlaps(second) && !first.Contains(second) && !second.Contains(first);
+
+    /// <summary>Reads a range as JSON and tables write it.</summary>
+    /// <param name="text">Text such as <c>[3, 5]</c>.</param>
+    /// <returns>The range, or null when the text is none.</returns>
+    internal static TextSpan? TryParse(string text)
+    {
+        var parts = text.Trim() is ['[', .. var inner, ']'] ? inner.Split(',') : [];
+        return parts is [var start, var end]
+            && int.TryParse(start, NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var from)
+            && int.TryParse(end, NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var to)
+            ? new TextSpan(from, to)
+            : null;
+    }
 
     /// <summary>Whether this is a non-empty range of a text of a given length.</summary>
     /// <param name="textLength">UTF-16 units of the text.</param>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Guanxi.Relations.Formats;
 using Guanxi.Transformers;
 
@@ -22,40 +23,45 @@ public sealed record DataCheckOptions
 /// <summary>Looks for what spoils training or evaluation: unreadable rows, contradictions, leakage, ambiguous mentions.</summary>
 public static class DataChecker
 {
+    private const string IsMarkedHint = "The row marks the one that is meant; a prompt with names alone does not say it.";
+
     /// <summary>Checks files, each alone and against those before it.</summary>
     /// <param name="paths">The files; of several the first is what is trained on.</param>
     /// <param name="options">What to hold them against.</param>
     /// <returns>All findings, in the order of files and rows.</returns>
     public static IReadOnlyList<Finding> Check(IReadOnlyList<string> paths, DataCheckOptions options)
     {
+        ArgumentNullException.ThrowIfNull(paths);
+        ArgumentNullException.ThrowIfNull(options);
         var findings = new List<Finding>();
-        var files = paths.Select(path => ReadRows(path, options, findings)).ToArray();
+        CheckedRow[][] files = [.. paths.Select(path => ReadRows(path, options, findings))];
         foreach (var row in files.SelectMany(rows => rows))
         {
             CheckMentions(row, options, findings);
         }
 
-        CheckLabels(files, options, findings);
+        LabelCheck.Check(files, options.Schema, findings);
         CheckRepeats(files, findings);
-        CheckLeakage(files, findings);
+        CheckOrders(files, findings);
         var order = paths.ToList();
         return [.. findings.OrderBy(finding => order.IndexOf(finding.File)).ThenBy(finding => finding.Row)];
     }
 
-    private static List<RelationExample> ReadRows(string path, DataCheckOptions options, List<Finding> findings)
+    private static CheckedRow[] ReadRows(string path, DataCheckOptions options, List<Finding> findings)
     {
-        var rows = new List<RelationExample>();
+        var rows = new List<CheckedRow>();
         try
         {
+            CheckBytes(path, findings);
             using var data = DatasetReader.Open(path, new DatasetReadOptions { RequireLabel = options.RequireLabel });
             var any = false;
             foreach (var row in data.Rows())
             {
                 any = true;
                 findings.AddRange(row.Problems.Select(problem => FindingOf(problem, path)));
-                if (row.Example is RelationExample relation)
+                if (row.Example is not null)
                 {
-                    rows.Add(relation);
+                    rows.Add(new CheckedRow(row.Example, LearntRow.Of(row.Example), row.ColumnOf));
                 }
             }
 
@@ -67,42 +73,73 @@ public static class DataChecker
         catch (OptionsException fault)
         {
             // What concerns the whole file ends its reading, but not the check of the others.
-            findings.AddRange(fault.Problems.Select(problem =>
-                new Finding(FindingSeverity.Error, DataRules.Unreadable, path, 0, 0, 1, problem.ToString())));
+            findings.AddRange(fault.Problems.Select(problem => FindingOf(problem, path)));
         }
 
-        return rows;
+        return [.. rows];
+    }
+
+    private static void CheckBytes(string path, List<Finding> findings)
+    {
+        var facts = FileFacts.Of(path);
+        if (facts.HasBom)
+        {
+            findings.Add(new Finding(FindingSeverity.Warning, DataRules.Bom, path, 0, 1, 1, "the file begins with a byte order mark"));
+        }
+
+        if (facts.CrlfLines > 0)
+        {
+            var which = facts.CrlfLines == facts.Lines ? "all lines end with CR LF" : $"{facts.CrlfLines} of {facts.Lines} lines end with CR LF, the others with LF";
+            findings.Add(new Finding(FindingSeverity.Warning, DataRules.LineEnds, path, 0, facts.FirstCrlf, 1, which));
+        }
     }
 
     private static Finding FindingOf(RowProblem problem, string path)
     {
-        var message = (problem.ToProblem() with { Where = "" }).ToString()[": ".Length..];
-        return new Finding(FindingSeverity.Error, problem.Rule, path, problem.Place.Row, problem.Place.Line, problem.Column, message);
+        var told = Told(problem.ToProblem());
+        return new Finding(FindingSeverity.Error, problem.Rule, path, problem.Place.Row, problem.Place.Line, problem.Column, told)
+        {
+            Hint = problem.Hint ?? DataRules.HintOf(problem.Rule),
+        };
     }
 
-    private static void CheckMentions(RelationExample row, DataCheckOptions options, List<Finding> findings)
+    /// <summary>A problem with a whole file; its place says line and column where they are known.</summary>
+    private static Finding FindingOf(Problem problem, string path)
     {
-        void Warn(string rule, string message) => findings.Add(Finding.At(FindingSeverity.Warning, rule, row.Place, message));
+        var rule = problem.What == TextLines.NotUtf8 ? DataRules.Encoding : DataRules.Unreadable;
+        var place = problem.Where.StartsWith(path + ':', StringComparison.Ordinal) ? problem.Where[(path.Length + 1)..].Split(':') : [];
+        int Part(int index, int otherwise) => index < place.Length && int.TryParse(place[index], CultureInfo.InvariantCulture, out var number) ? number : otherwise;
+        return new Finding(FindingSeverity.Error, rule, path, 0, Part(0, 0), Part(1, 1), Told(problem)) { Hint = problem.Hint ?? DataRules.HintOf(rule) };
+    }
 
-        if (row is { Span1: { } span1, Span2: { } span2 } && span1.Overlaps(span2))
+    private static string Told(Problem problem) => (problem with { Where = "", Hint = null }).ToString()[": ".Length..];
+
+    private static void CheckMentions(CheckedRow checkedRow, DataCheckOptions options, List<Finding> findings)
+    {
+        if (checkedRow.Example is not RelationExample row)
         {
-            Warn(DataRules.MarkerNested, $"the mention of {(span1.Contains(span2) ? row.Person2 : row.Person1)} is inside the other one");
+            return;
         }
 
-        foreach (var name in new[] { row.Person1, row.Person2 }.Distinct())
+        void Warn(string rule, string field, string message) => findings.Add(checkedRow.At(FindingSeverity.Warning, rule, field, message));
+
+        var facts = MentionFacts.Of(row);
+        if (facts.IsNested)
         {
-            var count = Mentions.All(row.Text, name).Count;
-            if (count > 1)
-            {
-                Warn(DataRules.AmbiguousMention, $"{name} occurs {count} times");
-            }
+            var inner = row.Span1!.Value.Contains(row.Span2!.Value) ? row.Person2 : row.Person1;
+            Warn(DataRules.MarkerNested, RelationInput.TextField, $"the mention of {inner} is inside the other one");
         }
 
-        var isSame = row.Person1 == row.Person2;
-        if (isSame || row.Person1.Contains(row.Person2, StringComparison.Ordinal)
-            || row.Person2.Contains(row.Person1, StringComparison.Ordinal))
+        foreach (var (field, name, count) in facts.Repeated)
         {
-            Warn(DataRules.NameInName, isSame
+            var finding = checkedRow.At(FindingSeverity.Warning, DataRules.AmbiguousMention, field, $"{name} occurs {count} times");
+            var isMarked = (field == RelationInput.Person1Field ? row.Span1 : row.Span2) is not null;
+            findings.Add(isMarked ? finding with { Hint = IsMarkedHint } : finding);
+        }
+
+        if (facts.IsNameInName)
+        {
+            Warn(DataRules.NameInName, RelationInput.Person1Field, row.Person1 == row.Person2
                 ? $"both people are called {row.Person1}"
                 : $"of {row.Person1} and {row.Person2} one is part of the other");
         }
@@ -110,100 +147,64 @@ public static class DataChecker
         var length = CodePointOrder.Count(row.Text);
         if (length > options.MaxCharacters)
         {
-            Warn(DataRules.TooLong, $"the sentence has {length} characters, more than {options.MaxCharacters}");
+            Warn(DataRules.TooLong, RelationInput.TextField, $"the sentence has {length} characters, more than {options.MaxCharacters}");
         }
     }
 
-    private static void CheckLabels(List<RelationExample>[] files, DataCheckOptions options, List<Finding> findings)
+    private static void CheckRepeats(CheckedRow[][] files, List<Finding> findings)
     {
-        var labelled = files.SelectMany(rows => rows).Where(row => row.Label is not null).ToArray();
-        var known = files.Take(1).SelectMany(rows => rows).Select(row => row.Label).OfType<string>().Select(Meaning).ToHashSet();
-        foreach (var row in labelled)
+        var byLearnt = ByReference(files, row => row.Learnt);
+        foreach (var repeat in Repeats.Find([.. files.Select(rows => rows.Select(row => row.Learnt).ToArray())]))
         {
-            var isKnown = options.Schema is null
-                ? known.Count == 0 || known.Contains(Meaning(row.Label!))
-                : options.Schema.IndexOf(row.Label!) >= 0;
-            if (!isKnown)
+            var (row, earlier) = (byLearnt[repeat.Row], byLearnt[repeat.Earlier]);
+            findings.Add(repeat.Kind switch
             {
-                findings.Add(Finding.At(FindingSeverity.Error, DataRules.LabelUnknown, row.Place,
-                    $"{row.Label} is not one of the known labels"));
-            }
+                RepeatKind.Conflict => row.At(FindingSeverity.Error, DataRules.LabelConflict, RelationInput.LabelField,
+                    $"{Shown(row)} here, {Shown(earlier)} at {earlier.Example.Place}, for the same {(row.Example is RelationExample ? "marked sentence" : "question")}"),
+                RepeatKind.Duplicate => row.At(FindingSeverity.Warning, DataRules.Duplicate, RelationInput.TextField, $"the row repeats {earlier.Example.Place}"),
+                _ => row.At(FindingSeverity.Warning, DataRules.Leakage, RelationInput.TextField,
+                    $"the sentence is also at {earlier.Example.Place}, {(repeat.IsSameQuestion ? "with the same pair" : "with another pair")}"),
+            });
         }
 
-        foreach (var meaning in labelled.GroupBy(row => Meaning(row.Label!)))
+        // Token ids are no words to compare by eye.
+        static string Shown(CheckedRow row) => row.Example switch
         {
-            var spellings = meaning.GroupBy(row => row.Label!).OrderByDescending(rows => rows.Count()).ToArray();
-            foreach (var rarer in spellings[1..])
-            {
-                var (spelling, commoner) = ($"'{rarer.Key}' ({rarer.Count()} rows)", $"'{spellings[0].Key}' ({spellings[0].Count()} rows)");
-                findings.Add(Finding.At(FindingSeverity.Warning, DataRules.LabelSpelling, rarer.First().Place,
-                    $"{spelling} and {commoner} are one label in two spellings"));
-            }
-        }
+            RelationExample relation => relation.Label!,
+            InstructionExample instruction => instruction.Assistant,
+            _ => "one answer",
+        };
     }
 
-    /// <summary>What a label means, however it is spelled.</summary>
-    internal static string Meaning(string label) => LabelAliases.GroupOf(LabelAliases.Fold(label))[0];
-
-    private static void CheckRepeats(List<RelationExample>[] files, List<Finding> findings)
+    private static Dictionary<object, CheckedRow> ByReference(CheckedRow[][] files, Func<CheckedRow, object> key)
     {
-        var firstByMark = new Dictionary<(string, string, string, TextSpan, TextSpan), RelationExample>();
-        foreach (var row in files.SelectMany(rows => rows))
+        var rows = new Dictionary<object, CheckedRow>(ReferenceEqualityComparer.Instance);
+        foreach (var row in files.SelectMany(file => file))
         {
-            var (first, second) = Mentions.Locate(row);
-            if (firstByMark.TryGetValue((row.Text, row.Person2, row.Person1, second, first), out var other)
-                && (row.Person1 != row.Person2 || first != second))
-            {
-                findings.Add(Finding.At(FindingSeverity.Warning, DataRules.BothOrders, row.Place,
-                    $"{other.Place} has the same people in the other order"));
-            }
-
-            if (firstByMark.TryAdd((row.Text, row.Person1, row.Person2, first, second), row))
-            {
-                continue;
-            }
-
-            var same = firstByMark[(row.Text, row.Person1, row.Person2, first, second)];
-            if (row.Label is not null && same.Label is not null && Meaning(row.Label) != Meaning(same.Label))
-            {
-                findings.Add(Finding.At(FindingSeverity.Error, DataRules.LabelConflict, row.Place,
-                    $"{row.Label} here, {same.Label} at {same.Place}, for the same marked sentence"));
-            }
-            else if (row.Place.File == same.Place.File)
-            {
-                findings.Add(Finding.At(FindingSeverity.Warning, DataRules.Duplicate, row.Place, $"the row repeats {same.Place}"));
-            }
+            rows.Add(key(row), row);
         }
+
+        return rows;
     }
 
-    private static void CheckLeakage(List<RelationExample>[] files, List<Finding> findings)
+    private static void CheckOrders(CheckedRow[][] files, List<Finding> findings)
     {
-        var seen = new Dictionary<string, List<RelationExample>>(StringComparer.Ordinal);
-        foreach (var rows in files)
+        var byExample = ByReference(files, row => row.Example);
+        foreach (var order in BothOrders.Find([.. files.Select(rows => rows.Select(row => row.Example).OfType<RelationExample>().ToArray())]))
         {
-            foreach (var row in rows)
-            {
-                if (seen.TryGetValue(row.Text, out var earlier))
-                {
-                    var copy = earlier.Find(other => Mentions.Locate(other) == Mentions.Locate(row));
-                    findings.Add(Finding.At(FindingSeverity.Warning, DataRules.Leakage, row.Place,
-                        copy is null
-                            ? $"the sentence is also at {earlier[0].Place}, with another pair"
-                            : $"the sentence is also at {copy.Place}, with the same pair"));
-                }
-            }
-
-            foreach (var sentence in rows.GroupBy(row => row.Text))
-            {
-                if (seen.TryGetValue(sentence.Key, out var before))
-                {
-                    before.AddRange(sentence);
-                }
-                else
-                {
-                    seen.Add(sentence.Key, [.. sentence]);
-                }
-            }
+            findings.Add(byExample[order.Row].At(FindingSeverity.Warning, DataRules.BothOrders, RelationInput.Person1Field,
+                $"{order.Earlier.Place} has the same people in the other order"));
         }
     }
+}
+
+/// <summary>A row that is being checked.</summary>
+/// <param name="Example">The row.</param>
+/// <param name="Learnt">What it asks and answers.</param>
+/// <param name="ColumnOf">Column of the line at which a field begins; null where that is not known.</param>
+internal sealed record CheckedRow(IExample Example, LearntRow Learnt, Func<string, int>? ColumnOf)
+{
+    /// <summary>A finding about a field of the row.</summary>
+    public Finding At(FindingSeverity severity, string rule, string field, string message) => new(
+        severity, rule, Example.Place.File, Example.Place.Row, Example.Place.Line, ColumnOf?.Invoke(field) ?? 1, message);
 }

@@ -22,17 +22,34 @@ public enum FindingSeverity
 /// <param name="Message">What was noticed, in one sentence.</param>
 public sealed record Finding(FindingSeverity Severity, string Rule, string File, int Row, int Line, int Column, string Message)
 {
+    /// <summary>What to do about it, in one sentence.</summary>
+    /// <value>What <see cref="DataRules.HintOf"/> says of the rule.</value>
+    public string Hint { get; init; } = DataRules.HintOf(Rule);
+
     /// <summary>The finding as one line of JSON.</summary>
-    /// <returns>An object with severity (warning or error), rule, file, row, line, column and message.</returns>
-    public string ToJson() => new JsonLineWriter().StartObject()
-        .Name("severity").Value(Severity == FindingSeverity.Error ? "error" : "warning")
+    /// <returns>An object with severity (warning or error), rule, file, row, line, column and message, the hint at the message's end.</returns>
+    public string ToJson()
+    {
+        var json = new JsonLineWriter();
+        Write(json);
+        return json.ToString();
+    }
+
+    /// <summary>The finding as compilers write theirs.</summary>
+    /// <returns>One line.</returns>
+    public override string ToString() => $"{File}:{Line}:{Column}: {Word} {Rule}: {Message}. {Hint}";
+
+    internal void Write(JsonLineWriter json) => json.StartObject()
+        .Name("severity").Value(Word)
         .Name("rule").Value(Rule)
         .Name("file").Value(File)
         .Name("row").Value(Row)
         .Name("line").Value(Line)
         .Name("column").Value(Column)
-        .Name("message").Value(Message)
-        .EndObject().ToString();
+        .Name("message").Value($"{Message}. {Hint}")
+        .EndObject();
+
+    private string Word => Severity == FindingSeverity.Error ? "error" : "warning";
 
     internal static Finding At(FindingSeverity severity, string rule, SourcePlace place, string message) =>
         new(severity, rule, place.File, place.Row, place.Line, 1, message);

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Guanxi.Transformers;
 
 namespace Guanxi.Relations.DataChecks;
@@ -7,6 +5,9 @@ namespace Guanxi.Relations.DataChecks;
 /// <summary>What must not be on both sides of a split.</summary>
 public enum SplitGroup
 {
+    /// <summary>Every row is a group of its own.</summary>
+    None,
+
     /// <summary>A sentence, whatever pair is marked in it.</summary>
     Sentence,
 
@@ -37,41 +38,42 @@ public static class GroupSplit
             throw new OptionsException(new Problem("split", "the share to cut off is out of range", "above 0 and below 1", $"{share}"));
         }
 
-        var groups = rows
-            .GroupBy(row => Key(row, by), StringComparer.Ordinal)
-            .OrderBy(group => Rank(group.Key, seed), StringComparer.Ordinal);
-        var wanted = share * rows.Count;
-        var (chosen, count) = (new HashSet<string>(StringComparer.Ordinal), 0);
-        foreach (var group in groups)
+        var parts = GroupParts.Assign(Keys(rows, by), [share], seed);
+        var (kept, cutOff) = (new List<RelationExample>(), new List<RelationExample>());
+        foreach (var (row, part) in rows.Zip(parts))
         {
-            // A group is taken while that brings the count nearer to what is wanted.
-            if (Math.Abs(count + group.Count() - wanted) < Math.Abs(count - wanted))
-            {
-                chosen.Add(group.Key);
-                count += group.Count();
-            }
+            (part == 0 ? kept : cutOff).Add(row);
         }
 
-        if (count == 0 || count == rows.Count)
-        {
-            throw new OptionsException(new Problem("split", "the rows cannot be cut so", "rows on both sides",
-                $"{rows.Count} rows in {rows.DistinctBy(row => Key(row, by)).Count()} groups, share {share}"));
-        }
-
-        var parts = rows.ToLookup(row => chosen.Contains(Key(row, by)));
-        return new SplitRows([.. parts[false]], [.. parts[true]]);
+        return kept.Count > 0 && cutOff.Count > 0 ? new SplitRows(kept, cutOff) : throw new OptionsException(new Problem(
+            "split", "the rows cannot be cut so", "rows on both sides", $"{rows.Count} rows, share {share}"));
     }
 
-    private static string Key(RelationExample row, SplitGroup by)
+    /// <summary>The group of every row.</summary>
+    /// <exception cref="OptionsException">Rows that are no relations have no pair.</exception>
+    internal static string[] Keys(IReadOnlyList<IExample> rows, SplitGroup by)
     {
-        if (by == SplitGroup.Sentence)
+        if (by == SplitGroup.Pair)
         {
-            return row.Text;
+            return [.. rows.Select(row => row is RelationExample relation ? PairOf(relation) : throw new OptionsException(
+                new Problem($"{row.Place}", "only rows of relations have a pair of names", "--group sentence or none")))];
         }
 
+        LearntRow[] learnt = [.. rows.Select(LearntRow.Of)];
+        if (by == SplitGroup.Sentence)
+        {
+            return [.. learnt.Select(row => row.Sentence)];
+        }
+
+        // Copies of a row are told apart by number, so that a seed does the same to the rows in whatever order they come.
+        var copies = new Dictionary<string, int>(StringComparer.Ordinal);
+        return [.. learnt.Select(row => $"{row.Question}\n{row.Answer}").Select(key => $"{key}\n{copies[key] = copies.GetValueOrDefault(key) + 1}")];
+    }
+
+    /// <summary>A key that is equal for rows about the same two names, in either order.</summary>
+    internal static string PairOf(RelationExample row)
+    {
         var isOrdered = string.CompareOrdinal(row.Person1, row.Person2) <= 0;
         return isOrdered ? $"{row.Person1}\n{row.Person2}" : $"{row.Person2}\n{row.Person1}";
     }
-
-    private static string Rank(string key, long seed) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes($"{seed}\n{key}")));
 }

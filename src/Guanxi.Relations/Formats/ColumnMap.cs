@@ -13,6 +13,12 @@ internal readonly record struct Cell(string Text, int Column);
 /// <param name="Person2">Column of the second name.</param>
 internal sealed record ColumnMap(int Width, int Label, int Text, int Person1, int Person2)
 {
+    /// <summary>Columns of the two mentions, written as <c>[start, end]</c>.</summary>
+    public (int First, int Second) Spans { get; private init; } = (-1, -1);
+
+    /// <summary>Names of columns that hold none of the fields.</summary>
+    public IReadOnlyList<string> Others { get; private init; } = [];
+
     private static readonly Dictionary<string, string> s_fieldByName = new(StringComparer.OrdinalIgnoreCase)
     {
         ["text"] = RelationInput.TextField,
@@ -34,6 +40,8 @@ internal sealed record ColumnMap(int Width, int Label, int Text, int Person1, in
         ["entity2"] = RelationInput.Person2Field,
         ["e2"] = RelationInput.Person2Field,
         ["人物2"] = RelationInput.Person2Field,
+        ["people1_span"] = RelationInput.Span1Field,
+        ["people2_span"] = RelationInput.Span2Field,
     };
 
     /// <summary>Two columns without header: label, marked sentence.</summary>
@@ -50,25 +58,54 @@ internal sealed record ColumnMap(int Width, int Label, int Text, int Person1, in
     {
         var fields = cells.Select(cell => FieldOf(cell.Text)).ToList();
         var map = new ColumnMap(cells.Count, fields.IndexOf(RelationInput.LabelField), fields.IndexOf(RelationInput.TextField),
-            fields.IndexOf(RelationInput.Person1Field), fields.IndexOf(RelationInput.Person2Field));
+            fields.IndexOf(RelationInput.Person1Field), fields.IndexOf(RelationInput.Person2Field))
+        {
+            Spans = (fields.IndexOf(RelationInput.Span1Field), fields.IndexOf(RelationInput.Span2Field)),
+            Others = [.. cells.Where((cell, index) => fields[index] is null && cell.Text.Length > 0).Select(cell => cell.Text)],
+        };
         return map.Text >= 0 && map.Person1 < 0 == map.Person2 < 0 ? map : null;
     }
 
     /// <summary>What a row says.</summary>
-    public RelationInput Input(IReadOnlyList<Cell> cells) =>
-        new(At(cells, Text), At(cells, Person1), At(cells, Person2), null, null, At(cells, Label));
+    /// <param name="cells">Its cells.</param>
+    /// <param name="faults">Receives spans that are none.</param>
+    public RelationInput Input(IReadOnlyList<Cell> cells, ICollection<InputFault> faults) => new(
+        At(cells, Text),
+        At(cells, Person1),
+        At(cells, Person2),
+        Span(cells, Spans.First, RelationInput.Span1Field, faults),
+        Span(cells, Spans.Second, RelationInput.Span2Field, faults),
+        At(cells, Label));
 
-    /// <summary>Column of the line at which a fault of a field stands.</summary>
+    /// <summary>Column of the line at which a fault of a field stands; without columns for the people they are in the text.</summary>
     public int ColumnOf(IReadOnlyList<Cell> cells, InputFault fault)
     {
         var index = fault.Field switch
         {
             RelationInput.LabelField => Label,
-            RelationInput.Person1Field => Person1,
-            RelationInput.Person2Field => Person2,
+            RelationInput.Person1Field when Person1 >= 0 => Person1,
+            RelationInput.Person2Field when Person2 >= 0 => Person2,
+            RelationInput.Span1Field => Spans.First,
+            RelationInput.Span2Field => Spans.Second,
             _ => Text,
         };
         return index < 0 ? 1 : cells[index].Column + fault.Column - 1;
+    }
+
+    private static TextSpan? Span(IReadOnlyList<Cell> cells, int index, string field, ICollection<InputFault> faults)
+    {
+        if (At(cells, index) is not { } text || string.IsNullOrWhiteSpace(text))
+        {
+            return null;
+        }
+
+        if (TextSpan.TryParse(text) is { } span)
+        {
+            return span;
+        }
+
+        faults.Add(new InputFault(DataRules.Span, field, 1, $"{field} is not a span", "[start, end]", text));
+        return null;
     }
 
     private static string? At(IReadOnlyList<Cell> cells, int index) => index < 0 ? null : cells[index].Text;

@@ -62,7 +62,11 @@ public sealed record DatasetReadOptions
 /// <param name="Place">Where it stands.</param>
 /// <param name="Example">The row, or null when it is bad.</param>
 /// <param name="Problems">Everything wrong with it; empty when it is good.</param>
-public sealed record ReadRow(SourcePlace Place, IExample? Example, IReadOnlyList<RowProblem> Problems);
+public sealed record ReadRow(SourcePlace Place, IExample? Example, IReadOnlyList<RowProblem> Problems)
+{
+    /// <summary>Column of the line at which a field begins; null where that is not known.</summary>
+    internal Func<string, int>? ColumnOf { get; init; }
+}
 
 /// <summary>Everything read from a file.</summary>
 /// <param name="File">The file as the caller named it.</param>

@@ -60,7 +60,7 @@ public static class DatasetReader
     /// <exception cref="OptionsException">The stream cannot be read or is of no known form.</exception>
     public static OpenDataset Open(Stream stream, string name, DatasetReadOptions options) => new(stream, name, options, ownsStream: false);
 
-    private static Dataset Collect(OpenDataset data, DatasetReadOptions options)
+    internal static Dataset Collect(OpenDataset data, DatasetReadOptions options)
     {
         var examples = new List<IExample>();
         var problems = new List<RowProblem>();

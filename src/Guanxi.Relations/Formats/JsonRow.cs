@@ -43,7 +43,7 @@ internal sealed class JsonRow(string line, SourcePlace place, JsonElement root)
     {
         foreach (var member in root.EnumerateObject())
         {
-            if (member.Name == field || ColumnMap.FieldOf(member.Name) == field)
+            if (IsField(member.Name, field))
             {
                 return member;
             }
@@ -120,15 +120,13 @@ internal sealed class JsonRow(string line, SourcePlace place, JsonElement root)
     public void Fault(string rule, string field, string what, string? expected = null, string? found = null) =>
         Problems.Add(new RowProblem(rule, place, ColumnOf(field), what, expected, Shortened(found)));
 
-    /// <summary>Column of the line at which a top-level member's value begins; 1 when it has none.</summary>
+    /// <summary>Column of the line at which a top-level member's value begins; 1 when it has none. Can be asked after the reading.</summary>
     public int ColumnOf(string field)
     {
-        var name = Member(field)?.Name;
-        var bytes = Encoding.UTF8.GetBytes(line);
-        var reader = new Utf8JsonReader(bytes);
-        while (name is not null && reader.Read())
+        var reader = new Utf8JsonReader(Encoding.UTF8.GetBytes(line));
+        while (reader.Read())
         {
-            if (reader is { TokenType: JsonTokenType.PropertyName, CurrentDepth: 1 } && reader.ValueTextEquals(name))
+            if (reader is { TokenType: JsonTokenType.PropertyName, CurrentDepth: 1 } && IsField(reader.GetString()!, field))
             {
                 reader.Read();
                 return Column(line, (int)reader.TokenStartIndex);
@@ -137,6 +135,8 @@ internal sealed class JsonRow(string line, SourcePlace place, JsonElement root)
 
         return 1;
     }
+
+    private static bool IsField(string name, string field) => name == field || ColumnMap.FieldOf(name) == field;
 
     private static bool TryInt(JsonElement element, out int value)
     {

@@ -32,6 +32,7 @@ internal static class JsonRows
 
     private static ReadRow Relation(JsonRow row, RowContext context)
     {
+        context.OtherFields.UnionWith(row.Root.EnumerateObject().Select(member => member.Name).Where(name => ColumnMap.FieldOf(name) is null));
         var input = new RelationInput(
             row.Text(RelationInput.TextField),
             row.Text(RelationInput.Person1Field),

@@ -2,13 +2,48 @@ using System.Text;
 
 namespace Guanxi.Relations.Formats;
 
-/// <summary>Reads the older text form <c>label e1$e2$sentence</c>, in which <c>#</c> may stand where the names stood.</summary>
+/// <summary>Reads and writes the older text form <c>label e1$e2$sentence</c>, in which <c>#</c> may stand where the names stood.</summary>
 internal static class OlderTextRows
 {
     private const char Separator = '$';
     private const char Mask = '#';
 
     public static bool IsRow(string line) => Cut(line) is not null;
+
+    /// <summary>Writes a row: with its names, or with # in their place where only that says which mention is meant.</summary>
+    public static string Spell(RelationExample row)
+    {
+        var (first, second) = Mentions.Locate(row);
+        var plain = Line(row, row.Text);
+        if (first.Overlaps(second) || ReadsAs(plain, first, second))
+        {
+            return plain;
+        }
+
+        var text = new StringBuilder(row.Text);
+        foreach (var span in (TextSpan[])[first, second])
+        {
+            text.Remove(span.Start, span.Length).Insert(span.Start, new string(Mask, span.Length));
+        }
+
+        var masked = Line(row, text.ToString());
+        return ReadsAs(masked, first, second) ? masked : plain;
+    }
+
+    private static string Line(RelationExample row, string text) => $"{row.Label} {row.Person1}{Separator}{row.Person2}{Separator}{text}";
+
+    private static bool ReadsAs(string line, TextSpan first, TextSpan second)
+    {
+        if (Cut(line) is not { } cut)
+        {
+            return false;
+        }
+
+        var (text, span1, span2) = Unmask(cut.Sentence.Text, cut.Person1.Text, cut.Person2.Text);
+        var names = new[] { cut.Person1.Text, cut.Person2.Text };
+        return names.All(name => text.Contains(name, StringComparison.Ordinal))
+            && Mentions.Locate(new RelationExample(text, names[0], names[1], span1, span2, null, default)) == (first, second);
+    }
 
     public static IEnumerable<ReadRow> Read(IEnumerable<TextLine> lines, RowContext context)
     {

@@ -10,10 +10,12 @@ public sealed class OpenDataset : IDisposable
     private readonly IEnumerator<TextLine> _lines;
     private readonly DatasetReadOptions _options;
     private readonly RecognisedForm _form;
+    private readonly RowContext _context;
 
     internal OpenDataset(Stream stream, string name, DatasetReadOptions options, bool ownsStream)
     {
         (_stream, Name, _options, _ownsStream) = (stream, name, options, ownsStream);
+        _context = new RowContext(name, options);
         _lines = new TextLines(stream, name).Read().GetEnumerator();
         _form = Spreadsheet.TryRecognise(stream, name) ?? FormRecognition.Recognise(name, _lines);
     }
@@ -24,6 +26,9 @@ public sealed class OpenDataset : IDisposable
     /// <summary>The form that was recognised.</summary>
     public DatasetFormat Format => _form.Format;
 
+    /// <summary>Columns and members of the rows read so far that mean nothing here, such as a column of notes.</summary>
+    internal IEnumerable<string> OtherFields => _context.OtherFields;
+
     /// <summary>What the rows are.</summary>
     public DatasetKind Kind => Dataset.KindOf(Format);
 
@@ -33,7 +38,7 @@ public sealed class OpenDataset : IDisposable
     public IEnumerable<ReadRow> Rows()
     {
         var good = 0;
-        foreach (var row in _form.Rows(AllLines(), new RowContext(Name, _options)))
+        foreach (var row in _form.Rows(AllLines(), _context))
         {
             if (good >= _options.MaxRows)
             {
@@ -74,6 +79,9 @@ public sealed class OpenDataset : IDisposable
 /// <param name="Options">How to treat labels.</param>
 internal sealed record RowContext(string File, DatasetReadOptions Options)
 {
+    /// <summary>Names of columns and members that no field of a row stands for.</summary>
+    public ISet<string> OtherFields { get; } = new SortedSet<string>(StringComparer.Ordinal);
+
     public SourcePlace Place(int line, int row) => new(File, line, row);
 
     public ReadRow Bad(TextLine line, int row) =>
@@ -87,6 +95,9 @@ internal sealed record RowContext(string File, DatasetReadOptions Options)
     {
         var faults = new List<InputFault>();
         var example = input.Build(place, Options.RequireLabel, Options.Schema, faults);
-        return new ReadRow(place, example, [.. faults.Select(fault => RowProblem.Of(fault, place, columnOf(fault)))]);
+        return new ReadRow(place, example, [.. faults.Select(fault => RowProblem.Of(fault, place, columnOf(fault)))])
+        {
+            ColumnOf = field => columnOf(new InputFault("", field, 1, "")),
+        };
     }
 }

@@ -19,6 +19,7 @@ internal sealed class TabularRows(ColumnMap map, bool hasHeader, string? widthHi
     {
         var row = 0;
         var headerToSkip = hasHeader;
+        context.OtherFields.UnionWith(map.Others);
         foreach (var cut in rows)
         {
             if (headerToSkip && cut.Problem is null)
@@ -47,6 +48,10 @@ internal sealed class TabularRows(ColumnMap map, bool hasHeader, string? widthHi
                     $"{cut.Cells.Count}", widthHint)]);
         }
 
-        return context.Relation(map.Input(cut.Cells), place, fault => map.ColumnOf(cut.Cells, fault));
+        var faults = new List<InputFault>();
+        var input = map.Input(cut.Cells, faults);
+        return faults.Count > 0
+            ? new ReadRow(place, null, [.. faults.Select(fault => RowProblem.Of(fault, place, map.ColumnOf(cut.Cells, fault)))])
+            : context.Relation(input, place, fault => map.ColumnOf(cut.Cells, fault));
     }
 }

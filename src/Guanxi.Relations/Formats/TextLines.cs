@@ -13,6 +13,9 @@ internal readonly record struct TextLine(int Number, string Text, RowProblem? Pr
 /// <summary>Reads UTF-8 lines one by one: with or without BOM, ended by LF or CRLF. No other character ends a line.</summary>
 internal sealed class TextLines(Stream stream, string file)
 {
+    /// <summary>What is said of a file in another encoding.</summary>
+    public const string NotUtf8 = "the file is not UTF-8 text";
+
     private const int FirstBufferBytes = 1 << 16;
     private const int MaxLineBytes = 1 << 26;
 
@@ -39,7 +42,7 @@ internal sealed class TextLines(Stream stream, string file)
         var head = _buffer.AsSpan(_start, _end - _start);
         if (EncodingGuess.OfFileStart(head) is { } other)
         {
-            throw new OptionsException(new Problem($"{file}:1:1", "the file is not UTF-8 text", "UTF-8", other.Name, other.Hint));
+            throw new OptionsException(new Problem($"{file}:1:1", NotUtf8, "UTF-8", other.Name, other.Hint));
         }
 
         if (head is [0xEF, 0xBB, 0xBF, ..])
@@ -63,8 +66,8 @@ internal sealed class TextLines(Stream stream, string file)
             var place = new SourcePlace(file, number, 0);
             if (!_sawUtf8 && EncodingGuess.LooksLikeGb18030(bytes))
             {
-                throw new OptionsException(new Problem($"{place}:{written + 1}", "the file is not UTF-8 text", "UTF-8",
-                    "what looks like GB18030 (GBK)", "Convert it: iconv -f GB18030 -t UTF-8."));
+                throw new OptionsException(new Problem($"{place}:{written + 1}", NotUtf8, "UTF-8",
+                    "what looks like GB18030 (GBK)", "Convert it: guanxi data convert FILE NEW_FILE --encoding gb18030."));
             }
 
             return new TextLine(number, "", new RowProblem(DataRules.Encoding, place, written + 1, "the line is not UTF-8", null,

@@ -19,10 +19,16 @@ public sealed class PromptTemplate
     /// <summary>A short template for small base models: letters for names, the answer continues the sentence.</summary>
     public const string Masked = "{masked_text}甲和乙之间的关系是";
 
-    private const string Text = "text";
+    /// <summary>Placeholder of the sentence.</summary>
+    internal const string Text = "text";
+
+    /// <summary>Placeholder of the first name.</summary>
+    internal const string Person1 = "people1";
+
+    /// <summary>Placeholder of the second name.</summary>
+    internal const string Person2 = "people2";
+
     private const string MaskedText = "masked_text";
-    private const string Person1 = "people1";
-    private const string Person2 = "people2";
     private const string LabelList = "labels";
 
     private static readonly string[] s_names = [Text, MaskedText, Person1, Person2, LabelList];
@@ -37,6 +43,9 @@ public sealed class PromptTemplate
 
     /// <summary>The text that begins every prompt, up to the first place that depends on the row.</summary>
     public string ConstantPrefix { get; }
+
+    /// <summary>What follows <see cref="ConstantPrefix"/>.</summary>
+    internal IReadOnlyList<Piece> Rest => _rest;
 
     /// <summary>Takes a template apart.</summary>
     /// <param name="template">The text with placeholders.</param>
@@ -179,5 +188,8 @@ public sealed class PromptTemplate
         return end < template.Length && template[end] == '}' ? template[start..end] : "";
     }
 
-    private sealed record Piece(string Literal, string? Placeholder);
+    /// <summary>A part of a template.</summary>
+    /// <param name="Literal">Its text; empty for a placeholder.</param>
+    /// <param name="Placeholder">Its name; null for text.</param>
+    internal sealed record Piece(string Literal, string? Placeholder);
 }

@@ -9,30 +9,19 @@ namespace Guanxi.Relations.Training;
 internal sealed class TrainingRowChecks(ITrainingProgress progress)
 {
     private const int PlacesShown = 3;
-    private const int MostAnswersOfAList = 50;
 
     /// <summary>Rows that repeat or contradict others, and rows for evaluation that are trained on.</summary>
     /// <param name="train">Rows to learn from.</param>
     /// <param name="evaluation">Rows of eval_file.</param>
     public void Compare(IReadOnlyList<LearntRow> train, IReadOnlyList<LearntRow> evaluation)
     {
-        var first = new Dictionary<string, LearntRow>(StringComparer.Ordinal);
-        var (repeated, conflicting) = (new List<SourcePlace>(), new List<SourcePlace>());
-        foreach (var row in train)
-        {
-            if (!first.TryAdd(row.Question, row))
-            {
-                (first[row.Question].Answer == row.Answer ? repeated : conflicting).Add(row.Place);
-            }
-        }
-
-        Warn(conflicting, $"of {train.Count} rows of train_file answer otherwise than an earlier row that asks the same");
-        Warn(repeated, $"of {train.Count} rows of train_file repeat an earlier row");
-        var sentences = train.Select(row => row.Sentence).ToHashSet(StringComparer.Ordinal);
-        var leaked = evaluation.Where(row => sentences.Contains(row.Sentence)).ToArray();
-        var copies = leaked.Count(row => first.ContainsKey(row.Question));
+        var repeats = Repeats.Find([train, evaluation]);
+        SourcePlace[] Places(RepeatKind kind, int file) => [.. repeats.Where(repeat => repeat.Kind == kind && repeat.File == file).Select(repeat => repeat.Row.Place)];
+        Warn(Places(RepeatKind.Conflict, 0), $"of {train.Count} rows of train_file answer otherwise than an earlier row that asks the same");
+        Warn(Places(RepeatKind.Duplicate, 0), $"of {train.Count} rows of train_file repeat an earlier row");
+        var copies = repeats.Count(repeat => repeat is { Kind: RepeatKind.Leakage, IsSameQuestion: true });
         Warn(
-            [.. leaked.Select(row => row.Place)],
+            Places(RepeatKind.Leakage, 1),
             $"of {evaluation.Count} rows of eval_file have a sentence that is trained on, {copies} of them with the same question: their scores are too good");
     }
 
@@ -48,20 +37,11 @@ internal sealed class TrainingRowChecks(ITrainingProgress progress)
     }
 
     /// <summary>Answers from a list that a prompt offers, where they are not on it.</summary>
-    /// <remarks>Prompts offer a list when most rows' answers are in their prompt and there are few different ones.</remarks>
     public void CompareAnswers(IReadOnlyList<InstructionExample> train)
     {
-        var answers = train.GroupBy(row => row.Assistant, StringComparer.Ordinal).ToArray();
-        bool IsOffered(InstructionExample row) => row.Human.Contains(row.Assistant, StringComparison.Ordinal);
-        if (answers.Length > MostAnswersOfAList || 2 * train.Count(IsOffered) <= train.Count)
+        foreach (var (answer, rows) in OfferedAnswers.Missing(train))
         {
-            return;
-        }
-
-        foreach (var answer in answers)
-        {
-            var missing = answer.Where(row => !IsOffered(row)).Select(row => row.Place).ToArray();
-            Warn(missing, $"of {train.Count} rows answer {answer.Key}, which their prompt does not offer");
+            Warn([.. rows.Select(row => row.Place)], $"of {train.Count} rows answer {answer}, which their prompt does not offer");
         }
     }
 
@@ -81,12 +61,12 @@ internal sealed class TrainingRowChecks(ITrainingProgress progress)
         return cut;
     }
 
-    private void Warn(IReadOnlyList<SourcePlace> places, string what)
+    private void Warn(SourcePlace[] places, string what)
     {
-        if (places.Count > 0)
+        if (places.Length > 0)
         {
-            var more = places.Count > PlacesShown ? ", ..." : string.Empty;
-            progress.Note($"warning: {places.Count} {what} ({string.Join(", ", places.Take(PlacesShown))}{more})");
+            var more = places.Length > PlacesShown ? ", ..." : string.Empty;
+            progress.Note($"warning: {places.Length} {what} ({string.Join(", ", places.Take(PlacesShown))}{more})");
         }
     }
 }

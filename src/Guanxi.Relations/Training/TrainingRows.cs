@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Runtime.InteropServices;
+using Guanxi.Relations.DataChecks;
 using Guanxi.Relations.Formats;
 using Guanxi.Relations.Prompts;
 using Guanxi.Transformers;

@@ -1,0 +1,75 @@
+using System.CommandLine;
+using Guanxi.Relations;
+using Guanxi.Relations.Prompts;
+using Guanxi.Transformers;
+using Guanxi.Transformers.Checkpoints;
+
+namespace Guanxi.Cli.Commands.Data;
+
+/// <summary>The files that the parts of <c>data</c> read and write.</summary>
+internal static class DataFiles
+{
+    private const int MostTold = 20;
+
+    /// <summary>The files to read.</summary>
+    public static Argument<string[]> Argument(string description) => new("FILE") { Description = description, Arity = ArgumentArity.OneOrMore };
+
+    /// <summary>The question by which Firefly rows are made and taken apart.</summary>
+    public static Option<string?> Prompt() =>
+        OptionKinds.Text("--prompt_template", "TEXT|FILE", "The question of Firefly rows, with {text}, {people1}, {people2} (default: the article's).");
+
+    /// <summary>Reads the question.</summary>
+    /// <param name="given">The option's value.</param>
+    /// <param name="labels">What it lists.</param>
+    /// <exception cref="OptionsException">It is no template.</exception>
+    public static PromptTemplate Template(string? given, IEnumerable<string> labels) => PromptTemplate.Parse(
+        given is null ? PromptTemplate.Article : PromptTemplate.ReadText(given), [.. labels.Distinct().Order(CodePointOrder.Comparer)], "--prompt_template");
+
+    /// <summary>Refuses names that are no files: all at once.</summary>
+    /// <exception cref="OptionsException">Some are not there.</exception>
+    public static IReadOnlyList<string> Existing(IReadOnlyList<string> files, Command command)
+    {
+        string[] missing = [.. files.Where(file => !File.Exists(file))];
+        string[] options = [.. missing.Where(file => file.StartsWith("--", StringComparison.Ordinal))];
+        if (options.Length > 0)
+        {
+            // What follows such a word may be its value, so only the word itself is judged.
+            throw new OptionsException([.. options.Select(word => Unknown(word, command))]);
+        }
+
+        return missing.Length == 0 ? files : throw new OptionsException(
+            [.. missing.Select(file => new Problem(file, Directory.Exists(file) ? "this is a folder, not a file" : "there is no such file"))]);
+    }
+
+    /// <summary>Refuses to write over what is read.</summary>
+    /// <exception cref="OptionsException">A file to write is one that is read.</exception>
+    public static void KeepInputs(IEnumerable<string> outputs, IEnumerable<string> inputs)
+    {
+        var read = inputs.Select(RealPath).ToHashSet(StringComparer.Ordinal);
+        if (outputs.FirstOrDefault(output => read.Contains(RealPath(output))) is { } same)
+        {
+            throw new OptionsException(new Problem(same, "this is the file that is read; it is never written over", "another name or folder"));
+        }
+    }
+
+    /// <summary>Writes a file whole or not at all.</summary>
+    public static void Write(string path, byte[] content) => ErrorBoundary.DuringJob(() => AtomicFile.Write(path, stream => stream.Write(content)));
+
+    /// <summary>The first of many problems, and how many more there are.</summary>
+    public static IEnumerable<Problem> First(IReadOnlyCollection<Problem> problems, string where) => problems.Count <= MostTold
+        ? problems
+        : problems.Take(MostTold).Append(new Problem(where, $"{problems.Count - MostTold} more rows"));
+
+    private static Problem Unknown(string word, Command command)
+    {
+        var nearest = EditDistance.Nearest(word.Split('=')[0], command.Options.Select(option => option.Name));
+        return new Problem(word, "unknown option", Hint: nearest is null ? $"guanxi data {command.Name} --help lists what there is." : $"Did you mean {nearest}?");
+    }
+
+    private static string RealPath(string path)
+    {
+        var folder = new DirectoryInfo(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        var at = Path.Combine(folder.Exists ? folder.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? folder.FullName : folder.FullName, Path.GetFileName(path));
+        return File.Exists(at) ? File.ResolveLinkTarget(at, returnFinalTarget: true)?.FullName ?? at : at;
+    }
+}
