@@ -150,11 +150,11 @@ internal sealed class AnnotationStore : IDisposable
     /// <exception cref="MarkConflictException">The row was changed elsewhere since.</exception>
     public int? Undo(string tab) => _database.Change(() =>
     {
-        var own = _database.Number("SELECT count(*) FROM history WHERE tab = ?1", tab) > 0;
+        var isKnown = _database.Number("SELECT count(*) FROM history WHERE tab = ?1", tab) > 0;
         var changes = _database.Query(
             reader => (Id: reader.GetInt64(0), Number: reader.GetInt32(1), Mark: new Mark(TextAt(reader, 2), reader.GetBoolean(3), reader.GetString(4)), Revision: reader.GetInt64(5)),
-            $"SELECT id, number, label, skipped, note, revision FROM history WHERE undone = 0 AND {(own ? "tab = ?1" : "start < ?2")} ORDER BY id DESC LIMIT 1",
-            tab, _start);
+            $"SELECT id, number, label, skipped, note, revision FROM history WHERE undone = 0 AND {(isKnown ? "tab = ?1" : "start < ?1")} ORDER BY id DESC LIMIT 1",
+            isKnown ? tab : _start);
         if (changes is not [var last])
         {
             return (int?)null;

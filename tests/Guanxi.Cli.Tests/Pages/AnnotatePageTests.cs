@@ -106,6 +106,7 @@ public sealed class AnnotatePageTests(PageFixture fixture) : IDisposable
         await using var tab = await Browser.OpenAsync(server.Address, width, isDark, language);
         await Expect(tab.Page.Locator(".choice.best")).ToHaveCountAsync(1);
         await tab.Page.Keyboard.PressAsync("ArrowRight");
+        await Expect(tab.Page.Locator("#row-heading")).ToContainTextAsync("2");
         await tab.Page.Keyboard.PressAsync("Space");
         await Expect(tab.Page.Locator("#row-heading")).ToContainTextAsync("3");
         await Expect(tab.Page.Locator(".choice.best")).ToHaveCountAsync(1);

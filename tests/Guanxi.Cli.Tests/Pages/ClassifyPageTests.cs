@@ -78,8 +78,8 @@ public sealed class ClassifyPageTests(PageFixture fixture) : IDisposable
         await using var server = await ClassifyServer.StartAsync(fixture);
         await using var tab = await Browser.OpenAsync(server.Address, language: "en-US");
         var page = tab.Page;
-        var file = _folder.Add(
-            "rows.csv", "people1,text,people2", "曹操,\"曹操说：\"\"好\"\"，曹植起身\",曹植", "苏轼,苏轼与苏辙,苏洵", .. Enumerable.Repeat("李白,李白送别杜甫,杜甫", 30));
+        string[] table = ["people1,text,people2", "曹操,\"曹操说：\"\"好\"\"，曹植起身\",曹植", "苏轼,苏轼与苏辙,苏洵", .. Enumerable.Repeat("李白,李白送别杜甫,杜甫", 30)];
+        var file = _folder.Add("rows.csv", table);
         await page.SetInputFilesAsync("#file", file);
         await Expect(page.Locator("#batch-words")).ToHaveTextAsync("rows.csv: 32 of 32 rows, 1 bad");
 

@@ -5,7 +5,7 @@ using Guanxi.Relations;
 using Guanxi.Relations.Artifacts;
 using Guanxi.Relations.Formats;
 using Guanxi.Relations.Serving;
-using Guanxi.Transformers;
+using Guanxi.Transformers.Models;
 using Xunit;
 
 namespace Guanxi.Cli.Tests.Pages;
@@ -38,7 +38,7 @@ public sealed class PageFixture : IDisposable
 }
 
 [CollectionDefinition(PageFixture.Collection)]
-public sealed class PageCollection : ICollectionFixture<PageFixture>;
+public sealed class PageGroup : ICollectionFixture<PageFixture>;
 
 /// <summary>The server of <c>serve</c> inside the test.</summary>
 internal sealed class ClassifyServer : IAsyncDisposable

@@ -56,7 +56,7 @@ export const words = {
     skip: "Skip",
     undo: "Undo",
     keySpace: "Space",
-    labels: "Choose the relation",
+    labels: "Relation",
     accept: "Take the suggestion",
     tools: "Filter, go to, export",
     filter: "Go through",

@@ -1,5 +1,5 @@
 // A file of rows: asked in parts that the server takes, shown as they come, and handed back.
-import { byId, make, percent, save, say, ServerProblem } from "./common.js";
+import { announce, byId, make, percent, save, say, ServerProblem } from "./common.js";
 import { readRows, toCsv, toJsonLines } from "./tables.js";
 
 // The server takes 64 KiB; a part that small also keeps the bar moving.
@@ -70,6 +70,13 @@ function shown(row, at) {
       : [make("td", { class: "failed", colspan: 2 }, row.error)]);
 }
 
+/** @param {string} problem Empty for none. */
+function tell(problem) {
+  byId("batch-message").textContent = problem;
+  byId("batch-message").hidden = !problem;
+  announce(problem);
+}
+
 /** Draws words and bar again, in the language of now. */
 export function drawBatch() {
   const failed = rows.filter(row => row.error !== undefined).length;
@@ -84,13 +91,12 @@ export function drawBatch() {
 /**
  * @param {File} file
  * @param {(path: string, body: any) => Promise<Response>} ask
- * @param {(text: string, kind?: string) => void} tell
  */
-async function run(file, ask, tell) {
+async function run(file, ask) {
   try {
     rows = readRows(new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer())).map(item => ({ item }));
   } catch (problem) {
-    tell(say(problem instanceof RangeError ? "batchColumns" : problem instanceof SyntaxError ? "batchJson" : "batchEncoding"), "bad");
+    tell(say(problem instanceof RangeError ? "batchColumns" : problem instanceof SyntaxError ? "batchJson" : "batchEncoding"));
     return;
   }
   tell("");
@@ -107,25 +113,24 @@ async function run(file, ask, tell) {
       drawBatch();
     }
   } catch (problem) {
-    tell(problem instanceof ServerProblem ? problem.message : say("unreachable"), "bad");
+    tell(problem instanceof ServerProblem ? problem.message : say("unreachable"));
   }
   stopped = true;
   drawBatch();
   if (done === rows.length) {
-    tell(say("batchDone", { rows: rows.length }), "good");
+    announce(say("batchDone", { rows: rows.length }));
   }
 }
 
 /**
  * Makes the field for files work.
  * @param {(path: string, body: any) => Promise<Response>} ask
- * @param {(text: string, kind?: string) => void} tell
  */
-export function takeFiles(ask, tell) {
+export function takeFiles(ask) {
   const drop = byId("drop");
   const take = files => {
     if (files?.length > 0 && (stopped || rows.length === 0)) {
-      run(files[0], ask, tell);
+      run(files[0], ask);
     }
   };
   for (const kind of ["dragenter", "dragover"]) {

@@ -71,6 +71,7 @@ function drawPreview() {
     .map(([at, end]) => ({ at, end, person, choose: () => setPerson(person, text.slice(at, end), [at, end]) })));
   showSentence(byId("preview"), text, first, second, others);
   byId("preview-box").hidden = !text || !(first || second);
+  byId("preview-words").textContent = say(others.length > 0 ? "previewOthers" : "preview");
   const names = guessNames(text).filter(name => name !== field(1).value && name !== field(2).value);
   byId("names").replaceChildren(...names.map(name => make("button", { type: "button", class: "chip", click: () => setPerson(field(1).value ? 2 : 1, name, null) }, name)));
   byId("suggested").hidden = names.length === 0 || Boolean(field(1).value && field(2).value);
@@ -260,8 +261,9 @@ byId("key-form").addEventListener("submit", event => {
   sessionStorage.setItem(keyName, byId("key").value);
   start();
 });
-takeFiles(ask, tell);
+takeFiles(ask);
 speak(words, () => {
+  drawPreview();
   drawAnswer();
   drawBatch();
 });
