@@ -30,25 +30,31 @@ sessionStorage.setItem("guanxi-tab", tab);
 let state;
 /** @type {Row} */
 let row;
-let busy = false;
-let noteSaving = Promise.resolve();
+
+/** What runs now, and whether another row may come of it. @type {Promise<void> | null} */
+let current = null;
+let changesRow = false;
+
 let poll = 0;
 
-/** Runs one thing at a time: what is pressed meanwhile was not meant for a row that nobody has seen. @param {() => Promise<void>} action */
-async function exclusively(action) {
-  // A note is saved because its field was left, perhaps by a click on what is done next.
-  await noteSaving;
-  if (busy) {
-    return;
+/**
+ * Runs one thing at a time. What is pressed while another row comes was not meant for a row that nobody has seen yet: it is dropped,
+ * unless it is not about the row that is shown.
+ * @param {() => Promise<void>} action
+ * @param {{waits?: boolean, changes?: boolean}} [kind]
+ */
+async function exclusively(action, { waits = false, changes = true } = {}) {
+  while (current) {
+    if (!waits && changesRow) {
+      return;
+    }
+    await current;
   }
-  busy = true;
-  try {
-    await action();
-  } catch (problem) {
-    tell(problem instanceof ServerProblem ? problem.message : say("unreachable"), "bad");
-  } finally {
-    busy = false;
-  }
+  changesRow = changes;
+  current = action().catch(problem => tell(problem instanceof ServerProblem ? problem.message : say("unreachable"), "bad")).finally(() => {
+    current = null;
+  });
+  await current;
 }
 
 /** @param {string} text @param {"warn" | "bad" | "good"} [kind] */
@@ -130,13 +136,11 @@ const skip = () => exclusively(async () => {
   }
 });
 
-function saveNote() {
+const saveNote = () => exclusively(async () => {
   if (byId("note").value !== row.note) {
-    noteSaving = exclusively(async () => {
-      await put({});
-    });
+    await put({});
   }
-}
+}, { waits: true, changes: false });
 
 const undo = () => exclusively(async () => {
   try {
@@ -155,7 +159,7 @@ const undo = () => exclusively(async () => {
     take(problem.body);
     tell(say("changedElsewhere", { number: row.number }));
   }
-});
+}, { waits: true });
 
 const step = direction => exclusively(async () => {
   if (byId("note").value === row.note || await put({})) {
@@ -169,7 +173,7 @@ const exportRows = () => exclusively(async () => {
   const name = decodeURIComponent(response.headers.get("Content-Disposition").split("''")[1]);
   save(name, await response.blob());
   tell(say("exported", { rows: response.headers.get("X-Rows"), left: response.headers.get("X-Rows-Left-Out") }), "good");
-});
+}, { waits: true, changes: false });
 
 function drawProgress() {
   const { rows, labelled, skipped, suggested, disagreeing } = state.progress;
@@ -181,7 +185,9 @@ function drawProgress() {
 
 function drawChoices() {
   const probabilities = row.suggestion && row.suggested_label ? JSON.parse(row.suggestion) : {};
-  byId("choices").replaceChildren(...state.labels.map((label, at) => {
+  const choices = byId("choices");
+  const focused = [...choices.children].findIndex(choice => choice.matches(":focus-visible"));
+  choices.replaceChildren(...state.labels.map((label, at) => {
     const share = probabilities[label];
     const fill = make("span", { class: "fill", "aria-hidden": "true" });
     fill.style.width = `${100 * (share ?? 0)}%`;
@@ -191,6 +197,7 @@ function drawChoices() {
     }, keys[at] ? make("kbd", {}, keys[at]) : "", make("span", { class: "name" }, label),
     share === undefined ? "" : make("span", { class: "share" }, percent(share)), fill);
   }));
+  choices.children[focused]?.focus();
   byId("accept").hidden = !row.suggested_label;
 }
 
@@ -220,7 +227,7 @@ async function lookForSuggestion() {
   const number = row.number;
   try {
     const answer = await (await request(`api/rows/${number}`)).json();
-    if (!busy && row.number === number) {
+    if (!current && row.number === number) {
       state.progress = answer.progress;
       state.model_problem = answer.model_problem;
       row.suggestion = answer.row.suggestion;
@@ -277,7 +284,7 @@ function jump() {
   exclusively(async () => {
     tell("");
     await go(0, Number.isInteger(number) ? number : -1);
-  });
+  }, { waits: true });
 }
 
 async function start() {
@@ -292,7 +299,7 @@ async function start() {
     byId("filter").blur();
     tell("");
     await go(0);
-  }));
+  }, { waits: true }));
   for (const [id, action] of /** @type {[string, () => void][]} */ ([
     ["previous", () => step(-1)], ["next", () => step(1)], ["skip", skip], ["undo", undo], ["export", exportRows], ["go", jump],
     ["accept", () => choose(row.suggested_label)]])) {

@@ -120,6 +120,11 @@ async function classify() {
     delete item.people1;
     delete item.people2;
   }
+  const missing = [item.people1, item.people2].find(name => name && !item.text.includes(name));
+  if (missing) {
+    tell(say("notInText", { name: missing }));
+    return;
+  }
   byId("classify").disabled = true;
   try {
     const { items, model, milliseconds } = await (await ask("v1/classify", item)).json();
