@@ -29,6 +29,22 @@ public sealed class AnnotationStoreTests : IDisposable
     }
 
     [Fact]
+    public void What_was_said_is_on_the_disk_at_once()
+    {
+        using var store = Open(Row("甲"));
+        store.Put(1, new Mark("父母", false, ""), revision: 0, "a");
+
+        // What a program that is killed now would leave behind.
+        foreach (var ending in (string[])["", "-wal"])
+        {
+            File.Copy(_folder["work.db" + ending], _folder["left.db" + ending]);
+        }
+
+        using var left = new AnnotationStore(_folder["left.db"], TimeProvider.System);
+        Assert.Equal("父母", left.Row(1)!.Mark.Label);
+    }
+
+    [Fact]
     public void A_change_that_was_made_on_an_old_view_is_refused()
     {
         using var store = Open(Row("甲"));

@@ -131,6 +131,24 @@ public sealed class ClassifyPageTests(PageFixture fixture) : IDisposable
         Assert.Equal("zh-CN", await tab.Page.GetAttributeAsync("html", "lang"));
     }
 
+    [BrowserFact]
+    public async Task It_asks_for_a_key_and_waits_for_the_model()
+    {
+        await using var server = await ClassifyServer.ListenAsync(feedback: null, _folder.Add("keys", "a-key-of-this-test"));
+        await using var tab = await Browser.OpenAsync(server.Address, language: "en-US");
+        await Expect(tab.Page.Locator("#message")).ToContainTextAsync("asks for a key");
+        await tab.Page.FillAsync("#key", "a-key-of-this-test");
+        await tab.Page.Keyboard.PressAsync("Enter");
+        await Expect(tab.Page.Locator("#message")).ToContainTextAsync("being loaded");
+
+        server.Load(fixture);
+
+        await Expect(tab.Page.Locator("#message")).ToBeHiddenAsync();
+        await tab.Page.ClickAsync("#examples button");
+        await Expect(tab.Page.Locator("#bars li")).ToHaveCountAsync(5);
+        await Expect(tab.Page.Locator("#curl")).Not.ToContainTextAsync("a-key-of-this-test");
+    }
+
     private static async Task Select(IPage page, int start, int end)
     {
         await page.FocusAsync("#text");

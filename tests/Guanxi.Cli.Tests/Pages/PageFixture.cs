@@ -51,15 +51,24 @@ internal sealed class ClassifyServer : IAsyncDisposable
 
     public static async Task<ClassifyServer> StartAsync(PageFixture fixture, string? feedback = null)
     {
+        var server = await ListenAsync(feedback, keys: null);
+        server.Load(fixture);
+        return server;
+    }
+
+    /// <summary>Starts a server that has no model yet.</summary>
+    public static async Task<ClassifyServer> ListenAsync(string? feedback, string? keys)
+    {
         var options = new ServerOptions
         {
-            Urls = [new Uri("http://127.0.0.1:0")], CorsOrigins = [], ApiKeyFile = null, FeedbackFile = feedback, LogsRequests = false, LogsTexts = false,
+            Urls = [new Uri("http://127.0.0.1:0")], CorsOrigins = [], ApiKeyFile = keys, FeedbackFile = feedback, LogsRequests = false, LogsTexts = false,
         };
         var host = new RelationHost(options, new RelationEngineOptions(), TextWriter.Null);
         await host.ListenAsync();
-        host.Serve(fixture.Load(), fixture.Model);
         return new ClassifyServer(host);
     }
+
+    public void Load(PageFixture fixture) => _host.Serve(fixture.Load(), fixture.Model);
 
     public async ValueTask DisposeAsync() => await _host.DisposeAsync();
 }

@@ -216,8 +216,13 @@ function draw() {
   byId("jump").placeholder = String(row.number);
   drawChoices();
   drawProgress();
+  pollSoon();
+}
+
+/** Looks again for what the model says, as long as it has more to say. */
+function pollSoon() {
   clearTimeout(poll);
-  if (state.has_model && !row.suggestion && !state.model_problem) {
+  if (state.has_model && state.progress.suggested < state.progress.rows && !state.model_problem) {
     poll = setTimeout(lookForSuggestion, pollMilliseconds);
   }
 }
@@ -230,18 +235,18 @@ async function lookForSuggestion() {
     if (!current && row.number === number) {
       state.progress = answer.progress;
       state.model_problem = answer.model_problem;
-      row.suggestion = answer.row.suggestion;
-      row.suggested_label = answer.row.suggested_label;
-      drawChoices();
       drawProgress();
+      if (row.suggestion !== answer.row.suggestion) {
+        // Only then: a button that is drawn anew under a finger would not be pressed.
+        row.suggestion = answer.row.suggestion;
+        row.suggested_label = answer.row.suggested_label;
+        drawChoices();
+      }
     }
   } catch {
     // The server may be gone for a moment; the next look or key will tell.
   }
-  if (row.number === number && !row.suggestion && !state.model_problem) {
-    clearTimeout(poll);
-    poll = setTimeout(lookForSuggestion, pollMilliseconds);
-  }
+  pollSoon();
 }
 
 /** @param {KeyboardEvent} event */

@@ -178,7 +178,7 @@ function drawAnswer() {
   byId("right").replaceChildren(...labels.map(label => make("option", { value: label }, label)));
   byId("right").value = answer.label;
   const body = JSON.stringify(item).replaceAll("'", "'\\''");
-  byId("curl").textContent = `curl '${new URL("v1/classify", document.baseURI)}' \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
+  byId("curl").textContent = `curl '${new URL("v1/classify", document.baseURI)}' \\\n  -H 'Content-Type: application/json' \\\n${sessionStorage.getItem(keyName) ? '  -H "Authorization: Bearer $KEY" \\\n' : ""}  -d '${body}'`;
 }
 
 async function correct() {
