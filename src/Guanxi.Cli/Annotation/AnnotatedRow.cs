@@ -23,7 +23,7 @@ internal sealed record AnnotatedRow(int Number, RelationExample Example, Mark Ma
 
 /// <summary>How far the work is.</summary>
 /// <param name="Rows">Rows in all.</param>
-/// <param name="Labelled">Rows with a label.</param>
+/// <param name="Labelled">Rows with a label that were not put aside.</param>
 /// <param name="Skipped">Rows put aside.</param>
 /// <param name="Suggested">Rows of which the model was asked.</param>
 /// <param name="Disagreeing">Rows whose label is not the model's.</param>

@@ -50,7 +50,7 @@ internal sealed class AnnotationStore : IDisposable
     public Progress Progress => _database.Query(
         reader => new Progress(reader.GetInt32(0), reader.GetInt32(1), reader.GetInt32(2), reader.GetInt32(3), reader.GetInt32(4)),
         """
-        SELECT count(*), count(row.label), coalesce(sum(skipped), 0), count(suggestion.number),
+        SELECT count(*), coalesce(sum(row.label IS NOT NULL AND skipped = 0), 0), coalesce(sum(skipped), 0), count(suggestion.number),
                coalesce(sum(row.label <> suggestion.label), 0)
         FROM row LEFT JOIN suggestion ON suggestion.number = row.number
         """)[0];

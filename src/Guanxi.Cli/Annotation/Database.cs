@@ -25,17 +25,18 @@ internal sealed class Database : IDisposable
         _connection = new SqliteConnection(settings.ToString());
         try
         {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
             _connection.Open();
             Execute("PRAGMA journal_mode = WAL");
             Execute("PRAGMA synchronous = FULL");
             Execute(schema);
         }
-        catch (SqliteException error)
+        catch (Exception error) when (error is SqliteException or IOException or UnauthorizedAccessException)
         {
             _connection.Dispose();
-            throw new OptionsException(error.SqliteErrorCode == NotADatabase
+            throw new OptionsException(error is SqliteException { SqliteErrorCode: NotADatabase }
                 ? new Problem(path, "this is not a database of annotations", "a file that data annotate has made, or a new name for --db")
-                : new Problem(path, "the database cannot be opened", "a file in a folder that is there and may be written", error.Message));
+                : new Problem(path, "the database cannot be opened", "a file in a folder that may be written", error.Message));
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
+using Guanxi.Cli.Server;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -52,13 +53,10 @@ internal static class WebAssets
 
     private static Task WriteAsset(HttpContext context, string name)
     {
-        if (!name.EndsWith(".html", StringComparison.Ordinal) && s_contentTypes.ContainsKey(Path.GetExtension(name)) && Read(name) is { } content)
-        {
-            return Write(context, name, content);
-        }
-
-        context.Response.StatusCode = StatusCodes.Status404NotFound;
-        return Task.CompletedTask;
+        var isAsset = s_contentTypes.ContainsKey(Path.GetExtension(name)) && !name.EndsWith(".html", StringComparison.Ordinal);
+        return isAsset && Read(name) is { } content
+            ? Write(context, name, content)
+            : throw new HttpProblemException(StatusCodes.Status404NotFound, "there is nothing at this address");
     }
 
     private static async Task Write(HttpContext context, string name, byte[] content)

@@ -21,10 +21,11 @@ public sealed class AnnotationStoreTests : IDisposable
             store.Set("position", "2");
         }
 
-        using var again = Open(Row("甲"), Row("乙") with { Label = "好友" }, Row("丙"));
+        using var again = Open(Row("甲"), Row("乙") with { Label = "好友" }, Row("丙"), Row("丁") with { Label = "好友" });
+        again.Put(4, new Mark("好友", true, ""), revision: 0, "b");
         Assert.Equal(new Mark("父母", false, "注"), again.Row(1)!.Mark);
         Assert.Equal(new Mark("好友", false, ""), again.Row(2)!.Mark);
-        Assert.Equal(new Progress(3, 2, 0, 0, 0), again.Progress);
+        Assert.Equal(new Progress(4, 2, 1, 0, 0), again.Progress);
         Assert.Equal("2", again.Setting("position"));
     }
 
