@@ -8,7 +8,7 @@ namespace Guanxi.Cli.Annotation;
 internal sealed class SuggestionWorker : IDisposable
 {
     // Few, so that a row that is looked at need not wait for many others.
-    private const int RowsAtOnce = 8;
+    private const int RowsAtOnce = 16;
 
     private readonly AnnotationStore _store;
     private readonly IRelationClassifier _classifier;
