@@ -1,5 +1,4 @@
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
+using Guanxi.Cli.Web;
 using Microsoft.AspNetCore.Routing;
 
 namespace Guanxi.Cli.Server;
@@ -8,7 +7,8 @@ namespace Guanxi.Cli.Server;
 internal static class PageEndpoints
 {
     /// <summary>Adds the page and what it needs; its addresses need no key.</summary>
-    public static void MapPage(this IEndpointRouteBuilder app) =>
-        app.MapGet("/", context => Replies.Write(context, StatusCodes.Status200OK, "text/plain; charset=utf-8", "guanxi: see /openapi/v1.json\n"))
-            .WithMetadata(NeedsNoKey.Mark);
+    /// <param name="app">The server.</param>
+    /// <param name="takesFeedback">Whether the page offers to correct a label.</param>
+    public static void MapPage(this IEndpointRouteBuilder app, bool takesFeedback) =>
+        app.MapAssets("classify.html", new Dictionary<string, string> { ["feedback"] = takesFeedback ? "yes" : "no" }, NeedsNoKey.Mark);
 }

@@ -29,7 +29,7 @@ internal sealed class RelationEndpoints(RelationService service, ServerMetrics m
         app.MapMethods("/readyz", looks, ShowReadinessAsync).WithMetadata(NeedsNoKey.Mark);
         var description = new Lazy<string>(ReadDescription);
         app.MapGet("/openapi/v1.json", context => Replies.WriteJson(context, description.Value)).WithMetadata(NeedsNoKey.Mark);
-        app.MapPage();
+        app.MapPage(takesFeedback: feedback is not null);
     }
 
     private async Task ClassifyOneAsync(HttpContext context)

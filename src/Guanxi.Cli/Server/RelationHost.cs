@@ -53,17 +53,21 @@ internal sealed class RelationHost : IAsyncDisposable
 
     /// <summary>Begins to listen; until there is a model, everything but questions after the server itself is refused.</summary>
     /// <exception cref="OptionsException">An address is taken, not of this machine, or forbidden.</exception>
-    public async Task ListenAsync()
+    public Task ListenAsync() => ListenAsync(_app);
+
+    /// <summary>Begins to listen.</summary>
+    /// <exception cref="OptionsException">An address is taken, not of this machine, or forbidden.</exception>
+    public static async Task ListenAsync(WebApplication app)
     {
         try
         {
-            await _app.StartAsync();
+            await app.StartAsync();
         }
         catch (Exception error) when (error is IOException or SocketException)
         {
             var reason = error.InnerException is AddressInUseException ? "another program listens there already" : error.Message;
             throw new OptionsException(new Problem(
-                "--urls", "the server cannot listen at the address", "an address of this machine with a free port", $"{string.Join("; ", _app.Urls)} ({reason})"));
+                "--urls", "the server cannot listen at the address", "an address of this machine with a free port", $"{string.Join("; ", app.Urls)} ({reason})"));
         }
     }
 
@@ -93,7 +97,8 @@ internal sealed class RelationHost : IAsyncDisposable
         _exporter?.Dispose();
     }
 
-    private static WebApplication Build(IReadOnlyList<Uri> urls)
+    /// <summary>Makes a server with careful limits and without anything to answer.</summary>
+    public static WebApplication Build(IReadOnlyList<Uri> urls)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(SetLimits);

@@ -10,7 +10,7 @@ public sealed class DataVerbTests : IDisposable
 {
     private const string Sample = "examples/people/train.tsv";
 
-    private static readonly string[] s_parts = ["stats", "check", "split", "convert", "noise"];
+    private static readonly string[] s_parts = ["stats", "check", "split", "convert", "noise", "annotate"];
 
     private readonly TemporaryFolder _folder = new();
 
@@ -25,7 +25,7 @@ public sealed class DataVerbTests : IDisposable
     }
 
     [Theory]
-    [InlineData("what to do is not said; expected stats | check | split | convert | noise", "data")]
+    [InlineData("what to do is not said; expected stats | check | split | convert | noise | annotate", "data")]
     [InlineData("chekc: unexpected word. Did you mean check?", "data", "chekc")]
     [InlineData("--shwo: unknown option. Did you mean --show?", "data", "check", Sample, "--shwo", "1")]
     [InlineData("none.tsv: there is no such file", "data", "stats", "none.tsv")]

@@ -6,7 +6,7 @@ namespace Guanxi.Cli.Commands.Data;
 /// <summary><c>data</c>: verbs of their own for looking at data, mending and cutting them.</summary>
 internal static class DataCommand
 {
-    private const string Summary = "Counts, checks, splits and converts data, and finds labels worth a second look.";
+    private const string Summary = "Counts, checks, splits, converts and labels data, and finds labels worth a second look.";
 
     /// <summary>What can be done, in the order of the help.</summary>
     private static readonly Verb[] s_parts =
@@ -16,6 +16,7 @@ internal static class DataCommand
         DataSplitCommand.Verb,
         DataConvertCommand.Verb,
         DataNoiseCommand.Verb,
+        DataAnnotateCommand.Verb,
     ];
 
     /// <summary>The verb.</summary>
