@@ -27,13 +27,14 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
 
     private static readonly RelationExample s_first = new("甲和乙相识。", "甲", "乙", null, null, null, new SourcePlace("", 0, 0));
 
-    private RelationEngine? _engine;
+    private volatile RelationEngine? _engine;
+    private volatile ServiceState _state;
 
     /// <summary>Bounds of the engine.</summary>
     public RelationEngineOptions Options => options;
 
     /// <summary>Whether requests are taken.</summary>
-    public ServiceState State { get; private set; }
+    public ServiceState State => _state;
 
     /// <summary>Name of the model's folder or file, without where it lies; null until it is loaded.</summary>
     public string? ModelName { get; private set; }
@@ -57,7 +58,8 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
         // The first pass compiles the code and brings the weights into memory.
         classifier.Classify([s_first]);
         _engine = new RelationEngine(classifier, options, TimeProvider.System);
-        (ModelName, Method, State) = (name, method, ServiceState.Ready);
+        (ModelName, Method) = (name, method);
+        _state = ServiceState.Ready;
     }
 
     /// <summary>Asks the model.</summary>
@@ -110,7 +112,7 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
     /// <returns>Ends when all that were taken have been answered.</returns>
     public Task DrainAsync()
     {
-        State = ServiceState.Draining;
+        _state = ServiceState.Draining;
         return _engine?.DrainAsync() ?? Task.CompletedTask;
     }
 

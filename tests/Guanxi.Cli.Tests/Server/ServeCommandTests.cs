@@ -79,6 +79,25 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
     }
 
     [Fact]
+    public async Task A_second_signal_ends_it_at_once()
+    {
+        const int EndedBySignal = 128 + 15;
+        var url = FreeUrl();
+        using var child = ChildProgram.Start("", [], "serve", "--model", trained.ModelOf(Methods.Tfidf), "--urls", url);
+        child.WaitForErrorLine("ready");
+        using var unfinished = new TcpClient(new Uri(url).Host, new Uri(url).Port);
+        await unfinished.GetStream().WriteAsync("POST /people_rel_cls HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"u8.ToArray());
+        using var client = new HttpClient();
+        (await client.GetAsync(new Uri(url + "/healthz"))).EnsureSuccessStatusCode();
+
+        child.SendTerminate();
+        child.WaitForErrorLine("stopping");
+        child.SendTerminate();
+
+        Assert.DoesNotContain("stopped:", child.WaitForEnd().Expect(EndedBySignal).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Spans_go_to_a_collector_where_the_environment_names_one()
     {
         var (url, collector) = (FreeUrl(), FreeUrl());
