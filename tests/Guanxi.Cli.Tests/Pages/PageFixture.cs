@@ -68,7 +68,7 @@ internal sealed class ClassifyServer : IAsyncDisposable
         return new ClassifyServer(host);
     }
 
-    public void Load(PageFixture fixture) => _host.Serve(fixture.Load(), fixture.Model);
+    public void Load(PageFixture fixture) => _host.Serve(fixture.Load().Classifier, fixture.Model, Methods.Tfidf);
 
     public async ValueTask DisposeAsync() => await _host.DisposeAsync();
 }
