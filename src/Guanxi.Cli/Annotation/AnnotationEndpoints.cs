@@ -47,7 +47,8 @@ internal sealed class AnnotationEndpoints(AnnotationStore store, IReadOnlyList<s
     /// <summary>Goes to a row, or to the next one that a filter lets through, and keeps the place.</summary>
     private async Task GoAsync(HttpContext context)
     {
-        var (from, step, filter) = await RequestBody.ReadAsync(context, root => (Whole(root, "from"), Whole(root, "step"), FilterOf(Text(root, "filter"))));
+        var (from, step, filter) = await RequestBody.ReadAsync(
+            context, root => (Whole(root, "from"), Whole(root, "step"), FilterOf(Text(root, "filter"))));
         var to = step == 0 ? from : store.Next(from, step > 0, filter);
         store.Set(Filter, Name(filter));
         if (to is { } number && store.Row(number) is not null)
@@ -94,23 +95,24 @@ internal sealed class AnnotationEndpoints(AnnotationStore store, IReadOnlyList<s
 
     private async Task ExportAsync(HttpContext context)
     {
-        var form = context.Request.Query["form"].ToString();
-        if (!DatasetWriter.FormNames.Contains(form))
+        var word = context.Request.Query["form"].ToString();
+        if (!DatasetWriter.FormNames.Contains(word))
         {
             throw new HttpProblemException(StatusCodes.Status400BadRequest, $"the form must be one of {string.Join(", ", DatasetWriter.FormNames)}");
         }
 
+        var form = DatasetWriter.FormOf(word);
         EncodedRows file;
         try
         {
-            file = AnnotationExport.Make(store, DatasetWriter.FormOf(form));
+            file = AnnotationExport.Make(store, form);
         }
         catch (OptionsException error)
         {
             throw new HttpProblemException(StatusCodes.Status422UnprocessableEntity, error.Message);
         }
 
-        var (response, name) = (context.Response, $"{Path.GetFileNameWithoutExtension(dataName)}-labelled{DatasetWriter.ExtensionOf(DatasetWriter.FormOf(form))}");
+        var (response, name) = (context.Response, $"{Path.GetFileNameWithoutExtension(dataName)}-labelled{DatasetWriter.ExtensionOf(form)}");
         response.Headers.ContentDisposition = $"attachment; filename*=UTF-8''{Uri.EscapeDataString(name)}";
         response.Headers["X-Rows"] = file.Count.ToString(CultureInfo.InvariantCulture);
         response.Headers["X-Rows-Left-Out"] = file.LeftOut.Count.ToString(CultureInfo.InvariantCulture);
@@ -182,19 +184,21 @@ internal sealed class AnnotationEndpoints(AnnotationStore store, IReadOnlyList<s
             throw new HttpProblemException(StatusCodes.Status422UnprocessableEntity, $"a note has at most {LongestNote} characters");
         }
 
-        var isSkipped = root.TryGetProperty("skipped", out var skipped) && skipped.ValueKind == JsonValueKind.True;
-        return (new Mark(label, isSkipped, note), Whole(root, "revision"), Text(root, "tab") ?? "");
+        return (new Mark(label, Member(root, "skipped") is { ValueKind: JsonValueKind.True }, note), Whole(root, "revision"), Text(root, "tab") ?? "");
     }
 
     private static int NumberOf(HttpContext context) => int.Parse((string)context.GetRouteValue("number")!, CultureInfo.InvariantCulture);
 
     private static int Whole(JsonElement root, string name) =>
-        root.ValueKind == JsonValueKind.Object && root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number)
+        Member(root, name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt32(out var number)
             ? number
             : throw new HttpProblemException(StatusCodes.Status400BadRequest, $"{name} must be a whole number");
 
     private static string? Text(JsonElement root, string name) =>
-        root.ValueKind == JsonValueKind.Object && root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        Member(root, name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+
+    private static JsonElement? Member(JsonElement root, string name) =>
+        root.ValueKind == JsonValueKind.Object && root.TryGetProperty(name, out var value) ? value : null;
 
     private static RowFilter FilterOf(string? name) => Enum.TryParse<RowFilter>(name, ignoreCase: true, out var filter) ? filter : RowFilter.All;
 

@@ -52,7 +52,11 @@ internal sealed class AnnotationStore : IDisposable
     /// <summary>How far the work is.</summary>
     public Progress Progress => _database.Query(
         reader => new Progress(
-            reader.GetInt32(0), reader.GetInt32(0) - reader.GetInt32(1) - reader.GetInt32(2), reader.GetInt32(2), reader.GetInt32(0) - reader.GetInt32(3), reader.GetInt32(4)),
+            Rows: reader.GetInt32(0),
+            Labelled: reader.GetInt32(0) - reader.GetInt32(1) - reader.GetInt32(2),
+            Skipped: reader.GetInt32(2),
+            Suggested: reader.GetInt32(0) - reader.GetInt32(3),
+            Disagreeing: reader.GetInt32(4)),
         $"""
         SELECT (SELECT coalesce(max(number), 0) FROM row), (SELECT count(*) FROM row WHERE {Condition(RowFilter.Unlabelled)}),
                (SELECT count(*) FROM row WHERE {Condition(RowFilter.Skipped)}), (SELECT count(*) FROM row WHERE suggestion IS NULL),
@@ -69,14 +73,16 @@ internal sealed class AnnotationStore : IDisposable
         {
             if (old.Example with { Place = row.Place } != row)
             {
-                throw new OptionsException(new Problem(_path, "the database was made from other rows", $"row {old.Number} as it was then: {old.Example.Text}", $"{row.Place}: {row.Text}",
-                    "Give the file as it was (rows may be added at its end), or another --db."));
+                throw new OptionsException(new Problem(
+                    _path, "the database was made from other rows", $"row {old.Number} as it was then: {old.Example.Text}",
+                    $"{row.Place}: {row.Text}", "Give the file as it was (rows may be added at its end), or another --db."));
             }
         }
 
         if (known.Count > rows.Count)
         {
-            throw new OptionsException(new Problem(_path, "the database was made from more rows", $"{known.Count} rows", $"{rows.Count}", "Give the file as it was, or another --db."));
+            throw new OptionsException(new Problem(
+                _path, "the database was made from more rows", $"{known.Count} rows", $"{rows.Count}", "Give the file as it was, or another --db."));
         }
 
         _database.Change(() =>
@@ -84,7 +90,10 @@ internal sealed class AnnotationStore : IDisposable
             foreach (var (at, row) in rows.Index().Skip(known.Count))
             {
                 _database.Execute(
-                    "INSERT INTO row (number, text, people1, people2, start1, end1, start2, end2, given_label, label) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)",
+                    """
+                    INSERT INTO row (number, text, people1, people2, start1, end1, start2, end2, given_label, label)
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)
+                    """,
                     at + 1, row.Text, row.Person1, row.Person2, row.Span1?.Start, row.Span1?.End, row.Span2?.Start, row.Span2?.End, row.Label);
             }
 
@@ -93,7 +102,8 @@ internal sealed class AnnotationStore : IDisposable
     }
 
     /// <summary>A setting that outlives the program; null when there is none.</summary>
-    public string? Setting(string name) => _database.Query(reader => reader.GetString(0), "SELECT value FROM setting WHERE name = ?1", name) is [var value] ? value : null;
+    public string? Setting(string name) =>
+        _database.Query(reader => reader.GetString(0), "SELECT value FROM setting WHERE name = ?1", name) is [var value] ? value : null;
 
     /// <summary>Keeps a setting.</summary>
     public void Set(string name, string value) => _database.Execute("INSERT OR REPLACE INTO setting VALUES (?1, ?2)", name, value);
@@ -149,8 +159,11 @@ internal sealed class AnnotationStore : IDisposable
     {
         var isKnown = _database.Number("SELECT count(*) FROM history WHERE tab = ?1", tab) > 0;
         var changes = _database.Query(
-            reader => (Id: reader.GetInt64(0), Number: reader.GetInt32(1), Mark: new Mark(TextAt(reader, 2), reader.GetBoolean(3), reader.GetString(4)), Revision: reader.GetInt64(5)),
-            $"SELECT id, number, label, skipped, note, revision FROM history WHERE undone = 0 AND {(isKnown ? "tab = ?1" : "start < ?1")} ORDER BY id DESC LIMIT 1",
+            reader => (Id: reader.GetInt64(0), Number: reader.GetInt32(1), Mark: MarkAt(reader, 2), Revision: reader.GetInt64(5)),
+            $"""
+            SELECT id, number, label, skipped, note, revision FROM history
+            WHERE undone = 0 AND {(isKnown ? "tab = ?1" : "start < ?1")} ORDER BY id DESC LIMIT 1
+            """,
             isKnown ? tab : _start);
         if (changes is not [var last])
         {
@@ -166,7 +179,8 @@ internal sealed class AnnotationStore : IDisposable
         _database.Execute("UPDATE history SET undone = 1 WHERE id = ?1", last.Id);
 
         // The change before it, if it was to the same row, can then be taken back as well.
-        _database.Execute("UPDATE history SET revision = ?2 WHERE id = (SELECT max(id) FROM history WHERE number = ?1 AND undone = 0)", last.Number, last.Revision + 1);
+        _database.Execute(
+            "UPDATE history SET revision = ?2 WHERE id = (SELECT max(id) FROM history WHERE number = ?1 AND undone = 0)", last.Number, last.Revision + 1);
         return last.Number;
     });
 
@@ -222,10 +236,13 @@ internal sealed class AnnotationStore : IDisposable
     {
         var number = reader.GetInt32(0);
         var example = new RelationExample(
-            reader.GetString(1), reader.GetString(2), reader.GetString(3), SpanAt(reader, 4), SpanAt(reader, 6), TextAt(reader, 8), new SourcePlace(_path, number, number));
+            reader.GetString(1), reader.GetString(2), reader.GetString(3), SpanAt(reader, 4), SpanAt(reader, 6), TextAt(reader, 8),
+            new SourcePlace(_path, number, number));
         var suggestion = reader.IsDBNull(14) ? null : new Suggestion(TextAt(reader, 13), reader.GetString(14));
-        return new AnnotatedRow(number, example, new Mark(TextAt(reader, 9), reader.GetBoolean(10), reader.GetString(11)), reader.GetInt64(12), suggestion);
+        return new AnnotatedRow(number, example, MarkAt(reader, 9), reader.GetInt64(12), suggestion);
     }
+
+    private static Mark MarkAt(SqliteDataReader reader, int at) => new(TextAt(reader, at), reader.GetBoolean(at + 1), reader.GetString(at + 2));
 
     private static string? TextAt(SqliteDataReader reader, int at) => reader.IsDBNull(at) ? null : reader.GetString(at);
 

@@ -59,6 +59,8 @@ internal sealed class RelationHost : IAsyncDisposable
     /// <exception cref="OptionsException">An address is taken, not of this machine, or forbidden.</exception>
     public static async Task ListenAsync(WebApplication app)
     {
+        // A server that could not start has forgotten them.
+        var urls = string.Join("; ", app.Urls);
         try
         {
             await app.StartAsync();
@@ -67,7 +69,7 @@ internal sealed class RelationHost : IAsyncDisposable
         {
             var reason = error.InnerException is AddressInUseException ? "another program listens there already" : error.Message;
             throw new OptionsException(new Problem(
-                "--urls", "the server cannot listen at the address", "an address of this machine with a free port", $"{string.Join("; ", app.Urls)} ({reason})"));
+                "--urls", "the server cannot listen at the address", "an address of this machine with a free port", $"{urls} ({reason})"));
         }
     }
 

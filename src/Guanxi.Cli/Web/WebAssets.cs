@@ -87,7 +87,8 @@ internal static class WebAssets
     /// <summary>The first of the reader's languages that the pages speak.</summary>
     private static string LanguageOf(HttpRequest request)
     {
-        var wanted = request.GetTypedHeaders().AcceptLanguage.OrderByDescending(language => language.Quality ?? 1).Select(language => language.Value.ToString()).ToArray();
+        var wanted = request.GetTypedHeaders().AcceptLanguage.OrderByDescending(language => language.Quality ?? 1)
+            .Select(language => language.Value.ToString()).ToArray();
         return wanted.Length == 0 ? Chinese : wanted
             .Select(language => language.StartsWith("zh", StringComparison.OrdinalIgnoreCase) ? Chinese
                 : language.StartsWith(English, StringComparison.OrdinalIgnoreCase) ? English

@@ -105,7 +105,8 @@ internal static class DataAnnotateCommand
         if (model is null)
         {
             return found.Distinct().Skip(1).Any() ? RelationSchema.FromData(found, file) : throw new OptionsException(new Problem(
-                "--labels_file", "there are no labels to choose from", "a file with one label a line, or a model, or labels in the data", $"{file} has fewer than two"));
+                "--labels_file", "there are no labels to choose from", "a file with one label a line, or a model, or labels in the data",
+                $"{file} has fewer than two"));
         }
 
         IEnumerable<string[]> own = model.Labels.Select(label => (string[])[label, .. model.Aliases.GetValueOrDefault(label, [])]);
@@ -117,9 +118,12 @@ internal static class DataAnnotateCommand
     {
         private const string Auto = "auto";
 
-        private readonly Option<string?> _data = OptionKinds.Text("--data", "FILE", "Rows to label, in any form that train reads; labels they have can be changed.");
-        private readonly Option<string?> _database = OptionKinds.Text("--db", "FILE", $"The SQLite file of the work (default: the data's name with {DatabaseEnding} behind it).");
-        private readonly Option<string?> _labels = OptionKinds.Text("--labels_file", "FILE", "Labels, one a line, in the order of their keys (default: the model's and the data's).");
+        private readonly Option<string?> _data =
+            OptionKinds.Text("--data", "FILE", "Rows to label, in any form that train reads; labels they have can be changed.");
+        private readonly Option<string?> _database =
+            OptionKinds.Text("--db", "FILE", $"The SQLite file of the work (default: the data's name with {DatabaseEnding} behind it).");
+        private readonly Option<string?> _labels =
+            OptionKinds.Text("--labels_file", "FILE", "Labels, one a line, in the order of their keys (default: the model's and the data's).");
         private readonly Option<string?> _urls = OptionKinds.Text("--urls", "URLS", $"Addresses to listen at, with ; between (default: {DefaultUrls}).");
         private readonly Option<string?> _export = OptionKinds.Text("--export", "FILE", "Write the labelled rows to a file, without a page, and end.");
         private readonly Option<string> _form = OptionKinds.OneOf("--form", "Form of that file; auto goes by its name.", [Auto, .. DatasetWriter.FormNames]);
@@ -144,7 +148,8 @@ internal static class DataAnnotateCommand
         public RelationSchema? Labels(ParseResult parsed) => parsed.GetValue(_labels) is { } file ? LabelsFile.Read(file) : null;
 
         public string Database(ParseResult parsed) => parsed.GetValue(_database)
-            ?? (Data(parsed) is { } data ? data + DatabaseEnding : throw new OptionsException(new Problem("--data", "neither the data nor a database is named", "--data FILE or --db FILE")));
+            ?? (Data(parsed) is { } data ? data + DatabaseEnding : throw new OptionsException(new Problem(
+                "--data", "neither the data nor a database is named", "--data FILE or --db FILE")));
 
         public DatasetFormat Form(ParseResult parsed, string file) => parsed.GetValue(_form)! is var name && name != Auto
             ? DatasetWriter.FormOf(name)
