@@ -24,7 +24,7 @@ public sealed partial class ChartTests
         Assert.Equal(["1", "2", "1", "3"], chart.Elements(s_svg + "text").Where(text => Class(text).StartsWith("count", StringComparison.Ordinal)).Select(text => text.Value));
         var cells = chart.Elements(s_svg + "rect").Where(cell => cell.Element(s_svg + "title") is not null).ToArray();
         Assert.Equal(["hit-5", "miss-7", "miss-4", "hit-7"], cells.Select(Class));
-        Assert.Equal("父母 → 师生: 1 row, 25.0 % of 父母", cells[2].Element(s_svg + "title")!.Value);
+        Assert.Equal("父母 → 师生: 1 row, 25.0\u00A0% of 父母", cells[2].Element(s_svg + "title")!.Value);
         Assert.Contains("父母 taken for 师生 in 1 row", chart.Element(s_svg + "desc")!.Value, StringComparison.Ordinal);
     }
 

@@ -29,7 +29,7 @@ public sealed class ReportTests
         Assert.Equal(
             ["summary", "labels", "confusion", "confidence", "slices", "errors", "training", "about"],
             page.Descendants("section").Select(section => section.Attribute("id")!.Value));
-        Assert.Equal("42 of 63 rows are labelled right, 66.7 %.", page.Descendants("p").First(p => (string?)p.Attribute("class") == "lead").Value);
+        Assert.Equal("42 of 63 rows are labelled right, 66.7\u00A0%.", page.Descendants("p").First(p => (string?)p.Attribute("class") == "lead").Value);
         Assert.Equal("en", page.Attribute("lang")!.Value);
         Assert.All(page.Descendants("th").Where(cell => s_labels.Contains(cell.Value)), cell => Assert.Equal("zh-Hans", cell.Attribute("lang")!.Value));
         Assert.DoesNotContain(page.Descendants(), element => element.Name.LocalName is "script" or "link" or "img" or "iframe");

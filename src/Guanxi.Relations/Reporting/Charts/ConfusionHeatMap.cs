@@ -96,11 +96,11 @@ internal static class ConfusionHeatMap
         chart.Text(x, y + SvgChart.FontSize, "right", "small").Text(x, y + Step + SvgChart.FontSize, "wrong", "small");
         for (var shade = 1; shade <= Shades; shade++)
         {
-            var at = x + 40 + ((shade - 1) * Step);
+            var at = x + 44 + ((shade - 1) * Step);
             chart.Rectangle(at, y + 3, Step - 1, 14, $"hit-{shade}").Rectangle(at, y + Step + 1, Step - 1, 14, $"miss-{shade}");
         }
 
-        chart.Text(x + 46 + (Shades * Step), y + 14, "share of the true", "small").Text(x + 46 + (Shades * Step), y + 30, "label’s rows, to 100 %", "small");
+        chart.Text(x + 50 + (Shades * Step), y + 14, "share of the true", "small").Text(x + 50 + (Shades * Step), y + 30, "label’s rows, to 100 %", "small");
     }
 
     private static string Description(ConfusionView view)
