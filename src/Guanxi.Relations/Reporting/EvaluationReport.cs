@@ -36,9 +36,10 @@ public static class EvaluationReport
             page.Section("errors", "Sure and wrong", html => WriteErrors(html, result.ConfidentErrors));
         }
 
-        if (context.Losses.Count + context.Scores.Count > 0)
+        var (losses, scores) = (Drawable(context.Losses), Drawable(context.Scores));
+        if (losses.Length + scores.Length > 0)
         {
-            page.Section("training", "How the training went", html => WriteTraining(html, context));
+            page.Section("training", "How the training went", html => WriteTraining(html, losses, scores));
         }
 
         return page.About(context.Facts).ToHtml("Evaluation", context.Subject, EvaluationWords.Lead(result));
@@ -164,17 +165,20 @@ public static class EvaluationReport
         html.Close();
     }
 
-    private static void WriteTraining(MarkupWriter html, ReportContext context)
+    // A run that diverged at once has no finite figure.
+    private static ReportCurve[] Drawable(IReadOnlyList<ReportCurve> curves) => [.. curves.Where(curve => curve.Points.Any(point => double.IsFinite(point.Value)))];
+
+    private static void WriteTraining(MarkupWriter html, ReportCurve[] losses, ReportCurve[] scores)
     {
         html.Open("div", ("class", "pair"));
-        if (context.Losses.Count > 0)
+        if (losses.Length > 0)
         {
-            html.Figure(CurveChart.Draw("losses", "Loss over the steps of the training", context.Losses), "Loss: what training makes smaller. Where the loss on held-out rows rises again, the model learns by heart.");
+            html.Figure(CurveChart.Draw("losses", "Loss over the steps of the training", losses), "Loss: what training makes smaller. Where the loss on held-out rows rises again, the model learns by heart.");
         }
 
-        if (context.Scores.Count > 0)
+        if (scores.Length > 0)
         {
-            html.Figure(CurveChart.Draw("scores", "Scores over the steps of the training", context.Scores), "Scores on the rows that were evaluated during the training.");
+            html.Figure(CurveChart.Draw("scores", "Scores over the steps of the training", scores), "Scores on the rows that were evaluated during the training.");
         }
 
         html.Close();

@@ -45,7 +45,8 @@ public sealed class ReportTests
     {
         EvaluatedRow[] rows = [.. s_labels.Select(label => new EvaluatedRow(new RelationExample("", "", "", null, null, label, default), label, "父母", null, null))];
 
-        var page = Parse(EvaluationReport.ToHtml(Evaluator.Summarise(rows, s_labels, [], null), new ReportContext { Subject = "p" }));
+        var context = new ReportContext { Subject = "p", Losses = [new ReportCurve("training", [new CurvePoint(1, double.NaN)])] };
+        var page = Parse(EvaluationReport.ToHtml(Evaluator.Summarise(rows, s_labels, [], null), context));
 
         Assert.Equal(["summary", "labels", "confusion"], page.Descendants("section").Select(section => section.Attribute("id")!.Value));
     }
