@@ -51,13 +51,15 @@ internal static class ReportFacts
 
     private static IEnumerable<KeyValuePair<string, string>> Common(string? data) => Given(
         ("Rows from", data),
-        ("Evaluated with", $"Guanxi {ProgramVersion.Number}, commit {ProgramVersion.Commit[..Math.Min(CommitDigits, ProgramVersion.Commit.Length)]}"),
+        ("Evaluated with", $"Guanxi {ProgramVersion.Number}, "
+            + $"commit {ProgramVersion.Commit[..Math.Min(CommitDigits, ProgramVersion.Commit.Length)]}"),
         ("Written", TimeProvider.System.GetLocalNow().ToString("yyyy-MM-dd HH:mm zzz", CultureInfo.InvariantCulture)));
 
     private static IEnumerable<KeyValuePair<string, string>> Given(params (string Name, string? Value)[] facts) =>
         facts.Where(fact => !string.IsNullOrEmpty(fact.Value)).Select(fact => KeyValuePair.Create(fact.Name, fact.Value!));
 
-    private static string NameOf(string path) => Path.GetFileName(Path.TrimEndingDirectorySeparator(path)) is { Length: > 0 } name ? name : path;
+    private static string NameOf(string path) =>
+        Path.GetFileName(Path.TrimEndingDirectorySeparator(path)) is { Length: > 0 } name ? name : path;
 
     private static ReportContext Curves(string folder)
     {
@@ -71,10 +73,12 @@ internal static class ReportFacts
         try
         {
             var log = RunLog.Read(path);
-            var measured = log.Evaluations.Where(item => item.Value.Count > 1).ToLookup(item => item.Key.EndsWith("loss", StringComparison.Ordinal));
+            var measured = log.Evaluations.Where(item => item.Value.Count > 1)
+                .ToLookup(item => item.Key.EndsWith("loss", StringComparison.Ordinal));
             return empty with
             {
-                Losses = [.. log.Losses.Count > 1 ? [Curve(TrainingLoss, log.Losses)] : Array.Empty<ReportCurve>(), .. Named(measured[true])],
+                Losses = [.. log.Losses.Count > 1 ? [Curve(TrainingLoss, log.Losses)]
+                    : Array.Empty<ReportCurve>(), .. Named(measured[true])],
                 Scores = Named(measured[false]),
             };
         }
@@ -88,5 +92,6 @@ internal static class ReportFacts
     private static ReportCurve[] Named(IEnumerable<KeyValuePair<string, List<LogPoint>>> curves) =>
         [.. curves.Select(curve => Curve(curve.Key[EvaluationPrefix.Length..].Replace('_', ' '), curve.Value)).Take(2)];
 
-    private static ReportCurve Curve(string name, IEnumerable<LogPoint> points) => new(name, [.. points.Select(point => new CurvePoint(point.Step, point.Value))]);
+    private static ReportCurve Curve(string name, IEnumerable<LogPoint> points) =>
+        new(name, [.. points.Select(point => new CurvePoint(point.Step, point.Value))]);
 }

@@ -26,7 +26,9 @@ public sealed record ConfidentError(RelationExample Example, string Gold, string
                 .Take(MostListed)
                 .Select(row => new ConfidentError(
                     row.Example, row.Gold, row.Predicted, row.Prediction!.Confidence,
-                    index.TryGetValue(row.Gold, out var at) && at < row.Prediction.Probabilities.Count ? row.Prediction.Probabilities[at] : null)),
+                    index.TryGetValue(row.Gold, out var at) && at < row.Prediction.Probabilities.Count
+                        ? row.Prediction.Probabilities[at]
+                        : null)),
         ];
     }
 }

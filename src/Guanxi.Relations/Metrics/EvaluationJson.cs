@@ -14,7 +14,8 @@ internal static class EvaluationJson
         WriteScores(json.Name("weighted").StartObject(), report.Weighted).EndObject();
         json.Name("support").Value(report.Support);
         WriteLabels(json, report);
-        json.Name("confusion").StartObject().Name("labels").List(report.Labels).Name("matrix").List(report.Confusion, row => json.List(row)).EndObject();
+        json.Name("confusion").StartObject().Name("labels").List(report.Labels).Name("matrix")
+            .List(report.Confusion, row => json.List(row)).EndObject();
         result.Interval.Write(json.Name("interval"));
         result.AccuracyInterval.Write(json.Name("accuracy_interval"));
         json.Name("kappa").Value(report.Kappa);

@@ -41,7 +41,8 @@ public sealed record Slice(string By, string Name, int Rows, double WeightedF1, 
         EvaluatedRow[] known = [.. rows.Where(row => row.Example.Text.Length > 0)];
         return
         [
-            .. trained is null ? [] : Split(known, BySentence, row => trained.Contains(row.Example.Text) ? InTrain : NotInTrain, [InTrain, NotInTrain]),
+            .. trained is null ? [] : Split(known, BySentence, row =>
+                trained.Contains(row.Example.Text) ? InTrain : NotInTrain, [InTrain, NotInTrain]),
             .. Lengths(known),
             .. Split(known, ByOrder, OrderOf, [FirstPersonFirst, SecondPersonFirst]),
         ];
@@ -69,11 +70,13 @@ public sealed record Slice(string By, string Name, int Rows, double WeightedF1, 
 
         int[] lengths = [.. rows.Select(row => CodePointOrder.Count(row.Example.Text))];
         int[] sorted = [.. lengths.Order()];
-        int[] ends = [.. Enumerable.Range(1, Quartiles).Select(quarter => sorted[((quarter * sorted.Length) + Quartiles - 1) / Quartiles - 1]).Distinct()];
+        int[] ends = [.. Enumerable.Range(1, Quartiles)
+            .Select(quarter => sorted[((quarter * sorted.Length) + Quartiles - 1) / Quartiles - 1]).Distinct()];
         return rows.Zip(lengths)
             .GroupBy(row => Array.FindIndex(ends, end => row.Second <= end))
             .OrderBy(part => part.Key)
-            .Select(part => Of(ByLength, $"{part.Min(row => row.Second)}-{part.Max(row => row.Second)}", [.. part.Select(row => row.First)]));
+            .Select(part => Of(ByLength, $"{part.Min(row => row.Second)}-{part.Max(row => row.Second)}",
+                [.. part.Select(row => row.First)]));
     }
 
     private static Slice Of(string by, string name, IReadOnlyList<EvaluatedRow> rows)
@@ -82,6 +85,7 @@ public sealed record Slice(string By, string Name, int Rows, double WeightedF1, 
         string[] predicted = [.. rows.Select(row => row.Predicted)];
         var right = truth.Zip(predicted).Count(pair => pair.First == pair.Second);
         var f1 = LabelCounts.Of(truth, predicted, []).WeightedF1([.. Enumerable.Range(0, rows.Count)]);
-        return new Slice(by, name, rows.Count, f1, (double)right / rows.Count, Wilson.Of(right, rows.Count, Bootstrap.UsualLevel, "accuracy"));
+        return new Slice(by, name, rows.Count, f1, (double)right / rows.Count,
+            Wilson.Of(right, rows.Count, Bootstrap.UsualLevel, "accuracy"));
     }
 }

@@ -30,7 +30,8 @@ public static class ComparisonReport
     internal static string Lead(SystemComparison comparison)
     {
         var best = comparison.Best.Name;
-        string[] equals = [.. comparison.Systems.Select(system => system.Name).Where(name => name != best && !PairOf(comparison, best, name).Pair.IsToldApart)];
+        string[] equals = [.. comparison.Systems.Select(system => system.Name)
+            .Where(name => name != best && !PairOf(comparison, best, name).Pair.IsToldApart)];
         var rows = Numbers.Count(comparison.Rows, "row");
         return equals.Length == 0
             ? $"{best} is better than {(comparison.Systems.Count > 2 ? "all others" : "the other")}; {rows} are enough to say so."
@@ -42,12 +43,16 @@ public static class ComparisonReport
         html.Sentences(ComparisonText.Sentences(comparison));
         IntervalChart.Row[] rows =
         [
-            .. ranked.Select(system => new IntervalChart.Row(system.Name, system.WeightedF1, system.Interval) { Runs = system.RunScores.Count > 1 ? system.RunScores : [] }),
+            .. ranked.Select(system => new IntervalChart.Row(system.Name, system.WeightedF1, system.Interval)
+            {
+                Runs = system.RunScores.Count > 1 ? system.RunScores : [],
+            }),
         ];
         html.Figure(
             IntervalChart.Draw("systems", "Weighted F1 of every system", "weighted F1", rows, rows),
             "Dots: weighted F1. Lines: its 95 % interval, which holds what other rows"
-            + (comparison.Systems.Any(system => system.RunScores.Count > 1) ? " and other seeds would change; rings are single runs." : " would change.")
+            + (comparison.Systems.Any(system => system.RunScores.Count > 1) ? " and other seeds would change; rings are single runs."
+                : " would change.")
             + " Lines may overlap and the difference still be sure, for all systems answered the same rows: only the table below tells.");
         html.OpenTable("Scores", "System", "Weighted F1", "95 % interval", "Accuracy", "Runs");
         foreach (var system in ranked)
@@ -61,7 +66,8 @@ public static class ComparisonReport
 
     private static void WritePairs(MarkupWriter html, SystemComparison comparison, SystemScore[] ranked)
     {
-        html.Paragraph("How many points (hundredths of F1) the system of the row is above that of the column. Coloured: more than chance, after the correction for the number of pairs.");
+        html.Paragraph("How many points (hundredths of F1) the system of the row is above that of the column. Coloured: more than "
+            + "chance, after the correction for the number of pairs.");
         html.OpenTable("Each against each", ["", .. ranked.Select(system => system.Name)]);
         foreach (var row in ranked)
         {
@@ -77,7 +83,8 @@ public static class ComparisonReport
         html.CloseTable();
         var critical = comparison.Pairs.Max(pair => pair.CriticalDifference);
         html.Paragraph(
-            $"On {Numbers.Count(comparison.Rows, "row")} a difference has to be about {Numbers.Short(Math.Round(100 * critical, 1))} points large for this test to find it four times in five"
+            $"On {Numbers.Count(comparison.Rows, "row")} a difference has to be about {Numbers.Short(Math.Round(100 * critical, 1))} "
+                + $"points large for this test to find it four times in five"
             + (comparison.Pairs.Count > 1 ? " (for the pair that needs most)." : "."));
         html.Paragraph(ComparisonText.Tests(comparison), "note");
     }
@@ -93,12 +100,14 @@ public static class ComparisonReport
         var (pair, isReversed) = PairOf(comparison, column, row);
         var difference = isReversed ? -pair.Difference : pair.Difference;
         var style = !pair.IsToldApart ? "same" : difference > 0 ? "better" : "worse";
-        html.Open("td", ("class", style)).Text(Numbers.Points(difference)).Element("small", $"p {Numbers.P(pair.AdjustedBootstrapP)}").Close();
+        html.Open("td", ("class", style)).Text(Numbers.Points(difference)).Element("small", $"p {Numbers.P(pair.AdjustedBootstrapP)}")
+            .Close();
     }
 
     private static void WriteLabels(MarkupWriter html, SystemScore[] ranked)
     {
-        html.Paragraph($"F1 of every label. Coloured: more than {Numbers.Count(100 * NotableDifference)} points above or below {ranked[0].Name}. Labels with few rows differ by chance alone.");
+        html.Paragraph($"F1 of every label. Coloured: more than {Numbers.Count(100 * NotableDifference)} points above or "
+            + $"below {ranked[0].Name}. Labels with few rows differ by chance alone.");
         html.OpenTable("F1 of every label", ["Label", "Rows", .. ranked.Select(system => system.Name)]);
         foreach (var (at, label) in ranked[0].PerLabel.Index().OrderByDescending(item => item.Item.Support))
         {
@@ -119,7 +128,8 @@ public static class ComparisonReport
     /// <summary>The pair of two systems, and whether it is the second minus the first that it tells.</summary>
     private static (PairResult Pair, bool IsReversed) PairOf(SystemComparison comparison, string first, string second)
     {
-        var pair = comparison.Pairs.First(pair => (pair.First == first && pair.Second == second) || (pair.First == second && pair.Second == first));
+        var pair = comparison.Pairs.First(pair => (pair.First == first && pair.Second == second)
+            || (pair.First == second && pair.Second == first));
         return (pair, pair.First != first);
     }
 

@@ -36,9 +36,10 @@ public static class EvaluationReport
             page.Section("errors", "Sure and wrong", html => WriteErrors(html, result.ConfidentErrors));
         }
 
-        if (context.Losses.Count + context.Scores.Count > 0)
+        var (losses, scores) = (Drawable(context.Losses), Drawable(context.Scores));
+        if (losses.Length + scores.Length > 0)
         {
-            page.Section("training", "How the training went", html => WriteTraining(html, context));
+            page.Section("training", "How the training went", html => WriteTraining(html, losses, scores));
         }
 
         return page.About(context.Facts).ToHtml("Evaluation", context.Subject, EvaluationWords.Lead(result));
@@ -69,7 +70,8 @@ public static class EvaluationReport
 
         html.Close().Sentences(EvaluationWords.Summary(result));
         html.Paragraph(
-            "Precision: of the rows given a label, the share that has it. Recall: of the rows that have a label, the share that is found. F1: one number for both, high only when both are. "
+            "Precision: of the rows given a label, the share that has it. Recall: of the rows that have a label, the share that is "
+                + "found. F1: one number for both, high only when both are. "
             + "Weighted: the mean over labels, each as heavy as its rows; macro: the plain mean; micro: all rows together.", "note");
     }
 
@@ -88,7 +90,8 @@ public static class EvaluationReport
         WriteMean(html, "Macro", report.Macro, report.Support);
         WriteMean(html, "Micro", report.Micro, report.Support);
         html.CloseTable().Close().Open("div");
-        html.Figure(DistributionChart.Draw("distribution", DistributionChart.RowsOf(view)), "Rows of each label: how often it is true and how often it is predicted.");
+        html.Figure(DistributionChart.Draw("distribution", DistributionChart.RowsOf(view)), "Rows of each label: how often it is true "
+            + "and how often it is predicted.");
         html.Close().Close();
     }
 
@@ -100,8 +103,10 @@ public static class EvaluationReport
         html.Open("div", ("class", "pair wide-first"));
         html.Figure(
             ConfusionHeatMap.Draw("heat-map", view),
-            "Each row is a true label; its cells say for how many of its rows which label was predicted. Blue lies on the diagonal and is right, orange is wrong.", "Confusion");
-        html.Open("div").Element("h3", "The most frequent mistakes").OpenTable("The most frequent mistakes", "True → predicted", "Rows", "Share of the label");
+            "Each row is a true label; its cells say for how many of its rows which label was predicted. Blue lies on the diagonal and "
+                + "is right, orange is wrong.", "Confusion");
+        html.Open("div").Element("h3", "The most frequent mistakes")
+            .OpenTable("The most frequent mistakes", "True → predicted", "Rows", "Share of the label");
         foreach (var (gold, predicted, rows) in view.Mistakes().Take(MistakesListed))
         {
             var all = view.Counts[view.Labels.Index().First(item => item.Item == gold).Index].Sum();
@@ -116,21 +121,24 @@ public static class EvaluationReport
         html.Paragraph(EvaluationWords.Confidence(calibration)).Open("div", ("class", "pair"));
         html.Figure(
             ReliabilityDiagram.Draw("reliability", calibration),
-            "Each dot stands for answers of about the same confidence, the larger the more. Below the dashed line it is surer than it is right; the orange stroke is the gap.");
+            "Each dot stands for answers of about the same confidence, the larger the more. Below the dashed line it is surer than it is "
+                + "right; the orange stroke is the gap.");
         html.Open("div").OpenTable("Calibration", "Measure", "Value");
         html.Row("Expected calibration error (ECE)", Numbers.Percent(calibration.ExpectedError));
         html.Row("Largest gap of a bin (MCE)", Numbers.Percent(calibration.MaximumError));
         html.Row("Log loss", Numbers.Score(calibration.LogLoss));
         html.Row("Brier score", Numbers.Score(calibration.Brier)).CloseTable();
         html.Paragraph(
-            $"ECE: the mean gap between confidence and share of right answers over {Calibration.BinCount} bins of equal width. Log loss and Brier score also charge for probability given to "
+            $"ECE: the mean gap between confidence and share of right answers over {Calibration.BinCount} bins of equal width. Log loss "
+                + $"and Brier score also charge for probability given to "
             + "wrong labels; lower is better.", "note");
         html.Close().Close();
     }
 
     private static void WriteSlices(MarkupWriter html, IReadOnlyList<Slice> slices)
     {
-        html.Paragraph("The same figures on parts of the rows, with 95 % intervals of the accuracy. Where two intervals overlap widely the parts may well be equally hard.");
+        html.Paragraph("The same figures on parts of the rows, with 95 % intervals of the accuracy. Where two intervals overlap widely "
+            + "the parts may well be equally hard.");
         var scale = slices.Select(RowOf).ToArray();
         foreach (var (at, part) in slices.GroupBy(slice => slice.By).Index())
         {
@@ -138,10 +146,12 @@ public static class EvaluationReport
             html.Element("h3", heading).Open("div", ("class", "pair middle")).OpenTable(heading, "Part", "Rows", "Weighted F1", "Accuracy");
             foreach (var slice in part)
             {
-                html.Row(EvaluationWords.NameOf(slice), Numbers.Count(slice.Rows), Numbers.Score(slice.WeightedF1), Numbers.Percent(slice.Accuracy));
+                html.Row(EvaluationWords.NameOf(slice), Numbers.Count(slice.Rows), Numbers.Score(slice.WeightedF1),
+                    Numbers.Percent(slice.Accuracy));
             }
 
-            html.CloseTable().Add(IntervalChart.Draw($"slice-{at}", $"Accuracy by: {heading}", "accuracy", [.. part.Select(RowOf)], scale)).Close();
+            html.CloseTable().Add(IntervalChart.Draw($"slice-{at}", $"Accuracy by: {heading}", "accuracy", [.. part.Select(RowOf)], scale))
+                .Close();
         }
 
         static IntervalChart.Row RowOf(Slice slice) => new(EvaluationWords.NameOf(slice), slice.Accuracy, slice.AccuracyInterval);
@@ -149,7 +159,8 @@ public static class EvaluationReport
 
     private static void WriteErrors(MarkupWriter html, IReadOnlyList<ConfidentError> errors)
     {
-        html.Paragraph($"The {Numbers.Count(errors.Count, "wrong answer")} with the highest confidence. They are worth reading: many show a label that is wrong in the data, or a rule that was learnt falsely. Blue is the "
+        html.Paragraph($"The {Numbers.Count(errors.Count, "wrong answer")} with the highest confidence. They are worth reading: many "
+            + $"show a label that is wrong in the data, or a rule that was learnt falsely. Blue is the "
             + "first person, orange the second.");
         html.Open("ul", ("class", "errors"));
         foreach (var error in errors)
@@ -157,24 +168,31 @@ public static class EvaluationReport
             html.Open("li").Add(MarkedSentence.Of(error.Example)).Open("p", ("class", "verdict"));
             html.Text("true ").Element("strong", error.Gold, ("lang", Languages.Of(error.Gold)));
             html.Text(error.GoldProbability is { } given ? $" ({Numbers.Percent(given)})" : string.Empty).Text(", predicted ");
-            html.Element("strong", error.Predicted, ("lang", Languages.Of(error.Predicted))).Text($" ({Numbers.Percent(error.Confidence)})");
+            html.Element("strong", error.Predicted, ("lang", Languages.Of(error.Predicted)))
+                .Text($" ({Numbers.Percent(error.Confidence)})");
             html.Element("span", $" · row {Numbers.Count(error.Example.Place.Row)}", ("class", "note")).Close().Close();
         }
 
         html.Close();
     }
 
-    private static void WriteTraining(MarkupWriter html, ReportContext context)
+    // A run that diverged at once has no finite figure.
+    private static ReportCurve[] Drawable(IReadOnlyList<ReportCurve> curves) =>
+        [.. curves.Where(curve => curve.Points.Any(point => double.IsFinite(point.Value)))];
+
+    private static void WriteTraining(MarkupWriter html, ReportCurve[] losses, ReportCurve[] scores)
     {
         html.Open("div", ("class", "pair"));
-        if (context.Losses.Count > 0)
+        if (losses.Length > 0)
         {
-            html.Figure(CurveChart.Draw("losses", "Loss over the steps of the training", context.Losses), "Loss: what training makes smaller. Where the loss on held-out rows rises again, the model learns by heart.");
+            html.Figure(CurveChart.Draw("losses", "Loss over the steps of the training", losses), "Loss: what training makes smaller. "
+                + "Where the loss on held-out rows rises again, the model learns by heart.");
         }
 
-        if (context.Scores.Count > 0)
+        if (scores.Length > 0)
         {
-            html.Figure(CurveChart.Draw("scores", "Scores over the steps of the training", context.Scores), "Scores on the rows that were evaluated during the training.");
+            html.Figure(CurveChart.Draw("scores", "Scores over the steps of the training", scores), "Scores on the rows that were "
+                + "evaluated during the training.");
         }
 
         html.Close();

@@ -11,18 +11,22 @@ internal static class EvaluationWords
 
     /// <summary>The most important in a sentence.</summary>
     public static string Lead(EvaluationResult result) =>
-        $"{Numbers.Count(result.RightRows)} of {Numbers.Count(result.Report.Support, "row")} are labelled right, {Numbers.Percent(result.Report.Accuracy)}.";
+        $"{Numbers.Count(result.RightRows)} of {Numbers.Count(result.Report.Support, "row")} are labelled "
+            + $"right, {Numbers.Percent(result.Report.Accuracy)}.";
 
     /// <summary>What to remember.</summary>
     public static IEnumerable<string> Summary(EvaluationResult result)
     {
         var (report, interval) = (result.Report, result.Interval);
-        yield return $"The weighted F1 is {Numbers.Score(report.Weighted.F1)}. With other rows of the same kind it would most likely lie between "
-            + $"{Numbers.Score(interval.Low)} and {Numbers.Score(interval.High)} ({Numbers.WholePercent(interval.Level)} interval): another system whose F1 lies there may be just as good.";
+        yield return $"The weighted F1 is {Numbers.Score(report.Weighted.F1)}. With other rows of the same kind it would most likely lie "
+            + $"between "
+            + $"{Numbers.Score(interval.Low)} and {Numbers.Score(interval.High)} ({Numbers.WholePercent(interval.Level)} interval): "
+                + $"another system whose F1 lies there may be just as good.";
         var known = report.PerLabel.Where(label => label.Support > 0).OrderByDescending(label => label.Scores.F1).ToArray();
         if (known.Length > 1)
         {
-            yield return $"Told best: {known[0].Label} (F1 {Numbers.Score(known[0].Scores.F1)}). Told worst: {known[^1].Label} (F1 {Numbers.Score(known[^1].Scores.F1)}, {Numbers.Count(known[^1].Support, "row")}).";
+            yield return $"Told best: {known[0].Label} (F1 {Numbers.Score(known[0].Scores.F1)}). Told worst: {known[^1].Label} "
+                + $"(F1 {Numbers.Score(known[^1].Scores.F1)}, {Numbers.Count(known[^1].Support, "row")}).";
         }
 
         if (ConfusionView.Of(report).Mistakes().FirstOrDefault() is { Rows: > 0 } mistake)
@@ -37,7 +41,8 @@ internal static class EvaluationWords
 
         if (result.InvalidAnswers > 0)
         {
-            yield return $"{Numbers.Count(result.InvalidAnswers, "answer")} {(result.InvalidAnswers == 1 ? "is" : "are")} none of the labels and {(result.InvalidAnswers == 1 ? "counts" : "count")} as wrong.";
+            yield return $"{Numbers.Count(result.InvalidAnswers, "answer")} {(result.InvalidAnswers == 1 ? "is" : "are")} none of the "
+                + $"labels and {(result.InvalidAnswers == 1 ? "counts" : "count")} as wrong.";
         }
     }
 
@@ -52,7 +57,8 @@ internal static class EvaluationWords
             < -WellCalibrated => "it is more often right than it thinks",
             _ => "on the whole that fits",
         };
-        return $"On average it is {Numbers.WholePercent(sure)} sure of its answers, and {Numbers.WholePercent(calibration.Accuracy)} of them are right: {reading}.";
+        return $"On average it is {Numbers.WholePercent(sure)} sure of its answers, and {Numbers.WholePercent(calibration.Accuracy)} of "
+            + $"them are right: {reading}.";
     }
 
     /// <summary>What parts rows, for a heading.</summary>
@@ -79,7 +85,8 @@ internal static class EvaluationWords
     {
         var parts = result.Slices.Where(slice => slice.By == Slice.BySentence).ToDictionary(slice => slice.Name);
         return parts.TryGetValue(Slice.InTrain, out var seen) && parts.TryGetValue(Slice.NotInTrain, out var fresh)
-            ? $"{Numbers.Count(seen.Rows, "row")} ask about a sentence that was also trained on, with this pair of people or another; there the weighted F1 is {Numbers.Score(seen.WeightedF1)}, on the "
+            ? $"{Numbers.Count(seen.Rows, "row")} ask about a sentence that was also trained on, with this pair of people or another; "
+                + $"there the weighted F1 is {Numbers.Score(seen.WeightedF1)}, on the "
                 + $"{Numbers.Count(fresh.Rows)} other rows {Numbers.Score(fresh.WeightedF1)}. New text is like the latter."
             : null;
     }

@@ -18,7 +18,8 @@ internal static class MarkedSentence
             return html.Text(example.Text).Close().ToMarkup();
         }
 
-        var (outer, inner) = first.Start < second.Start || (first.Start == second.Start && first.End > second.End) ? (first, second) : (second, first);
+        var (outer, inner) = first.Start < second.Start || (first.Start == second.Start && first.End > second.End) ? (first, second)
+            : (second, first);
         html.Text(example.Text[..outer.Start]);
         if (outer.Contains(inner))
         {
@@ -35,5 +36,6 @@ internal static class MarkedSentence
         return html.Close().ToMarkup();
     }
 
-    private static MarkupWriter Open(MarkupWriter html, bool isFirst) => html.Open("mark", ("class", isFirst ? null : "second"), ("title", isFirst ? "first person" : "second person"));
+    private static MarkupWriter Open(MarkupWriter html, bool isFirst) =>
+        html.Open("mark", ("class", isFirst ? null : "second"), ("title", isFirst ? "first person" : "second person"));
 }

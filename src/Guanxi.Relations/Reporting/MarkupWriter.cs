@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 namespace Guanxi.Relations.Reporting;
@@ -34,7 +33,8 @@ internal sealed class MarkupWriter
     }
 
     /// <summary>An element that holds a text.</summary>
-    public MarkupWriter Element(string name, string text, params ReadOnlySpan<(string Name, object? Value)> attributes) => Open(name, attributes).Text(text).Close();
+    public MarkupWriter Element(string name, string text, params ReadOnlySpan<(string Name, object? Value)> attributes) =>
+        Open(name, attributes).Text(text).Close();
 
     /// <summary>An element without content.</summary>
     public MarkupWriter Empty(string name, params ReadOnlySpan<(string Name, object? Value)> attributes)
@@ -72,7 +72,8 @@ internal sealed class MarkupWriter
     }
 
     /// <summary>What was written, when all elements are closed.</summary>
-    public Markup ToMarkup() => _open.Count == 0 ? new Markup(_text.ToString()) : throw new InvalidOperationException($"<{_open.Peek()}> is not closed");
+    public Markup ToMarkup() => _open.Count == 0 ? new Markup(_text.ToString())
+        : throw new InvalidOperationException($"<{_open.Peek()}> is not closed");
 
     private StringBuilder Begin(string name, ReadOnlySpan<(string Name, object? Value)> attributes)
     {
@@ -82,7 +83,7 @@ internal sealed class MarkupWriter
             if (value is not null)
             {
                 _text.Append(' ').Append(attribute).Append("=\"");
-                Escape(value is double number ? Numbers.Coordinate(number) : Convert.ToString(value, CultureInfo.InvariantCulture) ?? string.Empty);
+                Escape(value is double number ? Numbers.Coordinate(number) : $"{value}");
                 _text.Append('"');
             }
         }

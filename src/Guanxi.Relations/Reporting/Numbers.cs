@@ -9,6 +9,9 @@ internal static class Numbers
     private const double SmallestShown = 0.001;
     private const double SmallestPoints = 0.0005;
 
+    // The space does not break.
+    private const string PercentSign = "\u00A0%";
+
     /// <summary>A place in a drawing.</summary>
     public static string Coordinate(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
 
@@ -19,13 +22,13 @@ internal static class Numbers
     public static string Range(Interval interval) => $"{Score(interval.Low)} – {Score(interval.High)}";
 
     /// <summary>Both ends of an interval as percent.</summary>
-    public static string PercentRange(Interval interval) => $"{Percent(interval.Low)[..^2]} – {Percent(interval.High)}";
+    public static string PercentRange(Interval interval) => $"{Percent(interval.Low)[..^PercentSign.Length]} – {Percent(interval.High)}";
 
     /// <summary>A share as percent with one digit.</summary>
-    public static string Percent(double share) => (100 * share).ToString("0.0", CultureInfo.InvariantCulture) + " %";
+    public static string Percent(double share) => (100 * share).ToString("0.0", CultureInfo.InvariantCulture) + PercentSign;
 
     /// <summary>A share as whole percent.</summary>
-    public static string WholePercent(double share) => (100 * share).ToString("0", CultureInfo.InvariantCulture) + " %";
+    public static string WholePercent(double share) => (100 * share).ToString("0", CultureInfo.InvariantCulture) + PercentSign;
 
     /// <summary>A difference of two scores in points, a hundredth each, with its sign.</summary>
     public static string Points(double difference) =>

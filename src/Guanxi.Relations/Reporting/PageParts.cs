@@ -78,6 +78,7 @@ internal static class PageParts
 
     /// <summary>A cell with a bar as long as its score.</summary>
     public static MarkupWriter BarCell(this MarkupWriter html, double score) => html.Open("td")
-        .Open("span", ("class", "bar"), ("aria-hidden", "true")).Element("span", string.Empty, ("style", $"width:{Numbers.Coordinate(100 * score)}%")).Close()
+        .Open("span", ("class", "bar"), ("aria-hidden", "true"))
+            .Element("span", string.Empty, ("style", $"width:{Numbers.Coordinate(100 * score)}%")).Close()
         .Text(Numbers.Score(score)).Close();
 }

@@ -21,7 +21,8 @@ internal sealed class ReportPage
     }
 
     /// <summary>The facts at the end.</summary>
-    public ReportPage About(IReadOnlyList<KeyValuePair<string, string>> facts) => facts.Count == 0 ? this : Section("about", "Where these figures come from", html =>
+    public ReportPage About(IReadOnlyList<KeyValuePair<string, string>> facts) =>
+        facts.Count == 0 ? this : Section("about", "Where these figures come from", html =>
     {
         html.Open("dl", ("class", "facts"));
         foreach (var (name, value) in facts)
@@ -46,13 +47,15 @@ internal sealed class ReportPage
         html.Element("title", $"{subject} – {kind}").Line();
         html.Style(StyleSheets.Charts).Line().Style(StyleSheets.Page).Line().Close().Line();
         html.Open("body").Line().Element("a", "Skip to the figures", ("class", "skip"), ("href", "#figures")).Line();
-        html.Open("header", ("class", "head")).Element("p", kind, ("class", "kicker")).Element("h1", subject, ("lang", Languages.Of(subject)));
+        html.Open("header", ("class", "head")).Element("p", kind, ("class", "kicker"))
+            .Element("h1", subject, ("lang", Languages.Of(subject)));
         html.Element("p", lead, ("class", "lead"), ("lang", Languages.Of(lead)));
         WriteContents(html);
         html.Close().Line().Open("main", ("id", "figures")).Line();
         foreach (var (id, title, content) in _sections)
         {
-            html.Open("section", ("id", id), ("aria-labelledby", $"{id}-heading")).Element("h2", title, ("id", $"{id}-heading")).Add(content).Close().Line();
+            html.Open("section", ("id", id), ("aria-labelledby", $"{id}-heading")).Element("h2", title, ("id", $"{id}-heading"))
+                .Add(content).Close().Line();
         }
 
         html.Close().Line().Element("footer", "Written by Guanxi. Colours follow the reader’s light or dark setting.", ("class", "foot"));

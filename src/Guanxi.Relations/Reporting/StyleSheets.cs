@@ -14,7 +14,8 @@ internal static class StyleSheets
     private static string Read(string name)
     {
         var resource = $"{typeof(StyleSheets).Namespace}.Style.{name}";
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(resource) ?? throw new InvalidOperationException($"no resource {resource}");
+        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(resource)
+            ?? throw new InvalidOperationException($"no resource {resource}");
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd();
     }

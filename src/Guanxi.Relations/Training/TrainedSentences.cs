@@ -21,7 +21,8 @@ public static class TrainedSentences
     public static IReadOnlySet<string>? Read(string file, string? folder)
     {
         var data = DatasetReader.Read(file, new DatasetReadOptions { Lenient = true, RequireLabel = false });
-        return data.Kind == DatasetKind.Relations ? Kept(data.Relations, folder).Select(row => row.Text).ToHashSet(StringComparer.Ordinal) : null;
+        return data.Kind == DatasetKind.Relations ? Kept(data.Relations, folder).Select(row => row.Text).ToHashSet(StringComparer.Ordinal)
+            : null;
     }
 
     private static IReadOnlyList<RelationExample> Kept(IReadOnlyList<RelationExample> rows, string? folder)

@@ -13,14 +13,16 @@ public sealed class ReportFixture : IDisposable
         var rows = _folder.Add("rows.tsv", TrainedModelFixture.SampleLines("train.tsv", every: 2, 340));
 
         // Some of the rows were trained on: the report has to tell them apart.
-        Test = _folder.Add("test.tsv", [.. File.ReadLines(Path.Combine(Golden.RepositoryRoot, "examples", "people", "test.tsv")), .. File.ReadLines(rows).Skip(1).Take(40)]);
+        Test = _folder.Add("test.tsv", [.. File.ReadLines(Path.Combine(Golden.RepositoryRoot, "examples", "people", "test.tsv")),
+            .. File.ReadLines(rows).Skip(1).Take(40)]);
         ChildProgram.Run("train", "--method", "tfidf", "--train_file", rows, "--output_dir", Model).Expect(ExitCode.Done);
         ChildProgram.Run("evaluate", "--model", Model, "--data", Test, "--report", Evaluation).Expect(ExitCode.Done);
         string[] answers = [.. File.ReadLines(Test).Skip(1).Select(line => line.Split('\t')[0])];
         var shifted = _folder.Add("shifted.txt", answers.Select((label, at) => at % 5 < 2 ? answers[(at + 3) % answers.Length] : label));
         var other = _folder.Add("other.txt", answers.Select((label, at) => at % 9 < 4 ? answers[(at + 5) % answers.Length] : label));
         ChildProgram.Run(
-            "compare", "--runs", $"baseline={Evaluation}", $"two seeds={shifted}", $"two seeds={other}", $"another={other}", "--data", Test, "--report", Comparison).Expect(ExitCode.Done);
+            "compare", "--runs", $"baseline={Evaluation}", $"two seeds={shifted}", $"two seeds={other}", $"another={other}",
+            "--data", Test, "--report", Comparison).Expect(ExitCode.Done);
     }
 
     /// <summary>The model.</summary>

@@ -15,7 +15,8 @@ public sealed class ReportTests(ReportFixture reports) : IClassFixture<ReportFix
         Assert.Equal(
             ["confusion.svg", "predictions.jsonl", "report.html", "report.json"],
             Directory.EnumerateFiles(reports.Evaluation).Select(Path.GetFileName).Order(StringComparer.Ordinal));
-        var bySentence = json.GetProperty("slices").EnumerateArray().Where(slice => slice.GetProperty("by").GetString() == "sentence").ToArray();
+        var bySentence = json.GetProperty("slices").EnumerateArray().Where(slice => slice.GetProperty("by").GetString() == "sentence")
+            .ToArray();
         Assert.Equal(["in_train", "not_in_train"], bySentence.Select(slice => slice.GetProperty("name").GetString()));
         Assert.True(bySentence[0].GetProperty("rows").GetInt32() >= 40);
         Assert.Equal(json.GetProperty("support").GetInt32(), bySentence.Sum(slice => slice.GetProperty("rows").GetInt32()));
@@ -29,9 +30,11 @@ public sealed class ReportTests(ReportFixture reports) : IClassFixture<ReportFix
 
         var again = ChildProgram.Run(
             "evaluate", "--predictions", Path.Combine(reports.Evaluation, "predictions.jsonl"), "--data", reports.Test, "--train_file",
-            Path.Combine(Golden.RepositoryRoot, "examples", "people", "train.tsv"), "--report", folder["again"], "--json", "-").Expect(ExitCode.Done).LastRow;
+            Path.Combine(Golden.RepositoryRoot, "examples", "people", "train.tsv"), "--report", folder["again"], "--json", "-")
+                .Expect(ExitCode.Done).LastRow;
 
-        Assert.All(["weighted", "ece", "log_loss", "reliability_bins"], key => Assert.Equal(Json(reports.Evaluation).GetProperty(key).GetRawText(), again.GetProperty(key).GetRawText()));
+        Assert.All(["weighted", "ece", "log_loss", "reliability_bins"], key =>
+            Assert.Equal(Json(reports.Evaluation).GetProperty(key).GetRawText(), again.GetProperty(key).GetRawText()));
         Assert.Contains(again.GetProperty("slices").EnumerateArray(), slice => slice.GetProperty("name").GetString() == "in_train");
     }
 
@@ -43,9 +46,11 @@ public sealed class ReportTests(ReportFixture reports) : IClassFixture<ReportFix
         folder.Add("model/train_args.json", "{\"train_file\": \"gone.tsv\"}");
 
         var told = ChildProgram.Run("evaluate", "--model", model, "--data", reports.Test, "--max_rows", "5").Expect(ExitCode.Done);
-        var refused = ChildProgram.Run("evaluate", "--model", model, "--data", reports.Test, "--train_file", "gone.tsv").Expect(ExitCode.WrongCall);
+        var refused = ChildProgram.Run("evaluate", "--model", model, "--data", reports.Test, "--train_file", "gone.tsv")
+            .Expect(ExitCode.WrongCall);
 
-        Assert.Contains("which sentences were trained on is not known: gone.tsv: there is no such file", told.Error, StringComparison.Ordinal);
+        Assert.Contains("which sentences were trained on is not known: gone.tsv: there is no such file", told.Error,
+            StringComparison.Ordinal);
         Assert.Contains("gone.tsv: there is no such file", refused.Error, StringComparison.Ordinal);
     }
 
@@ -53,7 +58,8 @@ public sealed class ReportTests(ReportFixture reports) : IClassFixture<ReportFix
     public void A_comparison_leaves_page_table_and_figures()
     {
         Assert.Equal(
-            ["comparison.txt", "report.html", "report.json"], Directory.EnumerateFiles(reports.Comparison).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+            ["comparison.txt", "report.html", "report.json"], Directory.EnumerateFiles(reports.Comparison).Select(Path.GetFileName)
+                .Order(StringComparer.Ordinal));
         Assert.Equal(3, Json(reports.Comparison).GetProperty("pairs").GetArrayLength());
     }
 
@@ -113,7 +119,9 @@ public sealed class ReportTests(ReportFixture reports) : IClassFixture<ReportFix
         })
         """));
 
-    private static string Name(string report, int width, bool isDark) => $"{report}-{(width == Browser.PhoneWidth ? "phone" : "desk")}-{(isDark ? "dark" : "light")}";
+    private static string Name(string report, int width, bool isDark) =>
+        $"{report}-{(width == Browser.PhoneWidth ? "phone" : "desk")}-{(isDark ? "dark" : "light")}";
 
-    private static JsonElement Json(string folder) => JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(Path.Combine(folder, "report.json")));
+    private static JsonElement Json(string folder) =>
+        JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(Path.Combine(folder, "report.json")));
 }

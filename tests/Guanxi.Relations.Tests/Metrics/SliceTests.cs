@@ -19,7 +19,8 @@ public sealed class SliceTests
         Assert.Equal(
             [
                 (Slice.BySentence, Slice.InTrain, 2, 1.0), (Slice.BySentence, Slice.NotInTrain, 2, 0.5),
-                (Slice.ByLength, "3-3", 1, 1.0), (Slice.ByLength, "4-4", 1, 0.0), (Slice.ByLength, "5-5", 1, 1.0), (Slice.ByLength, "9-9", 1, 1.0),
+                (Slice.ByLength, "3-3", 1, 1.0), (Slice.ByLength, "4-4", 1, 0.0), (Slice.ByLength, "5-5", 1, 1.0),
+                (Slice.ByLength, "9-9", 1, 1.0),
                 (Slice.ByOrder, Slice.FirstPersonFirst, 3, 2.0 / 3), (Slice.ByOrder, Slice.SecondPersonFirst, 1, 1.0),
             ],
             slices.Select(slice => (slice.By, slice.Name, slice.Rows, slice.Accuracy)));
@@ -30,7 +31,8 @@ public sealed class SliceTests
     [Fact]
     public void Every_row_is_in_one_part_of_each_kind_and_equal_lengths_stay_together()
     {
-        EvaluatedRow[] rows = [.. Enumerable.Range(0, 40).Select(at => Row($"<e1>甲</e1>和<e2>乙</e2>{new string('说', at < 25 ? 2 : at % 7)}", at % 3 == 0))];
+        EvaluatedRow[] rows = [.. Enumerable.Range(0, 40)
+            .Select(at => Row($"<e1>甲</e1>和<e2>乙</e2>{new string('说', at < 25 ? 2 : at % 7)}", at % 3 == 0))];
 
         var parts = Slice.All(rows, null).Where(slice => slice.By == Slice.ByLength).ToArray();
 
@@ -55,7 +57,8 @@ public sealed class SliceTests
         string[] labels = ["父母", "师生"];
         EvaluatedRow Sure(double confidence, bool isRight) => Row("<e1>甲</e1>和<e2>乙</e2>", isRight) with
         {
-            Prediction = new RelationPrediction(isRight ? "父母" : "师生", confidence, isRight ? [confidence, 1 - confidence] : [1 - confidence, confidence]),
+            Prediction = new RelationPrediction(isRight ? "父母" : "师生", confidence, isRight ? [confidence, 1 - confidence]
+                : [1 - confidence, confidence]),
         };
 
         var errors = ConfidentError.Of([Sure(0.6, false), Sure(0.99, true), Sure(0.9, false), Row("<e1>甲</e1>和<e2>乙</e2>", false)], labels);
@@ -65,5 +68,6 @@ public sealed class SliceTests
             ConfidentError.MostListed, ConfidentError.Of([.. Enumerable.Range(0, 50).Select(_ => Sure(0.7, false))], labels).Count);
     }
 
-    private static EvaluatedRow Row(string marked, bool isRight) => new(TestRows.Marked(marked, "父母"), "父母", isRight ? "父母" : "师生", null, null);
+    private static EvaluatedRow Row(string marked, bool isRight) =>
+        new(TestRows.Marked(marked, "父母"), "父母", isRight ? "父母" : "师生", null, null);
 }

@@ -21,10 +21,11 @@ public sealed partial class ChartTests
     {
         var chart = Parse(ConfusionHeatMap.Draw("c", ConfusionView.Of(s_report)));
 
-        Assert.Equal(["1", "2", "1", "3"], chart.Elements(s_svg + "text").Where(text => Class(text).StartsWith("count", StringComparison.Ordinal)).Select(text => text.Value));
+        Assert.Equal(["1", "2", "1", "3"], chart.Elements(s_svg + "text")
+            .Where(text => Class(text).StartsWith("count", StringComparison.Ordinal)).Select(text => text.Value));
         var cells = chart.Elements(s_svg + "rect").Where(cell => cell.Element(s_svg + "title") is not null).ToArray();
         Assert.Equal(["hit-5", "miss-7", "miss-4", "hit-7"], cells.Select(Class));
-        Assert.Equal("父母 → 师生: 1 row, 25.0 % of 父母", cells[2].Element(s_svg + "title")!.Value);
+        Assert.Equal("父母 → 师生: 1 row, 25.0\u00A0% of 父母", cells[2].Element(s_svg + "title")!.Value);
         Assert.Contains("父母 taken for 师生 in 1 row", chart.Element(s_svg + "desc")!.Value, StringComparison.Ordinal);
     }
 
@@ -62,7 +63,8 @@ public sealed partial class ChartTests
             CurveChart.Draw("d", Hostile, [new ReportCurve(Hostile, [new CurvePoint(1, 2), new CurvePoint(2, 1)])]),
         ];
 
-        Assert.All(charts, chart => Assert.DoesNotContain(Parse(chart).DescendantsAndSelf(), element => element.Name.LocalName == "script"));
+        Assert.All(charts, chart => Assert.DoesNotContain(Parse(chart).DescendantsAndSelf(), element =>
+            element.Name.LocalName == "script"));
     }
 
     [Fact]
@@ -71,8 +73,10 @@ public sealed partial class ChartTests
         var calibration = Calibration.Of([[0.9, 0.1], [0.4, 0.6], [0.55, 0.45]], [0, 1, 1]);
         Markup[] charts =
         [
-            ConfusionHeatMap.Draw("a", ConfusionView.Of(s_report)), DistributionChart.Draw("a", DistributionChart.RowsOf(ConfusionView.Of(s_report))),
-            ReliabilityDiagram.Draw("a", calibration), IntervalChart.Draw("a", "t", "f", [Interval("x", 0.5, 0.5, 0.5)], [Interval("x", 0.5, 0.5, 0.5)]),
+            ConfusionHeatMap.Draw("a", ConfusionView.Of(s_report)), DistributionChart.Draw("a",
+                DistributionChart.RowsOf(ConfusionView.Of(s_report))),
+            ReliabilityDiagram.Draw("a", calibration), IntervalChart.Draw("a", "t", "f", [Interval("x", 0.5, 0.5, 0.5)],
+                [Interval("x", 0.5, 0.5, 0.5)]),
             CurveChart.Draw("a", "t", [new ReportCurve("loss", [new CurvePoint(1, 2)])]),
         ];
 
@@ -94,7 +98,8 @@ public sealed partial class ChartTests
 
         // Both axes run from 0 to 1: a dot's distances from the ends of the plot are its confidence and accuracy.
         var ideal = chart.Elements(s_svg + "line").First(line => Class(line) == "ideal");
-        var dots = chart.Elements(s_svg + "circle").Select(dot => (Share(dot, "cx", ideal, "x1", "x2"), Share(dot, "cy", ideal, "y1", "y2"))).ToArray();
+        var dots = chart.Elements(s_svg + "circle").Select(dot =>
+            (Share(dot, "cx", ideal, "x1", "x2"), Share(dot, "cy", ideal, "y1", "y2"))).ToArray();
         Assert.Equal(calibration.Bins.Count, dots.Length);
         Assert.All(dots.Zip(calibration.Bins), pair =>
         {
@@ -131,12 +136,15 @@ public sealed partial class ChartTests
     public void Numbers_in_the_confusion_have_contrast_in_every_shade(bool isDark)
     {
         var colours = Colours(isDark);
-        string[] shades = ["heat-0", .. Enumerable.Range(1, ConfusionHeatMap.Shades).SelectMany(shade => (string[])[$"hit-{shade}", $"miss-{shade}"])];
+        string[] shades = ["heat-0", .. Enumerable.Range(1, ConfusionHeatMap.Shades)
+            .SelectMany(shade => (string[])[$"hit-{shade}", $"miss-{shade}"])];
 
         // WCAG 2.2, 1.4.3: 4.5 to 1.
         Assert.All(shades, shade => Assert.True(
-            Contrast(colours[shade], colours[int.Parse(shade[^1..], CultureInfo.InvariantCulture) > 4 ? "on-strong" : "on-weak"]) >= 4.5, shade));
-        Assert.All(["ink", "muted"], text => Assert.All(["surface", "ground", "sunken"], ground => Assert.True(Contrast(colours[text], colours[ground]) >= 4.5, $"{text} on {ground}")));
+            Contrast(colours[shade], colours[int.Parse(shade[^1..], CultureInfo.InvariantCulture) > 4 ? "on-strong"
+                : "on-weak"]) >= 4.5, shade));
+        Assert.All(["ink", "muted"], text => Assert.All(["surface", "ground", "sunken"], ground =>
+            Assert.True(Contrast(colours[text], colours[ground]) >= 4.5, $"{text} on {ground}")));
 
         // 1.4.11: what is drawn, 3 to 1.
         Assert.All(["first", "second", "third", "axis"], mark => Assert.True(Contrast(colours[mark], colours["surface"]) >= 3, mark));
@@ -163,7 +171,8 @@ public sealed partial class ChartTests
         return (0.2126 * parts[0]) + (0.7152 * parts[1]) + (0.0722 * parts[2]);
     }
 
-    private static IntervalChart.Row Interval(string name, double value, double low, double high) => new(name, value, new Interval("x", 0.95, low, high, ""));
+    private static IntervalChart.Row Interval(string name, double value, double low, double high) =>
+        new(name, value, new Interval("x", 0.95, low, high, ""));
 
     private static double Share(XElement dot, string at, XElement line, string from, string to)
     {

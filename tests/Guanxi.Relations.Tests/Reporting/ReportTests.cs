@@ -29,23 +29,28 @@ public sealed class ReportTests
         Assert.Equal(
             ["summary", "labels", "confusion", "confidence", "slices", "errors", "training", "about"],
             page.Descendants("section").Select(section => section.Attribute("id")!.Value));
-        Assert.Equal("42 of 63 rows are labelled right, 66.7 %.", page.Descendants("p").First(p => (string?)p.Attribute("class") == "lead").Value);
+        Assert.Equal("42 of 63 rows are labelled right, 66.7\u00A0%.", page.Descendants("p")
+            .First(p => (string?)p.Attribute("class") == "lead").Value);
         Assert.Equal("en", page.Attribute("lang")!.Value);
-        Assert.All(page.Descendants("th").Where(cell => s_labels.Contains(cell.Value)), cell => Assert.Equal("zh-Hans", cell.Attribute("lang")!.Value));
+        Assert.All(page.Descendants("th").Where(cell => s_labels.Contains(cell.Value)), cell =>
+            Assert.Equal("zh-Hans", cell.Attribute("lang")!.Value));
         Assert.DoesNotContain(page.Descendants(), element => element.Name.LocalName is "script" or "link" or "img" or "iframe");
         Assert.DoesNotContain(page.Descendants().Attributes(), attribute =>
             attribute.Name.LocalName is "src" || (attribute.Name.LocalName is "href" && !attribute.Value.StartsWith('#')));
         string[] ids = [.. page.Descendants().Attributes("id").Select(id => id.Value)];
         Assert.Equal(ids.Distinct(), ids);
-        Assert.All(page.Descendants().Attributes("aria-labelledby").SelectMany(names => names.Value.Split(' ')), name => Assert.Contains(name, ids));
+        Assert.All(page.Descendants().Attributes("aria-labelledby").SelectMany(names => names.Value.Split(' ')), name =>
+            Assert.Contains(name, ids));
     }
 
     [Fact]
     public void Without_probabilities_and_sentences_the_page_leaves_out_what_it_cannot_say()
     {
-        EvaluatedRow[] rows = [.. s_labels.Select(label => new EvaluatedRow(new RelationExample("", "", "", null, null, label, default), label, "父母", null, null))];
+        EvaluatedRow[] rows = [.. s_labels.Select(label =>
+            new EvaluatedRow(new RelationExample("", "", "", null, null, label, default), label, "父母", null, null))];
 
-        var page = Parse(EvaluationReport.ToHtml(Evaluator.Summarise(rows, s_labels, [], null), new ReportContext { Subject = "p" }));
+        var context = new ReportContext { Subject = "p", Losses = [new ReportCurve("training", [new CurvePoint(1, double.NaN)])] };
+        var page = Parse(EvaluationReport.ToHtml(Evaluator.Summarise(rows, s_labels, [], null), context));
 
         Assert.Equal(["summary", "labels", "confusion"], page.Descendants("section").Select(section => section.Attribute("id")!.Value));
     }
@@ -54,7 +59,8 @@ public sealed class ReportTests
     public void Whatever_data_and_models_say_stays_text()
     {
         var row = new EvaluatedRow(
-            TestRows.Named($"甲{Hostile}乙", "甲", "乙", Hostile), Hostile, "</title><script>x</script>", new RelationPrediction("x", 0.9, [0.9, 0.1]), null);
+            TestRows.Named($"甲{Hostile}乙", "甲", "乙", Hostile), Hostile, "</title><script>x</script>",
+            new RelationPrediction("x", 0.9, [0.9, 0.1]), null);
         var html = EvaluationReport.ToHtml(
             Evaluator.Summarise([row, row with { Gold = "a" }], ["a"], ["x", Hostile], null),
             new ReportContext { Subject = Hostile, Facts = [KeyValuePair.Create(Hostile, Hostile)] });
@@ -96,9 +102,12 @@ public sealed class ReportTests
 
         var page = Parse(ComparisonReport.ToHtml(comparison, new ReportContext { Subject = "three" }));
 
-        Assert.Equal("better scores highest, but 300 rows cannot tell it apart from good.", page.Descendants("p").First(p => (string?)p.Attribute("class") == "lead").Value);
-        var cells = page.Descendants("section").Single(section => section.Attribute("id")!.Value == "pairs").Descendants("tbody").Single().Elements("tr")
-            .ToDictionary(row => row.Element("th")!.Value, row => row.Elements("td").Select(cell => cell.Attribute("class")!.Value).ToArray());
+        Assert.Equal("better scores highest, but 300 rows cannot tell it apart from good.", page.Descendants("p")
+            .First(p => (string?)p.Attribute("class") == "lead").Value);
+        var cells = page.Descendants("section").Single(section => section.Attribute("id")!.Value == "pairs").Descendants("tbody").Single()
+            .Elements("tr")
+            .ToDictionary(row => row.Element("th")!.Value, row =>
+                row.Elements("td").Select(cell => cell.Attribute("class")!.Value).ToArray());
         Assert.Equal(["same", "same", "better"], cells["better"]);
         Assert.Equal(["worse", "worse", "same"], cells["weak"]);
         Assert.Equal(["summary", "pairs", "labels"], page.Descendants("section").Select(section => section.Attribute("id")!.Value));
@@ -120,7 +129,8 @@ public sealed class ReportTests
                 var (gold, predicted) = (s_labels[at % 3], s_labels[at % 9 < 3 ? (at + 1) % 3 : at % 3]);
                 double[] probabilities = [.. s_labels.Select(label => label == predicted ? 0.8 : 0.1)];
                 return new EvaluatedRow(
-                    TestRows.Marked($"<e1>甲{at % 5}</e1>和<e2>乙</e2>", gold, at + 1), gold, predicted, new RelationPrediction(predicted, 0.8, probabilities), null);
+                    TestRows.Marked($"<e1>甲{at % 5}</e1>和<e2>乙</e2>", gold, at + 1), gold, predicted,
+                    new RelationPrediction(predicted, 0.8, probabilities), null);
             }),
         ],
         s_labels, s_labels, TimeSpan.FromSeconds(1));

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Guanxi.Relations.DataChecks;
 using Guanxi.Relations.Formats;
 using Guanxi.Relations.Training;
@@ -16,7 +17,7 @@ public sealed class TrainedSentencesTests : IDisposable
     public void A_run_names_its_rows_and_those_it_cut_off_are_not_among_them()
     {
         var rows = Write("rows.tsv", ["label\tcontent", .. Enumerable.Range(0, 30).Select(at => $"父母\t<e1>甲</e1>和<e2>乙</e2>{at}")]);
-        Write("train_args.json", [$$"""{"train_file": "{{rows.Replace("\\", "\\\\", StringComparison.Ordinal)}}", "group_split": 0.2, "seed": 7}"""]);
+        Write("train_args.json", [$$"""{"train_file": {{JsonSerializer.Serialize(rows)}}, "group_split": 0.2, "seed": 7}"""]);
 
         var sentences = TrainedSentences.Read(TrainedSentences.FileOf(_folder)!, _folder);
 

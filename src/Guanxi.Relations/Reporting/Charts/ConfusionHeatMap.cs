@@ -53,7 +53,8 @@ internal static class ConfusionHeatMap
         ? label.EnumerateRunes().Count() * SvgChart.FontSize
         : Math.Min(MostLabel, SvgChart.WidthOf(label));
 
-    private static bool IsStacked(string label) => label.EnumerateRunes().All(Languages.IsWide) && label.EnumerateRunes().Count() * SvgChart.FontSize <= MostLabel;
+    private static bool IsStacked(string label) =>
+        label.EnumerateRunes().All(Languages.IsWide) && label.EnumerateRunes().Count() * SvgChart.FontSize <= MostLabel;
 
     private static void DrawLabel(SvgChart chart, string label, double x, double y, double cell) =>
         chart.Text(x, y + (cell / 2) + (SvgChart.FontSize * 0.36), SvgChart.Fit(label, MostLabel), "label end");
@@ -78,7 +79,8 @@ internal static class ConfusionHeatMap
             var rows = view.Counts[row][column];
             var shade = ShadeOf((double)rows / sum);
             var colour = shade == 0 ? "heat-0" : row == column ? $"hit-{shade}" : $"miss-{shade}";
-            var hint = $"{view.Labels[row]} → {view.Labels[column]}: {Numbers.Count(rows, "row")}, {Numbers.Percent((double)rows / sum)} of {view.Labels[row]}";
+            var hint = $"{view.Labels[row]} → {view.Labels[column]}: {Numbers.Count(rows, "row")}, {Numbers.Percent((double)rows / sum)} "
+                + $"of {view.Labels[row]}";
             var x = corner.X + (column * cell);
             chart.Rectangle(x + 0.5, corner.Y + 0.5, cell - 1, cell - 1, colour, rows > 0 ? hint : null);
             if (rows > 0 && cell >= LeastCellWithNumber)
@@ -96,17 +98,19 @@ internal static class ConfusionHeatMap
         chart.Text(x, y + SvgChart.FontSize, "right", "small").Text(x, y + Step + SvgChart.FontSize, "wrong", "small");
         for (var shade = 1; shade <= Shades; shade++)
         {
-            var at = x + 40 + ((shade - 1) * Step);
+            var at = x + 44 + ((shade - 1) * Step);
             chart.Rectangle(at, y + 3, Step - 1, 14, $"hit-{shade}").Rectangle(at, y + Step + 1, Step - 1, 14, $"miss-{shade}");
         }
 
-        chart.Text(x + 46 + (Shades * Step), y + 14, "share of the true", "small").Text(x + 46 + (Shades * Step), y + 30, "label’s rows, to 100 %", "small");
+        chart.Text(x + 50 + (Shades * Step), y + 14, "share of the true", "small")
+            .Text(x + 50 + (Shades * Step), y + 30, "label’s rows, to 100 %", "small");
     }
 
     private static string Description(ConfusionView view)
     {
         var worst = view.Mistakes().Take(3).Select(item => $"{item.Gold} taken for {item.Predicted} in {Numbers.Count(item.Rows, "row")}");
         var text = string.Join("; ", worst);
-        return $"A row for every true label, a column for every predicted one; right answers lie on the diagonal. {(text.Length > 0 ? $"Most frequent: {text}." : "There is no mistake.")}";
+        return $"A row for every true label, a column for every predicted one; right answers lie on the "
+            + $"diagonal. {(text.Length > 0 ? $"Most frequent: {text}." : "There is no mistake.")}";
     }
 }

@@ -20,7 +20,8 @@ internal sealed record ConfusionView(IReadOnlyList<string> Labels, int[][] Count
             return new ConfusionView(report.Labels, report.Confusion);
         }
 
-        int[][] counts = [.. kept.Select(row => (int[])[.. kept.Select(column => report.Confusion[row][column]), strange.Sum(column => report.Confusion[row][column])])];
+        int[][] counts = [.. kept.Select(row => (int[])[.. kept.Select(column => report.Confusion[row][column]),
+            strange.Sum(column => report.Confusion[row][column])])];
         return new ConfusionView([.. kept.Select(at => report.Labels[at]), Others], [.. counts, new int[kept.Length + 1]]);
     }
 

@@ -21,7 +21,11 @@ internal static class CurveChart
     {
         ReportCurve[] shown = [.. curves.Select(Thinned)];
         var points = shown.SelectMany(curve => curve.Points).ToArray();
-        var across = Axis.Over([0, .. points.Select(point => point.Step)], Left, Right, Ticks) with { Low = 0, High = Math.Max(1, points.Max(point => point.Step)) };
+        var across = Axis.Over([0, .. points.Select(point => point.Step)], Left, Right, Ticks) with
+        {
+            Low = 0,
+            High = Math.Max(1, points.Max(point => point.Step)),
+        };
         var up = Axis.Over([.. points.Select(point => point.Value)], Bottom, Top, Ticks);
         var chart = new SvgChart(id, title, Description(shown), Width, Height);
         DrawGrid(chart, across, up);
@@ -32,7 +36,8 @@ internal static class CurveChart
             chart.Path(path, $"curve curve-{at + 1}");
             foreach (var point in curve.Points.Where(_ => curve.Points.Count <= MostDots))
             {
-                chart.Dot(across.At(point.Step), up.At(point.Value), 3.5, $"dot-{at + 1}", $"step {Numbers.Count(point.Step)}: {Numbers.Short(point.Value)}");
+                chart.Dot(across.At(point.Step), up.At(point.Value), 3.5, $"dot-{at + 1}",
+                    $"step {Numbers.Count(point.Step)}: {Numbers.Short(point.Value)}");
             }
 
             chart.Line(legend, 16, legend + 18, 16, $"curve curve-{at + 1}").Text(legend + 24, 20.5, curve.Name, "small");
@@ -47,14 +52,16 @@ internal static class CurveChart
     {
         CurvePoint[] finite = [.. curve.Points.Where(point => double.IsFinite(point.Value))];
         var size = Math.Max(1, (finite.Length + MostPoints - 1) / MostPoints);
-        return new ReportCurve(curve.Name, [.. finite.Chunk(size).Select(part => new CurvePoint(part[^1].Step, part.Average(point => point.Value)))]);
+        return new ReportCurve(curve.Name, [.. finite.Chunk(size)
+            .Select(part => new CurvePoint(part[^1].Step, part.Average(point => point.Value)))]);
     }
 
     private static void DrawGrid(SvgChart chart, Axis across, Axis up)
     {
         foreach (var tick in up.Ticks(Ticks))
         {
-            chart.Line(Left, up.At(tick), Right, up.At(tick), "grid").Text(Left - 8, up.At(tick) + (SvgChart.FontSize * 0.36), Numbers.Short(tick), "small end");
+            chart.Line(Left, up.At(tick), Right, up.At(tick), "grid")
+                .Text(Left - 8, up.At(tick) + (SvgChart.FontSize * 0.36), Numbers.Short(tick), "small end");
         }
 
         foreach (var tick in across.Ticks(Ticks).Where(tick => tick % 1 == 0))
@@ -66,5 +73,6 @@ internal static class CurveChart
     }
 
     private static string Description(ReportCurve[] curves) => string.Join("; ", curves.Select(curve =>
-        $"{curve.Name} goes from {Numbers.Short(curve.Points[0].Value)} at step {Numbers.Count(curve.Points[0].Step)} to {Numbers.Short(curve.Points[^1].Value)} at step {Numbers.Count(curve.Points[^1].Step)}")) + ".";
+        $"{curve.Name} goes from {Numbers.Short(curve.Points[0].Value)} at step {Numbers.Count(curve.Points[0].Step)} "
+            + $"to {Numbers.Short(curve.Points[^1].Value)} at step {Numbers.Count(curve.Points[^1].Step)}")) + ".";
 }

@@ -37,7 +37,8 @@ internal static class IntervalChart
         var chart = new SvgChart(id, title, string.Join("; ", rows.Select(Reading)) + ".", Width, bottom + 46);
         foreach (var tick in axis.Ticks(Ticks))
         {
-            chart.Line(axis.At(tick), Top, axis.At(tick), bottom, "grid").Text(axis.At(tick), bottom + 18, Numbers.Short(tick), "small middle");
+            chart.Line(axis.At(tick), Top, axis.At(tick), bottom, "grid")
+                .Text(axis.At(tick), bottom + 18, Numbers.Short(tick), "small middle");
         }
 
         foreach (var (at, row) in rows.Index())

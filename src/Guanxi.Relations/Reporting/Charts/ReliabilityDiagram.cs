@@ -2,7 +2,7 @@ using Guanxi.Relations.Metrics;
 
 namespace Guanxi.Relations.Reporting.Charts;
 
-/// <summary>How often answers are right against how sure the classifier is, and below it how many rows there are of each sureness.</summary>
+/// <summary>How often answers are right against how sure the classifier is, and below it the rows of each confidence.</summary>
 /// <remarks>The reliability diagram of Guo et al. 2017, arXiv 1706.04599.</remarks>
 internal static class ReliabilityDiagram
 {
@@ -19,7 +19,8 @@ internal static class ReliabilityDiagram
     /// <summary>Draws.</summary>
     public static Markup Draw(string id, Calibration calibration)
     {
-        var chart = new SvgChart(id, "Reliability: how often answers of a given confidence are right", Description(calibration), Width, Height);
+        var chart = new SvgChart(id, "Reliability: how often answers of a given confidence are right", Description(calibration), Width,
+            Height);
         var (across, up) = (new Axis(0, 1, Left, Right), new Axis(0, 1, Bottom, Top));
         DrawGrid(chart, across, up);
         chart.Line(Left, Bottom, Right, Top, "ideal");
@@ -37,10 +38,12 @@ internal static class ReliabilityDiagram
         chart.Path(calibration.Bins.Select(bin => (across.At(bin.Confidence), up.At(bin.Accuracy))), "curve curve-1");
         foreach (var bin in calibration.Bins)
         {
-            chart.Dot(across.At(bin.Confidence), up.At(bin.Accuracy), 3.5 + (4.5 * Math.Sqrt((double)bin.Count / most)), "dot-1", Hint(bin));
+            var radius = 3.5 + (4.5 * Math.Sqrt((double)bin.Count / most));
+            chart.Dot(across.At(bin.Confidence), up.At(bin.Accuracy), radius, "dot-1", Hint(bin));
         }
 
-        return chart.Text(Left, RowsTop - 10, "rows of each confidence", "axis-name").Line(Left, RowsBottom, Right, RowsBottom, "axis").ToMarkup();
+        return chart.Text(Left, RowsTop - 10, "rows of each confidence", "axis-name").Line(Left, RowsBottom, Right, RowsBottom, "axis")
+            .ToMarkup();
     }
 
     private static void DrawGrid(SvgChart chart, Axis across, Axis up)
@@ -52,12 +55,14 @@ internal static class ReliabilityDiagram
             chart.Text(across.At(tick), RowsBottom + 18, Numbers.WholePercent(tick), "small middle");
         }
 
-        chart.UpwardText(12, Bottom, "share that is right →", "axis-name").Text(Right, Height - 8, "confidence of the answer →", "axis-name end");
+        chart.UpwardText(12, Bottom, "share that is right →", "axis-name")
+            .Text(Right, Height - 8, "confidence of the answer →", "axis-name end");
     }
 
     private static string Hint(CalibrationBin bin) =>
         $"{Numbers.Count(bin.Count, "row")}: {Numbers.Percent(bin.Confidence)} sure on average, {Numbers.Percent(bin.Accuracy)} right";
 
     private static string Description(Calibration calibration) =>
-        $"Confidence against the share that is right; on the dashed line the two are equal. {string.Join("; ", calibration.Bins.Select(Hint))}.";
+        $"Confidence against the share that is right; on the dashed line the two are "
+            + $"equal. {string.Join("; ", calibration.Bins.Select(Hint))}.";
 }

@@ -66,7 +66,8 @@ internal sealed class SvgChart
     /// <summary>A text that reads from below upwards and ends at a point.</summary>
     public SvgChart UpwardText(double x, double y, string text, string style)
     {
-        _markup.Element("text", text, ("class", style), ("lang", Languages.Of(text)), ("transform", $"translate({Numbers.Coordinate(x)} {Numbers.Coordinate(y)}) rotate(-90)"));
+        _markup.Element("text", text, ("class", style), ("lang", Languages.Of(text)),
+            ("transform", $"translate({Numbers.Coordinate(x)} {Numbers.Coordinate(y)}) rotate(-90)"));
         return this;
     }
 
