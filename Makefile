@@ -1,11 +1,16 @@
 # The verbs of the house; each is one command that can be typed without make.
-.PHONY: native build test test-gpu bench fixtures format check clean
+.PHONY: native build pack test test-gpu bench fixtures format check clean
 
 native:      ## the C library over libtorch: build/native/libguanxi_torch.so
 	eng/prepare.sh native
 
 build:       ## the native library and the program
 	eng/prepare.sh program
+
+pack: native ## NuGet packages of the three libraries, the native one inside: build/packages
+	dotnet pack src/Guanxi.Relations -c Release -o build/packages --nologo
+	dotnet pack src/Guanxi.Transformers -c Release -o build/packages --nologo
+	dotnet pack src/Guanxi.Torch -c Release -o build/packages --nologo
 
 test:        ## every test; `make test FILTER=Lora` runs some
 	./test $(FILTER)

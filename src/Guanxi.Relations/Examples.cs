@@ -1,3 +1,5 @@
+using Guanxi.Transformers;
+
 namespace Guanxi.Relations;
 
 /// <summary>A row of a data set, of whatever kind.</summary>
@@ -22,7 +24,23 @@ public sealed record RelationExample(
     TextSpan? Span1,
     TextSpan? Span2,
     string? Label,
-    SourcePlace Place) : IExample;
+    SourcePlace Place) : IExample
+{
+    private const string Caller = "row";
+
+    /// <summary>A row to be classified.</summary>
+    /// <param name="text">The sentence.</param>
+    /// <param name="person1">Name of the first person, as the sentence spells it.</param>
+    /// <param name="person2">Name of the second person.</param>
+    /// <returns>The row; where a name stands several times, its first mention that is no part of the other name is meant.</returns>
+    /// <exception cref="OptionsException">The sentence is empty, or a name does not occur in it; all faults are told.</exception>
+    public static RelationExample Of(string text, string person1, string person2)
+    {
+        var faults = new List<InputFault>();
+        return new RelationInput(text, person1, person2).Build(new SourcePlace(Caller, 1, 1), requireLabel: false, null, faults)
+            ?? throw new OptionsException([.. faults.Select(fault => new Problem(fault.Field, fault.What, fault.Expected, fault.Found, fault.Hint))]);
+    }
+}
 
 /// <summary>A prompt and the answer to learn; the last turn of its conversation.</summary>
 /// <param name="Human">What the user says.</param>

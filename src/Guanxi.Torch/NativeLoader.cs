@@ -77,7 +77,9 @@ internal static partial class NativeLoader
         }
 
         yield return Path.Combine(AppContext.BaseDirectory, FileName);
-        yield return Path.Combine(AppContext.BaseDirectory, "runtimes", RuntimeInformation.RuntimeIdentifier, "native", FileName);
+
+        // Where a package's library is put. Distributions' own builds of .NET call themselves otherwise than the folder.
+        yield return Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native", FileName);
         for (var folder = Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/')); folder is not null; folder = Path.GetDirectoryName(folder))
         {
             var built = Path.Combine(folder, "build", "native", FileName);
