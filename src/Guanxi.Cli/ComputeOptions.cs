@@ -32,31 +32,22 @@ internal sealed class ComputeOptions
     /// <summary>As <see cref="Read(ParseResult, Action{string})"/>, for one of several processes: each has its share of the processors, or a card.</summary>
     public LanguageModelOptions Read(ParseResult parsed, Action<string> say, RankGroup ranks)
     {
-        var name = parsed.GetValue(_device) ?? "cpu";
-        var isOwnCard = ranks.WorldSize > 1 && Device.TryParse(name, out var kind) && !kind.IsCpu && !name.Contains(':', StringComparison.Ordinal);
-        var device = DeviceOf(isOwnCard ? $"{name}:{ranks.Place.LocalRank}" : name);
-        if (parsed.GetValue(_threads) is { } threads)
-        {
-            TorchRuntime.Threads = threads;
-        }
-        else if (ranks.Place.LocalWorldSize > 1)
-        {
-            TorchRuntime.Threads = Math.Max(1, Environment.ProcessorCount / ranks.Place.LocalWorldSize);
-        }
-
+        var device = DeviceOf(parsed.GetValue(_device) ?? "cpu", ranks);
+        ranks.UseThreads(parsed.GetValue(_threads) ?? 0);
         var computeType = ComputeType.Choose(parsed.GetValue(_dtype)!, device, out var why);
         say(why);
         return new LanguageModelOptions { ComputeType = computeType, Device = device };
     }
 
-    private static Device DeviceOf(string text)
+    private static Device DeviceOf(string text, RankGroup ranks)
     {
-        if (!Device.TryParse(text, out var device))
+        if (!Device.TryParse(text, out var named))
         {
             throw new OptionsException(new Problem("--device", "unknown device", "cpu, cuda or cuda:N", $"'{text}'"));
         }
 
+        var device = ranks.OwnOf(named, text);
         return device.IsCpu || device.Index < TorchRuntime.CudaDeviceCount ? device : throw new OptionsException(new Problem(
-            "--device", "there is no such GPU that this libtorch can use", "cpu", $"'{text}'"));
+            "--device", "there is no such GPU that this libtorch can use", "cpu", $"'{(device == named ? text : device.ToString())}'"));
     }
 }

@@ -38,7 +38,7 @@ public sealed record RelationExample(
     {
         var faults = new List<InputFault>();
         return new RelationInput(text, person1, person2).Build(new SourcePlace(Caller, 1, 1), requireLabel: false, null, faults)
-            ?? throw new OptionsException([.. faults.Select(fault => new Problem(fault.Field, fault.What, fault.Expected, fault.Found, fault.Hint))]);
+            ?? throw new OptionsException([.. faults.Select(fault => fault.ToProblem(fault.Field))]);
     }
 }
 

@@ -13,7 +13,13 @@ namespace Guanxi.Relations;
 /// <param name="Found">What stood there instead; null when nothing did.</param>
 /// <param name="Hint">What to do; null when it is plain.</param>
 public sealed record InputFault(
-    string Rule, string Field, int Column, string What, string? Expected = null, string? Found = null, string? Hint = null);
+    string Rule, string Field, int Column, string What, string? Expected = null, string? Found = null, string? Hint = null)
+{
+    /// <summary>The fault in the words of an exception.</summary>
+    /// <param name="where">What the caller calls the field.</param>
+    /// <returns>The same facts.</returns>
+    public Problem ToProblem(string where) => new(where, What, Expected, Found, Hint);
+}
 
 /// <summary>One thing wrong with a row, with its place.</summary>
 /// <param name="Rule">A name from <see cref="DataRules"/>.</param>

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using Guanxi.Relations.Artifacts;
+using Guanxi.Relations.Training;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Training.Ranks;
 
@@ -29,8 +29,8 @@ public static class SharedRows
         ranks.RequireSame(
         [
             ("the rows", SHA256.HashData(file)),
-            ("the model's labels", Hash(string.Join('\n', model.Schema.Labels))),
-            ("the model's question", Hash(model.Template?.Template ?? string.Empty)),
+            ("the model's labels", RankFacts.Hash(string.Join('\n', model.Schema.Labels))),
+            ("the model's question", RankFacts.Hash(model.Template?.Template ?? string.Empty)),
         ]);
     }
 
@@ -63,8 +63,6 @@ public static class SharedRows
         var all = ranks.Gather(JsonSerializer.Serialize(outcomes)).Select(text => JsonSerializer.Deserialize<TOutcome[]>(text)!).ToArray();
         return [.. Enumerable.Range(0, rows.Count).Select(row => all[row % all.Length][row / all.Length])];
     }
-
-    private static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
 }
 
 /// <summary>A classifier of which every process has one: each classifies its share of the rows, and all know all answers.</summary>
@@ -79,13 +77,22 @@ public sealed class SharedClassifier(IRelationClassifier inner, RankGroup ranks,
     /// <inheritdoc/>
     /// <exception cref="OperationCanceledException">It was stopped, in all processes.</exception>
     /// <exception cref="RankLostException">Another process was lost.</exception>
-    public IReadOnlyList<ClassifiedRow> Classify(IReadOnlyList<RelationExample> examples) =>
-    [
-        .. SharedRows.Work(ranks, examples, own => inner.Classify(own).Select(row => new Outcome(row.Prediction?.Probabilities.ToArray(), row.Problem)), stop)
-            .Select(outcome => outcome.Probabilities is { } probabilities
-                ? ClassifiedRow.Of(RelationPrediction.Of(Schema, probabilities))
-                : ClassifiedRow.Failed(outcome.Problem!)),
-    ];
+    public IReadOnlyList<ClassifiedRow> Classify(IReadOnlyList<RelationExample> examples)
+    {
+        if (ranks.WorldSize == 1)
+        {
+            stop.ThrowIfCancellationRequested();
+            return inner.Classify(examples);
+        }
+
+        return
+        [
+            .. SharedRows.Work(ranks, examples, own => inner.Classify(own).Select(row => new Outcome(row.Prediction?.Probabilities.ToArray(), row.Problem)), stop)
+                .Select(outcome => outcome.Probabilities is { } probabilities
+                    ? ClassifiedRow.Of(RelationPrediction.Of(Schema, probabilities))
+                    : ClassifiedRow.Failed(outcome.Problem!)),
+        ];
+    }
 
     /// <summary>Does nothing: the classifier is the caller's.</summary>
     public void Dispose()

@@ -196,7 +196,7 @@ internal static class PredictCommand
 
             var faults = new List<InputFault>();
             return input.Build(new SourcePlace("--text", 1, 1), requireLabel: false, null, faults)
-                ?? throw new OptionsException([.. faults.Select(fault => new Problem($"--{fault.Field}", fault.What, fault.Expected, fault.Found, fault.Hint))]);
+                ?? throw new OptionsException([.. faults.Select(fault => fault.ToProblem($"--{fault.Field}"))]);
         }
     }
 }

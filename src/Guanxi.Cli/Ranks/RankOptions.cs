@@ -52,17 +52,7 @@ internal sealed class RankOptions
     private static int Work(RankPlace? place, Func<RankGroup, int> work)
     {
         using var ranks = place is null ? RankGroup.Alone : RankGroup.Join(place, s_patience);
-        try
-        {
-            var code = work(ranks);
-            ranks.Leave();
-            return code;
-        }
-        catch (Exception error) when (ranks.TellFailure(error))
-        {
-            // Never comes here: the filter only tells the others.
-            throw;
-        }
+        return ranks.Run(() => work(ranks));
     }
 
     /// <summary>The words of this call without those that ask for ranks.</summary>

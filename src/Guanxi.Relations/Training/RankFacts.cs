@@ -31,7 +31,8 @@ internal static class RankFacts
         ];
     }
 
-    private static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
+    /// <summary>Hash of a text.</summary>
+    public static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
 
     private static byte[] Hash(IEnumerable<TrainableParameter> parameters)
     {

@@ -81,22 +81,8 @@ public sealed class TrainingJob : IDisposable
         ArgumentNullException.ThrowIfNull(arguments);
         ArgumentNullException.ThrowIfNull(ranks);
         ArgumentNullException.ThrowIfNull(progress);
-        if (arguments.Threads > 0 || ranks.Place.LocalWorldSize > 1)
-        {
-            TorchRuntime.Threads = arguments.Threads > 0 ? arguments.Threads : Math.Max(1, Environment.ProcessorCount / ranks.Place.LocalWorldSize);
-        }
-
-        try
-        {
-            var isDone = RunTogether(arguments, ranks, progress, time, stop);
-            ranks.Leave();
-            return isDone;
-        }
-        catch (Exception error) when (ranks.TellFailure(error))
-        {
-            // Never comes here: the filter only tells the others.
-            throw;
-        }
+        ranks.UseThreads(arguments.Threads);
+        return ranks.Run(() => RunTogether(arguments, ranks, progress, time, stop));
     }
 
     /// <summary>Releases model and optimizer.</summary>
@@ -146,9 +132,8 @@ public sealed class TrainingJob : IDisposable
     }
 
     /// <summary>The device named, which is this rank's own where only its kind is.</summary>
-    private static Device DeviceOf(TrainArguments arguments, RankGroup ranks) => !Device.TryParse(arguments.Device, out var named) ? Device.Cpu
-        : ranks.WorldSize > 1 && !arguments.Device.Contains(':', StringComparison.Ordinal) && !named.IsCpu ? Device.Cuda(ranks.Place.LocalRank)
-        : named;
+    private static Device DeviceOf(TrainArguments arguments, RankGroup ranks) =>
+        Device.TryParse(arguments.Device, out var named) ? ranks.OwnOf(named, arguments.Device) : Device.Cpu;
 
     /// <summary>The part of a process that is not rank 0: it computes, and writes nothing.</summary>
     private bool RunAlong(CancellationToken stop)

@@ -82,7 +82,7 @@ public sealed record TrainBenchmarkResult
         ["tokens_padded"] = PaddedTokens,
         ["rss_peak_bytes"] = PeakResidentBytes,
         ["seconds"] = Seconds,
-        ["compute_dtype"] = ComputeType == DType.BFloat16 ? "bf16" : "fp32",
+        ["compute_dtype"] = DTypeNames.Of(ComputeType),
         ["samples"] = Samples,
         ["samples_dropped"] = DroppedSamples,
         ["disturbed"] = IsDisturbed,

@@ -1,5 +1,5 @@
 // Labelling by keyboard. The server keeps everything: a page that is closed at any moment has lost nothing.
-import { announce, byId, make, percent, request, save, say, ServerProblem, showSentence, speak } from "./common.js";
+import { announce, byId, make, percent, request, save, say, ServerProblem, showSentence, speak, tell } from "./common.js";
 import { words } from "./annotate-words.js";
 
 /**
@@ -55,17 +55,6 @@ async function exclusively(action, { waits = false, changes = true } = {}) {
     current = null;
   });
   await current;
-}
-
-/** @param {string} text @param {"warn" | "bad" | "good"} [kind] */
-function tell(text, kind = "warn") {
-  const message = byId("message");
-  message.textContent = text;
-  message.className = `notice ${kind}`;
-  message.hidden = !text;
-  if (text) {
-    announce(text);
-  }
 }
 
 /** @param {any} answer */

@@ -1,5 +1,5 @@
 // One sentence and two people in, the relation and its distribution out.
-import { announce, byId, make, percent, request, say, ServerProblem, showSentence, speak } from "./common.js";
+import { announce, byId, make, percent, request, say, ServerProblem, showSentence, speak, tell } from "./common.js";
 import { drawBatch, takeFiles } from "./batch.js";
 import { guessNames, mentions } from "./names.js";
 import { examples, words } from "./classify-words.js";
@@ -27,17 +27,6 @@ async function ask(path, body) {
       byId("key-form").hidden = false;
     }
     throw problem;
-  }
-}
-
-/** @param {string} text @param {string} [kind] */
-function tell(text, kind = "warn") {
-  const message = byId("message");
-  message.textContent = text;
-  message.className = `notice ${kind}`;
-  message.hidden = !text;
-  if (text) {
-    announce(text);
   }
 }
 

@@ -76,6 +76,17 @@ export function announce(text) {
   byId("live").textContent = text;
 }
 
+/** Shows a message above everything; an empty one takes it away. @param {string} text @param {"warn" | "bad" | "good"} [kind] */
+export function tell(text, kind = "warn") {
+  const message = byId("message");
+  message.textContent = text;
+  message.className = `notice ${kind}`;
+  message.hidden = !text;
+  if (text) {
+    announce(text);
+  }
+}
+
 /** @param {number} probability */
 export const percent = probability => `${(100 * probability).toFixed(probability > 0.995 || probability < 0.0995 ? 1 : 0)}%`;
 

@@ -72,6 +72,47 @@ public sealed class RankGroup : IDisposable
         }
     }
 
+    /// <summary>Does what the processes came together for: all leave when it is done, and learn why when one of them fails.</summary>
+    /// <typeparam name="T">What comes of it.</typeparam>
+    /// <param name="work">This process's part.</param>
+    /// <returns>What the work gives.</returns>
+    /// <exception cref="RankLostException">A process was lost.</exception>
+    public T Run<T>(Func<T> work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        try
+        {
+            var result = work();
+            Leave();
+            return result;
+        }
+        catch (Exception error) when (TellFailure(error))
+        {
+            // Never comes here: the filter only tells the others.
+            throw;
+        }
+    }
+
+    /// <summary>Sets the threads of this process: as many as asked for, else its share of the processors; one alone keeps what it has.</summary>
+    /// <param name="asked">How many; 0 leaves it to the group.</param>
+    public void UseThreads(int asked)
+    {
+        if (asked > 0 || Place.LocalWorldSize > 1)
+        {
+            TorchRuntime.Threads = asked > 0 ? asked : Math.Max(1, Environment.ProcessorCount / Place.LocalWorldSize);
+        }
+    }
+
+    /// <summary>The device of this process: among several, a kind without a number is the card of its place on the machine.</summary>
+    /// <param name="named">The device that was named.</param>
+    /// <param name="spelling">How: with or without a number.</param>
+    /// <returns>That device, or this process's own.</returns>
+    public Device OwnOf(Device named, string spelling)
+    {
+        ArgumentNullException.ThrowIfNull(spelling);
+        return WorldSize > 1 && !named.IsCpu && !spelling.Contains(':', StringComparison.Ordinal) ? Device.Cuda(Place.LocalRank) : named;
+    }
+
     /// <summary>Adds numbers over all processes.</summary>
     /// <param name="numbers">As many everywhere.</param>
     /// <returns>The sums; the same bits everywhere.</returns>
