@@ -59,13 +59,13 @@ internal static class CompareCommand
             var answers = new Answers(parsed.GetValue(data), () => computing.Read(parsed, status.Say), status, stop.Token);
             var trained = file is null ? null : ComparisonConfig.Read(file, parsed.GetValue(data), status.Say);
             List<Answered> systems = trained is null ? [.. named.Select(run => answers.Of(run))] : Trained(trained, answers, status, stop.Token);
-            Show(Compare(systems), ReportFacts.OfSystems(systems, trained?.TestFile ?? parsed.GetValue(data)), folder, output);
+            Show(Compare(systems, trained), ReportFacts.OfSystems(systems, trained?.TestFile ?? parsed.GetValue(data)), folder, output);
             return ExitCode.Done;
         });
         return command;
     }
 
-    private static SystemComparison Compare(List<Answered> answered)
+    private static SystemComparison Compare(List<Answered> answered, ComparisonConfig? trained)
     {
         var gold = answered[0].Gold;
         if (answered.FirstOrDefault(run => !run.Gold.SequenceEqual(gold)) is { } other)
@@ -73,7 +73,10 @@ internal static class CompareCommand
             throw new OptionsException(new Problem(other.Path, "its rows are not those of the first", $"the {gold.Count} true labels of {answered[0].Path}", $"{other.Gold.Count} others"));
         }
 
-        var systems = answered.GroupBy(run => run.Name).Select(group => new ComparedSystem(group.Key, [.. group.Select(run => run.Predicted)]));
+        var systems = answered.GroupBy(run => run.Name).Select(group => new ComparedSystem(group.Key, [.. group.Select(run => run.Predicted)])
+        {
+            Published = trained?.Runs.First(run => run.System == group.Key).Published,
+        });
         return SystemComparison.Of(gold, [.. systems], SystemComparison.UsualResamples);
     }
 

@@ -3,7 +3,11 @@ namespace Guanxi.Relations.Comparison;
 /// <summary>A system that is compared: its answers to the same rows, once or with several seeds.</summary>
 /// <param name="Name">What the table calls it.</param>
 /// <param name="Runs">For every run the predicted label of every row.</param>
-public sealed record ComparedSystem(string Name, IReadOnlyList<IReadOnlyList<string>> Runs);
+public sealed record ComparedSystem(string Name, IReadOnlyList<IReadOnlyList<string>> Runs)
+{
+    /// <summary>Weighted F1 that somebody published for it, from 0 to 1; null when there is none.</summary>
+    public double? Published { get; init; }
+}
 
 /// <summary>Scores of a system.</summary>
 /// <param name="Name">What the table calls it.</param>
@@ -13,7 +17,11 @@ public sealed record ComparedSystem(string Name, IReadOnlyList<IReadOnlyList<str
 /// <param name="Interval">Interval of that mean, over rows and, where there are several, runs.</param>
 /// <param name="PerLabel">Scores of every true label, means of its runs, in the order of code points.</param>
 public sealed record SystemScore(
-    string Name, IReadOnlyList<double> RunScores, double Accuracy, double WeightedF1, Metrics.Interval Interval, IReadOnlyList<Metrics.LabelScores> PerLabel);
+    string Name, IReadOnlyList<double> RunScores, double Accuracy, double WeightedF1, Metrics.Interval Interval, IReadOnlyList<Metrics.LabelScores> PerLabel)
+{
+    /// <summary>Weighted F1 that somebody published for it, from 0 to 1; null when there is none.</summary>
+    public double? Published { get; init; }
+}
 
 /// <summary>Whether two systems differ by more than chance.</summary>
 /// <param name="First">Name of the first.</param>

@@ -7,11 +7,13 @@ namespace Guanxi.Relations.Comparison;
 /// <summary>A comparison that trains its systems: what all have in common, and what each changes.</summary>
 /// <remarks>
 /// A JSON object: <c>test_file</c>; <c>output_dir</c>; <c>seeds</c>; <c>train</c>, keys of <c>train</c> for all; and <c>systems</c>, a list of
-/// objects with <c>name</c> and <c>train</c>, the keys that are its own. Every system is trained once a seed.
+/// objects with <c>name</c> and <c>train</c>, the keys that are its own. Every system is trained once a seed. A system may have <c>published</c>, the weighted F1 that
+/// somebody published for it, and <c>optional</c>: it is left out where its model is not there.
 /// </remarks>
 public sealed record ComparisonConfig
 {
     private const int MaxFileBytes = 1 << 20;
+    private const string ModelKey = "model_name_or_path";
 
     /// <summary>Labelled rows that all systems answer; no system sees them in training.</summary>
     public required string TestFile { get; init; }
@@ -60,7 +62,12 @@ public sealed record ComparisonConfig
                 {
                     var arguments = TrainArgumentsReader.Read(
                         null, [.. common, .. own, new("seed", $"{seed}"), new("output_dir", folder), new("resume_from_checkpoint", "true")], notes);
-                    runs.Add(new ComparedRun(name, arguments));
+                    runs.Add(new ComparedRun(name, arguments, system.TryGetProperty("published", out var published) ? published.GetDouble() : null));
+                }
+                catch (OptionsException error) when (IsOptional(system) && error.Problems.All(problem => problem.Where == ModelKey))
+                {
+                    notes($"{name} is left out: {error.Problems[0]}");
+                    break;
                 }
                 catch (OptionsException error)
                 {
@@ -75,6 +82,8 @@ public sealed record ComparisonConfig
             : new ComparisonConfig { TestFile = testFile ?? root.GetProperty("test_file").GetString()!, OutputDir = output, Runs = runs };
     }
 
+    private static bool IsOptional(JsonElement system) => system.TryGetProperty("optional", out var optional) && optional.GetBoolean();
+
     private static List<KeyValuePair<string, string>> Keys(JsonElement keys) => [.. keys.EnumerateObject().Select(key => KeyValuePair.Create(
         key.Name, key.Value.ValueKind == JsonValueKind.Array ? string.Join(',', key.Value.EnumerateArray().Select(item => item.ToString())) : key.Value.ToString()))];
 }
@@ -82,4 +91,5 @@ public sealed record ComparisonConfig
 /// <summary>One training run of a comparison.</summary>
 /// <param name="System">Name of the system it belongs to.</param>
 /// <param name="Arguments">Its arguments; a run that is finished is not run again.</param>
-public sealed record ComparedRun(string System, TrainArguments Arguments);
+/// <param name="Published">Weighted F1 that somebody published for the system; null when there is none.</param>
+public sealed record ComparedRun(string System, TrainArguments Arguments, double? Published);

@@ -15,10 +15,14 @@ public static class ComparisonText
         ArgumentNullException.ThrowIfNull(comparison);
         var text = new StringBuilder();
         var width = Math.Max("system".Length, comparison.Systems.Max(system => system.Name.Length));
-        Line(text, $"{"system".PadRight(width)}  runs  accuracy  weighted F1  95 % interval");
+        var isPublished = comparison.Systems.Any(system => system.Published is not null);
+        Line(text, $"{"system".PadRight(width)}  runs  accuracy  weighted F1  95 % interval{(isPublished ? "     published" : string.Empty)}");
         foreach (var system in comparison.Systems)
         {
-            Line(text, $"{system.Name.PadRight(width)}  {system.RunScores.Count,4}  {system.Accuracy,8:F4}  {system.WeightedF1,11:F4}  {system.Interval.Low:F4} to {system.Interval.High:F4}");
+            var published = system.Published is { } score ? score.ToString("F4", CultureInfo.InvariantCulture) : isPublished ? "-" : null;
+            Line(
+                text,
+                $"{system.Name.PadRight(width)}  {system.RunScores.Count,4}  {system.Accuracy,8:F4}  {system.WeightedF1,11:F4}  {system.Interval.Low:F4} to {system.Interval.High:F4}{published,11}");
         }
 
         text.Append('\n');
@@ -62,6 +66,7 @@ public static class ComparisonText
             .Name("accuracy").Value(system.Accuracy)
             .Name("weighted_f1").Value(system.WeightedF1)
             .Name("weighted_f1_of_runs").List(system.RunScores)
+            .Name("published_weighted_f1").Value(system.Published)
             .Name("interval");
         system.Interval.Write(json).Name("f1_per_label").StartObject();
         foreach (var label in system.PerLabel)

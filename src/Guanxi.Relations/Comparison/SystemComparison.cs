@@ -93,7 +93,7 @@ public sealed record SystemComparison(int Rows, IReadOnlyList<SystemScore> Syste
         double[] scores = [.. runs.Select(run => run.WeightedF1(all))];
         var accuracy = runs.Average(run => all.Count(run.IsRight) / (double)all.Length);
         var interval = Bootstrap.IntervalOf(drawn, Bootstrap.UsualLevel, MethodOf(runs.Length, drawn.Length));
-        return new SystemScore(system.Name, scores, accuracy, scores.Average(), interval, PerLabel(gold, system));
+        return new SystemScore(system.Name, scores, accuracy, scores.Average(), interval, PerLabel(gold, system)) { Published = system.Published };
     }
 
     private static LabelScores[] PerLabel(IReadOnlyList<string> gold, ComparedSystem system)

@@ -54,11 +54,18 @@ public static class ComparisonReport
             + (comparison.Systems.Any(system => system.RunScores.Count > 1) ? " and other seeds would change; rings are single runs."
                 : " would change.")
             + " Lines may overlap and the difference still be sure, for all systems answered the same rows: only the table below tells.");
-        html.OpenTable("Scores", "System", "Weighted F1", "95 % interval", "Accuracy", "Runs");
+        var isPublished = ranked.Any(system => system.Published is not null);
+        html.OpenTable("Scores", ["System", "Weighted F1", "95 % interval", "Accuracy", "Runs", .. isPublished ? (string[])["Published"] : []]);
         foreach (var system in ranked)
         {
             html.OpenRow(system.Name).BarCell(system.WeightedF1).Element("td", Numbers.Range(system.Interval));
-            html.Element("td", Numbers.Percent(system.Accuracy)).Element("td", Numbers.Count(system.RunScores.Count)).Close();
+            html.Element("td", Numbers.Percent(system.Accuracy)).Element("td", Numbers.Count(system.RunScores.Count));
+            if (isPublished)
+            {
+                html.Element("td", system.Published is { } score ? Numbers.Score(score) : "–");
+            }
+
+            html.Close();
         }
 
         html.CloseTable();

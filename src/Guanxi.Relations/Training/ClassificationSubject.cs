@@ -22,7 +22,7 @@ internal sealed class ClassificationSubject : TrainingSubject
     private ClassificationSubject(TrainArguments arguments, SubjectContext run, RelationRows rows, PairModel model)
     {
         (_arguments, _run, _rows, _model) = (arguments, run, rows, model);
-        var train = new Rows(model, rows.Train);
+        var train = new Rows(model, rows.Train) { Hidden = HiddenNamesOf(arguments, model) };
         var evaluated = rows.Sets.Select(set => (Set: set, Rows: new Rows(model, set.Rows))).ToArray();
         Tell(train.Pairs);
         Parameters = model.StartTraining();
@@ -129,6 +129,10 @@ internal sealed class ClassificationSubject : TrainingSubject
         return Convert.ToHexStringLower(hash.GetCurrentHash());
     }
 
+    private static HiddenNames? HiddenNamesOf(TrainArguments arguments, PairModel model) => arguments.NameMaskProbability is > 0 and var share
+        ? new HiddenNames(MaskingTokens.Of(model.Below.RequireTokenizer(), arguments.ModelNameOrPath!).Mask, share)
+        : null;
+
     private int[] ClassesOf(IReadOnlyList<RelationExample> rows) => [.. rows.Select(row => _rows.Schema.IndexOf(row.Label!))];
 
     private void Tell(IReadOnlyList<EncodedPair> rows)
@@ -142,12 +146,19 @@ internal sealed class ClassificationSubject : TrainingSubject
     /// <summary>Encoded rows with their model.</summary>
     private sealed class Rows(PairModel model, IReadOnlyList<RelationExample> examples) : IClassifiedRows
     {
+        /// <summary>Hides names while the model trains; null: none are hidden.</summary>
+        public HiddenNames? Hidden { get; init; }
+
         public IReadOnlyList<EncodedPair> Pairs { get; } = [.. examples.Select(model.Encode)];
 
         public int Count => Pairs.Count;
 
         public int LengthOf(int row) => Pairs[row].Ids.Length;
 
-        public Tensor Logits(IReadOnlyList<int> rows, ForwardContext context) => model.Logits([.. rows.Select(row => Pairs[row])], context);
+        public Tensor Logits(IReadOnlyList<int> rows, ForwardContext context)
+        {
+            IReadOnlyList<EncodedPair> pairs = [.. rows.Select(row => Pairs[row])];
+            return model.Logits(context.Dropout is { } key && Hidden is not null ? Hidden.In(pairs, key) : pairs, context);
+        }
     }
 }

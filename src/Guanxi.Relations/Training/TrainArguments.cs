@@ -100,6 +100,9 @@ public sealed record TrainArguments
     /// <value>0.15.</value>
     public double MlmProbability { get; init; } = 0.15;
 
+    /// <summary>Share of the names that are hidden from r-bert and bert-cls while they train, so that they learn the words around a name.</summary>
+    public double? NameMaskProbability { get; init; }
+
     /// <summary>Noise on embeddings in training (NEFTune).</summary>
     public double? NeftuneNoiseAlpha { get; init; }
 

@@ -86,6 +86,11 @@ internal static class TrainArgumentsCheck
             problems.Add(new Problem("neftune_noise_alpha", "only language models take noise on their embeddings", "0", $"{arguments.NeftuneNoiseAlpha}"));
         }
 
+        if (arguments.NameMaskProbability > 0 && arguments.Method is not (Methods.RBert or Methods.BertCls))
+        {
+            problems.Add(new Problem("name_mask_probability", "only encoders that train have names hidden from them", $"method {Methods.RBert} or {Methods.BertCls}", arguments.Method));
+        }
+
         if (arguments.TaskType != TaskType.Sft && arguments.GroupSplit > 0)
         {
             problems.Add(new Problem("group_split", "only rows of relations can be cut by sentence", "0, and texts in eval_file", $"{arguments.GroupSplit}"));
@@ -180,6 +185,7 @@ internal static class TrainArgumentsCheck
         Share("label_smoothing_factor", arguments.LabelSmoothingFactor, problems);
         Share("warmup_ratio", arguments.WarmupRatio, problems);
         Share("mlm_probability", arguments.MlmProbability, problems);
+        Share("name_mask_probability", arguments.NameMaskProbability, problems);
     }
 
     private static void AtLeast(string key, double? value, double least, List<Problem> problems)

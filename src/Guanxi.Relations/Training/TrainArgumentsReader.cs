@@ -79,14 +79,14 @@ public static class TrainArgumentsReader
     /// <param name="below">The other arguments; stay as they are.</param>
     /// <param name="keys">A JSON object.</param>
     /// <param name="where">Its place, for messages.</param>
-    /// <returns>The arguments.</returns>
+    /// <returns>The arguments; what stands under the name of a method is passed over.</returns>
     /// <exception cref="OptionsException">Keys are unknown or have unfit values.</exception>
     public static TrainArguments Overlay(TrainArguments below, JsonElement keys, string where)
     {
         ArgumentNullException.ThrowIfNull(below);
         var arguments = below with { };
         var problems = new List<Problem>();
-        foreach (var item in keys.EnumerateObject())
+        foreach (var item in keys.EnumerateObject().Where(item => !Methods.All.Contains(item.Name)))
         {
             Set(arguments, item.Name, item.Value, $"{where}, {item.Name}", problems, _ => { });
         }

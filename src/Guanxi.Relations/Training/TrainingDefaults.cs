@@ -55,7 +55,7 @@ public sealed record TrainingDefaults
             using var document = JsonDocument.Parse(new FileInfo(file).Length > MaxFileBytes ? [] : File.ReadAllBytes(file));
             var root = document.RootElement;
             var template = root.TryGetProperty("prompt_template", out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
-            var values = root.TryGetProperty("train_defaults", out var keys) ? TrainArgumentsReader.Overlay(published, keys, $"{file}, train_defaults") : published;
+            var values = root.TryGetProperty("train_defaults", out var keys) ? Overlay(published, keys, arguments.Method, $"{file}, train_defaults") : published;
             return new TrainingDefaults { Values = values, PromptTemplate = template };
         }
         catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
@@ -84,7 +84,15 @@ public sealed record TrainingDefaults
             MaxGradNorm = given.MaxGradNorm ?? Values.MaxGradNorm,
             GradientCheckpointing = given.GradientCheckpointing ?? Values.GradientCheckpointing,
             LoraAlpha = given.LoraAlpha ?? Values.LoraAlpha,
+            NameMaskProbability = given.NameMaskProbability ?? Values.NameMaskProbability,
         };
+    }
+
+    // Keys for every method, and under a method's name those for it alone.
+    private static TrainArguments Overlay(TrainArguments published, JsonElement keys, string method, string where)
+    {
+        var values = TrainArgumentsReader.Overlay(published, keys, where);
+        return keys.TryGetProperty(method, out var own) ? TrainArgumentsReader.Overlay(values, own, $"{where}, {method}") : values;
     }
 
     /// <summary>task.md: the arguments of the article.</summary>

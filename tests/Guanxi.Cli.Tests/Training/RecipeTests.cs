@@ -38,6 +38,25 @@ public sealed class RecipeTests(TrainedModelFixture trained) : IClassFixture<Tra
         Assert.Contains("step 2/2", done.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void The_pretraining_of_the_encoder_runs_as_it_stands()
+    {
+        using var folder = new TemporaryFolder();
+        var asset = Path.Combine(Golden.RepositoryRoot, "assets", "encoder-zh");
+        var start = folder.Copy(asset, "start");
+        File.Delete(Path.Combine(start, "model.safetensors"));
+        var config = JsonNode.Parse(File.ReadAllText(Path.Combine(asset, "config.json")))!.AsObject();
+        (config["hidden_size"], config["num_hidden_layers"], config["num_attention_heads"], config["intermediate_size"]) = (32, 1, 2, 48);
+        folder.Add("start/config.json", config.ToJsonString());
+        var text = folder.Add("text.txt", File.ReadAllText(Path.Combine(Golden.RepositoryRoot, "examples", "people", "test.tsv")));
+
+        var done = ChildProgram.Run("train", "--train_args_file", Path.Combine(Folder, "encoder-zh-pretrain.json"), "--model_name_or_path", start,
+            "--train_file", text, "--output_dir", folder["run"], "--max_steps", "2").Expect(ExitCode.Done);
+
+        Assert.Contains("step 2/2", done.Error, StringComparison.Ordinal);
+        Assert.True(File.Exists(folder["run/model.safetensors"]));
+    }
+
     [GoldenFact("golden/tokenizers/nano-spm")]
     public void The_comparison_of_modes_trains_compares_and_takes_finished_runs_as_they_are()
     {
@@ -63,7 +82,41 @@ public sealed class RecipeTests(TrainedModelFixture trained) : IClassFixture<Tra
         Assert.InRange(pair.GetProperty("sign_flip_p").GetDouble(), 0, 1);
     }
 
+    [GoldenFact("golden/tokenizers/nano-spm")]
+    public void The_published_table_leaves_out_what_was_not_downloaded_and_shows_what_was_published()
+    {
+        using var folder = new TemporaryFolder();
+        var recipe = JsonNode.Parse(File.ReadAllText(Path.Combine(Folder, "published-table.json")))!.AsObject();
+        (recipe["output_dir"], recipe["seeds"]) = (folder["runs"], new JsonArray(1));
+        var common = recipe["train"]!.AsObject();
+        (common["train_file"], common["max_steps"]) = (trained.Rows, 1);
+        var systems = recipe["systems"]!.AsArray().Select(system => system!.AsObject()).ToArray();
+        var embedded = systems.Where(system => !system.ContainsKey("optional")).ToArray();
+        Assert.Equal(["tfidf", "bert-bigru-att", "bert-cls", "r-bert", "llm"], embedded.Select(system => system["train"]!["method"]?.GetValue<string>() ?? "llm"));
+        foreach (var train in embedded.Select(system => system["train"]!.AsObject()).Where(train => train.ContainsKey("model_name_or_path")))
+        {
+            train["model_name_or_path"] = Path.Combine(Golden.RepositoryRoot, train["model_name_or_path"]!.GetValue<string>());
+        }
+
+        // One of those that need a download gets a model, the others have none.
+        systems[^1]["train"]!["model_name_or_path"] = trained.Base;
+
+        var done = ChildProgram.Run("compare", "--config", folder.Add("table.json", recipe.ToJsonString()), "--data", trained.Rows, "--json", folder["result.json"])
+            .Expect(ExitCode.Done);
+
+        var (skipped, last) = (systems.Where(system => system.ContainsKey("optional")).SkipLast(1).ToArray(), systems[^1]["name"]!.GetValue<string>());
+        Assert.Equal(6, skipped.Length);
+        Assert.All(skipped, system => Assert.Contains($"{system["name"]} is left out: ", done.Error, StringComparison.Ordinal));
+        Assert.Contains("./guanxi download hfl/chinese-roberta-wwm-ext", done.Error, StringComparison.Ordinal);
+        Assert.Contains("published", done.Output.Split('\n')[0], StringComparison.Ordinal);
+        Assert.Matches($@"{last} +1 .* 0\.9052", done.Output);
+        Assert.Matches(@"tfidf +1 .* -\n", done.Output);
+        var scores = JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(folder["result.json"])).GetProperty("systems");
+        Assert.Equal(6, scores.GetArrayLength());
+        Assert.Equal(0.9052, scores[5].GetProperty("published_weighted_f1").GetDouble());
+    }
+
     [Fact]
     public void No_recipe_is_left_out_here() =>
-        Assert.Equal(3, Directory.GetFiles(Folder, "*.json").Length);
+        Assert.Equal(5, Directory.GetFiles(Folder, "*.json").Length);
 }

@@ -105,6 +105,45 @@ public sealed class MethodTests
         Assert.Equal((256, 2e-4, TrainMode.Qlora), (llm.MaxSeqLength, llm.LearningRate, llm.TrainMode));
     }
 
+    [GoldenFact(Tokenizer)]
+    public void A_base_may_have_defaults_for_all_methods_and_for_one_alone()
+    {
+        using var folder = new TrainingFolder().WithEncoder();
+        folder.Add("base/guanxi.json", """{"train_defaults": {"max_seq_length": 99, "r-bert": {"num_train_epochs": 7, "name_mask_probability": 0.4}}}""");
+        TrainArguments Filled(string method)
+        {
+            var arguments = TrainingDefaults.Start(method) with { Method = method, ModelNameOrPath = folder["base"], LearningRate = 0.5 };
+            return TrainingDefaults.Of(arguments).Fill(arguments);
+        }
+
+        var (rBert, cls) = (Filled(Methods.RBert), Filled(Methods.BertCls));
+        Assert.Equal((99, 7d, 0.4, 0.5), (rBert.MaxSeqLength, rBert.NumTrainEpochs, rBert.NameMaskProbability, rBert.LearningRate));
+        Assert.Equal((99, 5d, null), (cls.MaxSeqLength, cls.NumTrainEpochs, cls.NameMaskProbability));
+
+        folder.Add("base/guanxi.json", """{"train_defaults": {"r-bert": {"no_such_key": 1}}}""");
+        var wrong = Assert.Throws<OptionsException>(() => Filled(Methods.RBert));
+        Assert.Contains("train_defaults, r-bert, no_such_key", wrong.Message, StringComparison.Ordinal);
+    }
+
+    [GoldenFact(Tokenizer)]
+    public void Hidden_names_change_a_run_and_only_its_training()
+    {
+        using var leaks = new LeakCheck();
+        using var folder = new TrainingFolder().WithEncoder();
+        var rows = folder.Add("train.tsv", "label\tcontent\n" + TrainingFolder.Rows(24));
+        double Loss(string run, string share)
+        {
+            Assert.True(folder.Run(folder.Arguments(run, ("method", Methods.RBert), ("train_file", rows), ("max_steps", "2"), ("eval_file", rows),
+                ("eval_strategy", "steps"), ("eval_steps", "2"), ("learning_rate", "0"), ("name_mask_probability", share))));
+            return folder.Log(run).First(line => line.TryGetProperty("loss", out _)).GetProperty("loss").GetDouble();
+        }
+
+        Assert.NotEqual(Loss("shown", "0"), Loss("hidden", "0.9"));
+
+        // Nothing was learnt at a rate of 0, and what is measured has its names.
+        Assert.Equal(folder.Evaluations[0].Metrics, folder.Evaluations[1].Metrics);
+    }
+
     [Fact]
     public void Unknown_methods_and_modes_that_a_method_has_not_are_refused()
     {
@@ -115,6 +154,7 @@ public sealed class MethodTests
         var wrong = Refuse(new("method", "r-bert"), new("train_mode", "lora"), new("task_type", "mlm"));
         Assert.Contains(wrong.Problems, problem => problem.Where == "train_mode");
         Assert.Contains(wrong.Problems, problem => problem.Where == "task_type");
+        Assert.Contains(Refuse(new KeyValuePair<string, string>("name_mask_probability", "0.5")).Problems, problem => problem.Where == "name_mask_probability");
     }
 
     [GoldenFact(Tokenizer)]
