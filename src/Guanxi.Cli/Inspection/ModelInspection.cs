@@ -29,7 +29,7 @@ internal static class ModelInspection
         }
 
         var folder = ModelFolder.Find(path, baseModel);
-        return EncoderModel.IsEncoder(folder.Base) ? OfEncoder(folder, EncoderConfig.Read(folder.Base)) : OfDecoder(folder, work);
+        return EncoderModel.IsEncoder(folder.Base) ? OfEncoder(folder, work) : OfDecoder(folder, work);
     }
 
     private static bool IsTfidf(string path) => File.Exists(Path.Combine(path, TfidfModel.FileName));
@@ -48,8 +48,10 @@ internal static class ModelInspection
     private static Fact Labels(IReadOnlyList<string> labels) =>
         new(labels.Count > 0 ? "classes" : null, string.Join(' ', labels), "labels", json => json.List(labels));
 
-    private static IEnumerable<Fact> OfEncoder(ModelFolder folder, EncoderConfig config)
+    private static IEnumerable<Fact> OfEncoder(ModelFolder folder, MemoryWork work)
     {
+        var config = EncoderConfig.Read(folder.Base);
+        var stored = StoredType(folder.Base) ?? config.StorageType;
         yield return Fact.Of("family", "family", EncoderConfig.ModelType);
         yield return Fact.Of("architecture", "architecture", config.Architecture);
         yield return Fact.Of("parameters", "parameters", config.ParameterCount);
@@ -62,9 +64,18 @@ internal static class ModelInspection
         var info = ArtifactInfo.TryRead(folder.Base);
         yield return Fact.Of("method", "method", info?.Method);
         yield return Labels(info is { Labels.Count: > 0 } ? info.Labels : config.Labels);
-        yield return Fact.Of("stored as", "dtype", Name(StoredType(folder.Base) ?? config.StorageType));
+        yield return Fact.Of("stored as", "dtype", Name(stored));
         yield return Files(folder);
         yield return Tokenizer(folder);
+        config = config with { StorageType = stored };
+        work = work with { RowTokens = Math.Min(work.RowTokens, config.MaxPositions) };
+        var memory = Memory(
+            [("full", "full", EncoderMemory.TrainingBytes(config, work)), ("serving", "serve", EncoderMemory.ServingBytes(config, work))],
+            $"training with {work.Rows} rows of {work.RowTokens} tokens");
+        foreach (var fact in memory)
+        {
+            yield return fact;
+        }
     }
 
     private static IEnumerable<Fact> OfDecoder(ModelFolder folder, MemoryWork work)
@@ -86,7 +97,11 @@ internal static class ModelInspection
         yield return Files(folder);
         yield return Tokenizer(folder);
         yield return Adapter(folder);
-        foreach (var fact in Memory(config with { StorageType = stored ?? config.StorageType }, work))
+        var needed = MemoryEstimate.Of(config with { StorageType = stored ?? config.StorageType }, work);
+        var memory = Memory(
+            [("full", "full", needed.FullBytes), ("LoRA", "lora", needed.LoraBytes), ("QLoRA", "qlora", needed.QloraBytes), ("serving", "serve", needed.ServeBytes)],
+            $"training with {work.Rows} rows of {work.RowTokens} tokens, rank {work.LoraRank}");
+        foreach (var fact in memory)
         {
             yield return fact;
         }
@@ -177,14 +192,9 @@ internal static class ModelInspection
             .EndObject());
     }
 
-    private static IEnumerable<Fact> Memory(DecoderConfig config, MemoryWork work)
+    private static IEnumerable<Fact> Memory((string What, string Key, long Bytes)[] kinds, string asked)
     {
-        var needed = MemoryEstimate.Of(config, work);
         var available = AvailableMemory.Bytes();
-        (string What, string Key, long Bytes)[] kinds =
-        [
-            ("full", "full", needed.FullBytes), ("LoRA", "lora", needed.LoraBytes), ("QLoRA", "qlora", needed.QloraBytes), ("serving", "serve", needed.ServeBytes),
-        ];
         yield return new Fact("memory", string.Join('\n', kinds.Select(Line)), "memory", json =>
         {
             json.StartObject();
@@ -205,9 +215,7 @@ internal static class ModelInspection
 
             json.EndObject();
         });
-        yield return new Fact(
-            "available", (available is { } free ? Bytes.Show(free) : "unknown") + $"; training with {work.Rows} rows of {work.RowTokens} tokens, rank {work.LoraRank}",
-            null, _ => { });
+        yield return new Fact("available", $"{(available is { } free ? Bytes.Show(free) : "unknown")}; {asked}", null, _ => { });
 
         string Line((string What, string Key, long Bytes) kind) =>
             $"{kind.What,-7}  {Bytes.Show(kind.Bytes),9}{(available is null ? string.Empty : kind.Bytes <= available ? "  fits" : "  does not fit")}";

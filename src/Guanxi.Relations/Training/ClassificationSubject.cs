@@ -25,6 +25,12 @@ internal sealed class ClassificationSubject : TrainingSubject
         var train = new Rows(model, rows.Train) { Hidden = HiddenNamesOf(arguments, model) };
         var evaluated = rows.Sets.Select(set => (Set: set, Rows: new Rows(model, set.Rows))).ToArray();
         Tell(train.Pairs);
+        if (model is TunedPairModel)
+        {
+            var available = run.Device.IsCpu ? AvailableMemory.Bytes() / arguments.LocalWorldSize : null;
+            MemoryCheck.Require(model.Below.Config, arguments, [.. train.Pairs.Select(row => row.Ids.Length)], run.ComputeType, available);
+        }
+
         Parameters = model.StartTraining();
         Options = arguments.ToOptions(train.Count, HasLabels);
         model.Below.Encoder.UseCheckpointing = Options.GradientCheckpointing;

@@ -17,18 +17,53 @@ internal static class MemoryCheck
     /// <exception cref="OptionsException">It does not fit.</exception>
     public static void Require(DecoderConfig config, TrainArguments arguments, IReadOnlyList<TokenSequence> rows, DType computeType, long? available)
     {
-        if (available is not { } bytes)
-        {
-            return;
-        }
-
         var work = WorkOf(arguments, rows, computeType);
-        var needed = Needed(config, arguments.TrainMode, work);
-        if (needed > bytes)
+        Way[] ways =
+        [
+            new("--gradient_checkpointing true", Needed(config, arguments.TrainMode, work with { IsCheckpointed = true })),
+            new("--per_device_train_batch_size 1", Needed(config, arguments.TrainMode, work with { Rows = 1, IsCheckpointed = true })),
+            new("--train_mode lora", Needed(config, TrainMode.Lora, work with { IsCheckpointed = true })),
+            new("--train_mode qlora", Needed(config, TrainMode.Qlora, work with { IsCheckpointed = true })),
+            new("--train_mode qlora --per_device_train_batch_size 1", Needed(config, TrainMode.Qlora, work with { Rows = 1, IsCheckpointed = true })),
+            new("--train_mode qlora --per_device_train_batch_size 1 --lora_rank 8",
+                Needed(config, TrainMode.Qlora, work with { Rows = 1, IsCheckpointed = true, LoraRank = 8 })),
+        ];
+        Require($"in mode {Name(arguments.TrainMode)}", Needed(config, arguments.TrainMode, work), ways, available);
+    }
+
+    /// <summary>Checks a run of an encoder that trains as a whole.</summary>
+    /// <param name="config">The encoder's shape with its head.</param>
+    /// <param name="arguments">Arguments without gaps.</param>
+    /// <param name="lengths">Tokens of the rows that train.</param>
+    /// <param name="computeType">Type of activations and products.</param>
+    /// <param name="available">Bytes that can be had; null where nobody knows.</param>
+    /// <exception cref="OptionsException">It does not fit.</exception>
+    public static void Require(EncoderConfig config, TrainArguments arguments, IReadOnlyList<int> lengths, DType computeType, long? available)
+    {
+        int[] longest = [.. lengths.OrderDescending().Take(arguments.PerDeviceTrainBatchSize!.Value)];
+        var work = new MemoryWork
         {
+            Rows = longest.Length, RowTokens = (int)Math.Ceiling(longest.Average()), IsCheckpointed = arguments.GradientCheckpointing!.Value, ComputeType = computeType,
+        };
+        Way[] ways =
+        [
+            new("--gradient_checkpointing true", EncoderMemory.TrainingBytes(config, work with { IsCheckpointed = true })),
+            new("--per_device_train_batch_size 1", EncoderMemory.TrainingBytes(config, work with { Rows = 1, RowTokens = longest[0], IsCheckpointed = true })),
+            new($"--method {Methods.BertBiGruAtt}, whose encoder does not train", EncoderMemory.ServingBytes(config, work)),
+        ];
+        Require($"with method {arguments.Method}", EncoderMemory.TrainingBytes(config, work), ways, available);
+    }
+
+    private static void Require(string how, long needed, Way[] ways, long? available)
+    {
+        if (needed > available)
+        {
+            string[] fitting = [.. ways.Where(way => way.Bytes <= available).Take(2).Select(way => $"{way.Said} ({Show(way.Bytes)})")];
             throw new OptionsException(new Problem(
-                "memory", $"training this model in mode {Name(arguments.TrainMode)} does not fit", $"at least {Show(needed)}", $"{Show(bytes)} available",
-                Remedy(config, arguments.TrainMode, work, bytes)));
+                "memory", $"training this model {how} does not fit", $"at least {Show(needed)}", $"{Show(available.Value)} available",
+                fitting.Length > 0
+                    ? $"What would fit: {string.Join(" or ", fitting)}."
+                    : "Nothing of this model fits: take a smaller one, or a machine with more memory."));
         }
     }
 
@@ -54,24 +89,10 @@ internal static class MemoryCheck
         };
     }
 
-    private static string Remedy(DecoderConfig config, TrainMode mode, MemoryWork work, long available)
-    {
-        (string Said, TrainMode Mode, MemoryWork Work)[] ways =
-        [
-            ("--gradient_checkpointing true", mode, work with { IsCheckpointed = true }),
-            ("--per_device_train_batch_size 1", mode, work with { Rows = 1, IsCheckpointed = true }),
-            ("--train_mode lora", TrainMode.Lora, work with { IsCheckpointed = true }),
-            ("--train_mode qlora", TrainMode.Qlora, work with { IsCheckpointed = true }),
-            ("--train_mode qlora --per_device_train_batch_size 1", TrainMode.Qlora, work with { Rows = 1, IsCheckpointed = true }),
-            ("--train_mode qlora --per_device_train_batch_size 1 --lora_rank 8", TrainMode.Qlora, work with { Rows = 1, IsCheckpointed = true, LoraRank = 8 }),
-        ];
-        string[] fitting = [.. ways.Where(way => Needed(config, way.Mode, way.Work) <= available).Take(2).Select(way => $"{way.Said} ({Show(Needed(config, way.Mode, way.Work))})")];
-        return fitting.Length > 0
-            ? $"What would fit: {string.Join(" or ", fitting)}."
-            : "Nothing of this model fits: take a smaller one, or a machine with more memory.";
-    }
-
     private static string Name(TrainMode mode) => mode.ToString().ToLowerInvariant();
 
     private static string Show(long bytes) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):F1} GiB");
+
+    /// <summary>Another way to train, and what it takes.</summary>
+    private readonly record struct Way(string Said, long Bytes);
 }

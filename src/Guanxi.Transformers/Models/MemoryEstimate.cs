@@ -9,11 +9,11 @@ namespace Guanxi.Transformers.Models;
 /// <param name="ServeBytes">Answering questions.</param>
 public sealed record MemoryEstimate(long FullBytes, long LoraBytes, long QloraBytes, long ServeBytes)
 {
-    // Runtime, libtorch and its working memory before any model is loaded.
-    private const long ProgramBytes = 220L << 20;
+    /// <summary>Runtime, libtorch and its working memory before any model is loaded.</summary>
+    internal const long ProgramBytes = 220L << 20;
 
-    // Single precision: the parameter, its gradient and AdamW's two moments.
-    private const int TrainedBytes = 4 * sizeof(float);
+    /// <summary>Of a parameter that trains, in single precision: itself, its gradient and AdamW's two moments.</summary>
+    internal const int TrainedBytes = 4 * sizeof(float);
 
     // NF4: half a byte, a byte of scale a block of 64, and a Float32 for 256 of those scales.
     private const double Nf4Bytes = 0.5 + (1.0 / 64) + (4.0 / (64 * 256));

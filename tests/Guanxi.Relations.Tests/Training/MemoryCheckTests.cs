@@ -2,6 +2,7 @@ using Guanxi.Relations.Training;
 using Guanxi.TestKit;
 using Guanxi.Torch;
 using Guanxi.Transformers;
+using Guanxi.Transformers.Models;
 using Guanxi.Transformers.Training;
 using Xunit;
 
@@ -38,6 +39,28 @@ public sealed class MemoryCheckTests
     {
         Check(s_arguments with { TrainMode = TrainMode.Qlora, GradientCheckpointing = true }, 64L << 30);
         Check(s_arguments, null);
+    }
+
+    [Fact]
+    public void An_encoder_that_cannot_fit_is_refused_with_what_would_fit()
+    {
+        var config = new EncoderConfig
+        {
+            VocabularySize = 21128, HiddenSize = 1024, IntermediateSize = 4096, LayerCount = 24, HeadCount = 16, MaxPositions = 512, TokenTypeCount = 2,
+            LayerNormEpsilon = 1e-12, HiddenDropout = 0.1, AttentionDropout = 0.1, ClassifierDropout = 0.1, PadId = 0, InitializerRange = 0.02,
+            Head = EncoderHead.EntityPair, Labels = [.. Enumerable.Range(0, 14).Select(label => $"{label}")],
+        };
+        var arguments = new TrainArguments { Method = Methods.RBert, TrainMode = TrainMode.Full, PerDeviceTrainBatchSize = 16, GradientCheckpointing = false };
+        int[] lengths = [.. Enumerable.Repeat(40, 100), .. Enumerable.Repeat(200, 16)];
+        OptionsException Refuse(long gigabytes) =>
+            Assert.Throws<OptionsException>(() => MemoryCheck.Require(config, arguments, lengths, DType.Float32, gigabytes << 30));
+
+        Assert.Contains("with method r-bert does not fit", Refuse(6).Message, StringComparison.Ordinal);
+        Assert.Contains("What would fit: --gradient_checkpointing true (", Refuse(6).Message, StringComparison.Ordinal);
+        Assert.Contains("What would fit: --method bert-bigru-att, ", Refuse(4).Message, StringComparison.Ordinal);
+        Assert.Contains("take a smaller one", Refuse(1).Message, StringComparison.Ordinal);
+        MemoryCheck.Require(config, arguments, lengths, DType.Float32, 16L << 30);
+        MemoryCheck.Require(config, arguments, lengths, DType.Float32, null);
     }
 
     private static void Check(TrainArguments arguments, long? available)
