@@ -24,8 +24,9 @@ public static unsafe partial class TiledLinear
     /// <summary>Applies the layers.</summary>
     /// <param name="x">[N, in], for which <see cref="CanApply"/> is true.</param>
     /// <param name="layers">At least one.</param>
+    /// <param name="onlyGradients">Whether the outputs may be zeros, because only what the gradients need is wanted.</param>
     /// <returns>For every layer [N, out], and what its adapter's gradient needs: null without an adapter. Owned by the current scope.</returns>
-    public static (Tensor Output, Tensor? Middle)[] Forward(Tensor x, IReadOnlyList<TiledLayer> layers)
+    public static (Tensor Output, Tensor? Middle)[] Forward(Tensor x, IReadOnlyList<TiledLayer> layers, bool onlyGradients = false)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(layers);
@@ -35,11 +36,30 @@ public static unsafe partial class TiledLinear
         var packed = PanelsOf(depth, tokens);
         Packing.Transposed(Data(input), tokens, packed);
         var (adapters, middles) = Middles(layers, input, packed, tokens);
-        var outputs = new Tensor[layers.Count];
+        Tensor[] outputs = [.. layers.Select(Output)];
+        if (!onlyGradients)
+        {
+            Multiply(layers, packed, tokens, adapters, outputs);
+        }
+
+        var results = new (Tensor, Tensor?)[layers.Count];
+        for (var i = 0; i < results.Length; i++)
+        {
+            results[i] = (scope.Keep(outputs[i]), middles[i] is { } middle ? scope.Keep(middle) : null);
+        }
+
+        return results;
+
+        Tensor Output(TiledLayer layer) => onlyGradients
+            ? Tensor.Zeros([tokens, layer.Weight.Rows], DType.Float32, Device.Cpu)
+            : Tensor.Empty([tokens, layer.Weight.Rows], DType.Float32, Device.Cpu);
+    }
+
+    private static void Multiply(IReadOnlyList<TiledLayer> layers, Panels packed, long tokens, LowRankBranch?[] adapters, Tensor[] outputs)
+    {
         var branches = new ForwardBranch[layers.Count];
         for (var i = 0; i < branches.Length; i++)
         {
-            outputs[i] = Tensor.Empty([tokens, layers[i].Weight.Rows], DType.Float32, Device.Cpu);
             var weight = new ForwardTerm(layers[i].Weight.Source, packed);
             branches[i] = new ForwardBranch(
                 adapters[i] is { } adapter ? [weight, new ForwardTerm(SourceOf(layers[i].Adapter!.Up), adapter.Panels)] : [weight],
@@ -48,13 +68,6 @@ public static unsafe partial class TiledLinear
         }
 
         ForwardProduct.Run(branches, tokens);
-        var results = new (Tensor, Tensor?)[layers.Count];
-        for (var i = 0; i < results.Length; i++)
-        {
-            results[i] = (scope.Keep(outputs[i]), middles[i] is { } middle ? scope.Keep(middle) : null);
-        }
-
-        return results;
     }
 
     private static (LowRankBranch?[] Adapters, Tensor?[] Middles) Middles(IReadOnlyList<TiledLayer> layers, Tensor input, Panels packed, long tokens)

@@ -90,6 +90,29 @@ public sealed class TiledLinearTests
     }
 
     [Fact]
+    public void A_pass_for_gradients_alone_multiplies_no_weight_and_keeps_what_they_need()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        using var model = new Branches([70, 130], 384, 5, 0.3);
+        var x = Random(1, 50, 384);
+        Tensor[] dy = [Random(1, 50, 70), Random(1, 50, 130)];
+        var layers = model.Layers(DType.BFloat16);
+
+        var (whole, again) = (TiledLinear.Forward(x, layers), TiledLinear.Forward(x, layers, onlyGradients: true));
+
+        Assert.All(again, result => Assert.All(result.Output.ToArray<float>(), value => Assert.Equal(0, value)));
+        Assert.All(whole.Zip(again), pair => Assert.Equal(pair.First.Output.Shape.ToArray(), pair.Second.Output.Shape.ToArray()));
+        Assert.Equal(Gradients(whole), Gradients(again));
+
+        float[] Gradients((Tensor Output, Tensor? Middle)[] results)
+        {
+            var (dx, adapters) = TiledLinear.Backward(x, layers, [.. results.Select(result => result.Middle)], [.. dy], true);
+            return [.. dx!.ToArray<float>(), .. adapters.SelectMany(adapter => (float[])[.. adapter.Down!.ToArray<float>(), .. adapter.Up!.ToArray<float>()])];
+        }
+    }
+
+    [Fact]
     public void Every_level_and_any_number_of_threads_give_the_same_bits()
     {
         using var scope = TensorScope.Enter();

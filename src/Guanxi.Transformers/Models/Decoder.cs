@@ -104,7 +104,7 @@ public sealed class Decoder : Module
         {
             var rows = i == _layers.Length - 1 ? batch.OutputRows : null;
             var (layer, call) = (_layers[i], new LayerCall(batch.Layout, batch.Cache, batch.AppendToCache, rows, context));
-            x = UseCheckpointing && context.IsTraining ? Checkpoint.Run(input => layer.Forward(input, call), x) : layer.Forward(x, call);
+            x = UseCheckpointing && context.IsTraining ? Checkpoint.Run((input, again) => layer.Forward(input, call with { OnlyGradients = again }), x) : layer.Forward(x, call);
             observe?.Invoke(x);
         }
 
@@ -148,6 +148,10 @@ public sealed class Decoder : Module
 internal sealed record LayerCall(
     SequenceLayout Layout, KeyValueCache? Cache, bool AppendToCache, int[]? OutputRows, ForwardContext Context)
 {
+    /// <summary>Whether the pass is made again for its gradients alone: nobody looks at what a layer gives.</summary>
+    /// <value>False.</value>
+    public bool OnlyGradients { get; init; }
+
     /// <summary>The rows of [N, C] that are asked for.</summary>
     public Tensor Asked(Tensor x) => OutputRows is null
         ? x
@@ -177,7 +181,7 @@ public sealed class DecoderLayer : Module
 
         // Nothing after the attention looks sideways.
         mixed = call.Asked(mixed);
-        return scope.Keep(mixed + _feedForward.Forward(_attentionNorm.Forward(mixed), call.Context));
+        return scope.Keep(mixed + _feedForward.Forward(_attentionNorm.Forward(mixed), call));
     }
 
     private static RmsNorm Norm(DecoderConfig config, string path, WeightSource source) =>
@@ -284,10 +288,12 @@ internal sealed class FeedForward : Module
         _down = Register("down_proj", source.Linear($"{path}.down_proj", config.HiddenSize, config.IntermediateSize, hasBias: false));
     }
 
-    internal Tensor Forward(Tensor x, ForwardContext context)
+    internal Tensor Forward(Tensor x, LayerCall call)
     {
         using var scope = TensorScope.Enter();
-        var inner = Linear.ForwardAll(x, [_gate, _up], context);
-        return scope.Keep(_down.Forward(Functional.SwiGlu(inner[0], inner[1]), context));
+        var inner = Linear.ForwardAll(x, [_gate, _up], call.Context);
+
+        // The layer's last product: only a residual stands behind it, whose gradient is the same whatever it adds.
+        return scope.Keep(_down.Forward(Functional.SwiGlu(inner[0], inner[1]), call.Context with { OnlyGradients = call.OnlyGradients }));
     }
 }

@@ -99,7 +99,7 @@ public sealed class Encoder : Module
         {
             var rows = i == _layers.Length - 1 ? batch.OutputRows : null;
             var (layer, call) = (_layers[i], new LayerCall(batch.Layout, null, false, rows, context));
-            x = UseCheckpointing && context.IsTraining ? Checkpoint.Run(input => layer.Forward(input, call), x) : layer.Forward(x, call);
+            x = UseCheckpointing && context.IsTraining ? Checkpoint.Run((input, _) => layer.Forward(input, call), x) : layer.Forward(x, call);
             observe?.Invoke(x);
         }
 

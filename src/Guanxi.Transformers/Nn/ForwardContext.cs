@@ -14,6 +14,10 @@ public sealed record ForwardContext(DType ComputeType, DropoutKey? Dropout)
     /// <value>0.</value>
     public double EmbeddingNoise { get; init; }
 
+    /// <summary>Whether a product is recorded for its gradients alone: its output may be zeros, for nobody looks at it.</summary>
+    /// <value>False.</value>
+    public bool OnlyGradients { get; init; }
+
     /// <summary>Whether the pass belongs to training.</summary>
     public bool IsTraining => Dropout is not null;
 }

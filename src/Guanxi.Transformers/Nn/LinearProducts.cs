@@ -44,19 +44,22 @@ internal static class LinearProducts
         Tensor? low = null; // [N, r]
         using (Autograd.NoGrad())
         {
-            var transposed = layer.Weight.Materialize(context.ComputeType).Transpose(0, 1);
-            output = layer.Bias is null
-                ? x.MatrixProduct(transposed)
-                : layer.Bias.Value.To(context.ComputeType).AddMatrixProduct(x, transposed, 1);
-            if (pass is not null)
+            output = context.OnlyGradients ? Tensor.Zeros([x.Size(0), layer.Weight.OutputSize], context.ComputeType, x.Device) : Product(x, layer, context);
+            low = pass?.Dropout(x).MatrixProduct(pass.Down.Transpose(0, 1));
+            if (low is not null && !context.OnlyGradients)
             {
-                low = pass.Dropout(x).MatrixProduct(pass.Down.Transpose(0, 1));
-                output = output.AddMatrixProductInPlace(low, pass.Up.Transpose(0, 1), adapter!.Scale);
+                output = output.AddMatrixProductInPlace(low, pass!.Up.Transpose(0, 1), adapter!.Scale);
             }
         }
 
         return scope.Keep(Autograd.Record(
             output, [x, adapter?.Down.Value, adapter?.Up.Value], [x, low], (gradient, saved) => Backward(gradient, saved, layer, pass)));
+    }
+
+    private static Tensor Product(Tensor x, Linear layer, ForwardContext context)
+    {
+        var transposed = layer.Weight.Materialize(context.ComputeType).Transpose(0, 1);
+        return layer.Bias is null ? x.MatrixProduct(transposed) : layer.Bias.Value.To(context.ComputeType).AddMatrixProduct(x, transposed, 1);
     }
 
     private static Tensor?[] Backward(Tensor gradient, Tensor[] saved, Linear layer, AdapterPass? pass)

@@ -35,7 +35,7 @@ internal sealed class TiledPass
         inputs[0] = saved[0] = x;
         using (Autograd.NoGrad())
         {
-            var results = TiledLinear.Forward(x, [.. _layers.Select(layer => LayerOf(layer, layer.Weight.ForwardPieces(DType.Float32)!, _context))]);
+            var results = TiledLinear.Forward(x, [.. _layers.Select(layer => LayerOf(layer, layer.Weight.ForwardPieces(DType.Float32)!, _context))], _context.OnlyGradients);
             for (var i = 0; i < results.Length; i++)
             {
                 (outputs[i], saved[i + 1]) = results[i];
