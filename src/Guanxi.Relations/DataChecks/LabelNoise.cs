@@ -59,21 +59,7 @@ public static class LabelNoise
         }
 
         var schema = RelationSchema.FromData(rows.Select(row => row.Label!), rows.Count > 0 ? rows[0].Place.File : "data");
-        var probabilities = new double[rows.Count][];
-        var parts = DataSplit.Cut([.. rows], new DataSplitOptions { Folds = options.Folds, Seed = options.Seed, Group = SplitGroup.Sentence });
-        foreach (var (fold, pair) in parts.Chunk(2).Index())
-        {
-            using var model = TfidfModel.Train([.. pair[0].Rows.Select(row => rows[row])], schema, _ => { }, stop);
-            var judged = model.Classify([.. pair[1].Rows.Select(row => rows[row])]);
-            foreach (var (row, answer) in pair[1].Rows.Zip(judged))
-            {
-                probabilities[row] = [.. answer.Prediction!.Probabilities];
-            }
-
-            progress?.Report(fold + 1);
-        }
-
-        return Judge(rows, schema, probabilities);
+        return Judge(rows, schema, TfidfCrossValidation.Probabilities(rows, schema, options.Folds, options.Seed, progress, stop));
     }
 
     /// <summary>Judges rows by probabilities that a model which has not seen them gives to every label of the schema.</summary>

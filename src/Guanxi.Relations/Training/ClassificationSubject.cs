@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Guanxi.Relations.Artifacts;
 using Guanxi.Relations.Encoders;
+using Guanxi.Relations.Tfidf;
 using Guanxi.Torch;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Models;
@@ -13,6 +14,8 @@ namespace Guanxi.Relations.Training;
 /// <summary>A classifier on an encoder that learns labels.</summary>
 internal sealed class ClassificationSubject : TrainingSubject
 {
+    private const int TeacherFolds = 5;
+
     private readonly TrainArguments _arguments;
     private readonly SubjectContext _run;
     private readonly RelationRows _rows;
@@ -34,7 +37,7 @@ internal sealed class ClassificationSubject : TrainingSubject
         Parameters = model.StartTraining();
         Options = arguments.ToOptions(train.Count, HasLabels);
         model.Below.Encoder.UseCheckpointing = Options.GradientCheckpointing;
-        Task = new ClassificationTask(train, ClassesOf(rows.Train), arguments.LabelSmoothingFactor);
+        Task = new ClassificationTask(train, ClassesOf(rows.Train), arguments.LabelSmoothingFactor) { Teacher = model is TunedPairModel ? TeacherOf(arguments, run, rows) : null };
         _evaluations = [.. evaluated.Select(item => (item.Set, new ClassificationTask(item.Rows, ClassesOf(item.Set.Rows), labelSmoothing: 0)))];
         EncodedPair[] all = [.. train.Pairs, .. evaluated.SelectMany(item => item.Rows.Pairs)];
         DataFingerprint = Fingerprint(all);
@@ -133,6 +136,18 @@ internal sealed class ClassificationSubject : TrainingSubject
         }
 
         return Convert.ToHexStringLower(hash.GetCurrentHash());
+    }
+
+    private static Teacher? TeacherOf(TrainArguments arguments, SubjectContext run, RelationRows rows)
+    {
+        if (arguments.TeacherShare is not (> 0 and var share))
+        {
+            return null;
+        }
+
+        run.Progress.Note($"the linear baseline is trained {TeacherFolds} times, to say of every row what the others make of it");
+        var probabilities = TfidfCrossValidation.Probabilities(rows.Train, rows.Schema, TeacherFolds, arguments.Seed, null, run.Stop);
+        return new Teacher([.. probabilities.Select(row => Array.ConvertAll(row, value => (float)value))], share);
     }
 
     private static HiddenNames? HiddenNamesOf(TrainArguments arguments, PairModel model) => arguments.NameMaskProbability is > 0 and var share

@@ -103,6 +103,9 @@ public sealed record TrainArguments
     /// <summary>Share of the names that are hidden from r-bert and bert-cls while they train, so that they learn the words around a name.</summary>
     public double? NameMaskProbability { get; init; }
 
+    /// <summary>Share of a row's target that the linear baseline gives, trained on the other rows, for r-bert and bert-cls; the label gives the rest.</summary>
+    public double? TeacherShare { get; init; }
+
     /// <summary>Noise on embeddings in training (NEFTune).</summary>
     public double? NeftuneNoiseAlpha { get; init; }
 

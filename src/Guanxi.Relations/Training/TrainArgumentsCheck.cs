@@ -86,10 +86,16 @@ internal static class TrainArgumentsCheck
             problems.Add(new Problem("neftune_noise_alpha", "only language models take noise on their embeddings", "0", $"{arguments.NeftuneNoiseAlpha}"));
         }
 
-        if (arguments.NameMaskProbability > 0 && arguments.Method is not (Methods.RBert or Methods.BertCls))
+        void OnlyWithEncoders(string key, double? value)
         {
-            problems.Add(new Problem("name_mask_probability", "only encoders that train have names hidden from them", $"method {Methods.RBert} or {Methods.BertCls}", arguments.Method));
+            if (value > 0 && arguments.Method is not (Methods.RBert or Methods.BertCls))
+            {
+                problems.Add(new Problem(key, "it concerns encoders that train", $"method {Methods.RBert} or {Methods.BertCls}", arguments.Method));
+            }
         }
+
+        OnlyWithEncoders("name_mask_probability", arguments.NameMaskProbability);
+        OnlyWithEncoders("teacher_share", arguments.TeacherShare);
 
         if (arguments.TaskType != TaskType.Sft && arguments.GroupSplit > 0)
         {
@@ -186,6 +192,7 @@ internal static class TrainArgumentsCheck
         Share("warmup_ratio", arguments.WarmupRatio, problems);
         Share("mlm_probability", arguments.MlmProbability, problems);
         Share("name_mask_probability", arguments.NameMaskProbability, problems);
+        Share("teacher_share", arguments.TeacherShare, problems);
     }
 
     private static void AtLeast(string key, double? value, double least, List<Problem> problems)

@@ -21,6 +21,11 @@ public interface IClassifiedRows
     Tensor Logits(IReadOnlyList<int> rows, ForwardContext context);
 }
 
+/// <summary>Probabilities that another model gives, to be learnt beside the classes (Hinton, Vinyals and Dean 2015, arXiv 1503.02531, at a temperature of 1).</summary>
+/// <param name="Probabilities">For every row a probability for every class.</param>
+/// <param name="Share">Share of the target that they make up, from 0 to below 1.</param>
+public sealed record Teacher(IReadOnlyList<float[]> Probabilities, double Share);
+
 /// <summary>Guessing the class of every row.</summary>
 public sealed class ClassificationTask : ITrainingTask
 {
@@ -41,6 +46,10 @@ public sealed class ClassificationTask : ITrainingTask
             ? (rows, classes, labelSmoothing)
             : throw new ArgumentException($"{classes.Length} classes for {rows.Count} rows", nameof(classes));
     }
+
+    /// <summary>What is learnt beside the classes.</summary>
+    /// <value>Null: nothing.</value>
+    public Teacher? Teacher { get; init; }
 
     /// <inheritdoc/>
     public int RowCount => _rows.Count;
@@ -66,7 +75,16 @@ public sealed class ClassificationTask : ITrainingTask
             using var scope = TensorScope.Enter();
             var logits = task._rows.Logits(rows, context); // [B, K]
             long[] targets = [.. rows.Select(row => (long)task._classes[row])];
-            return scope.Keep(Functional.CrossEntropySum(logits, Tensor.From<long>(targets, targets.Length).ToDevice(logits.Device), task._labelSmoothing));
+            var loss = Functional.CrossEntropySum(logits, Tensor.From<long>(targets, targets.Length).ToDevice(logits.Device), task._labelSmoothing);
+            return scope.Keep(task.Teacher is { } teacher ? (loss * (1 - teacher.Share)) + (Distance(logits, teacher) * teacher.Share) : loss);
+        }
+
+        // Cross-entropy to the teacher's probabilities, summed over the rows.
+        private Tensor Distance(Tensor logits, Teacher teacher)
+        {
+            float[] taught = [.. rows.SelectMany(row => teacher.Probabilities[row])];
+            var wanted = Tensor.From<float>(taught, rows.Length, taught.Length / rows.Length).ToDevice(logits.Device); // [B, K]
+            return (logits.To(DType.Float32).LogSoftmax(1) * wanted).Sum() * -1;
         }
     }
 }
