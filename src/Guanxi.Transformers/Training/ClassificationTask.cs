@@ -74,17 +74,29 @@ public sealed class ClassificationTask : ITrainingTask
         {
             using var scope = TensorScope.Enter();
             var logits = task._rows.Logits(rows, context); // [B, K]
-            long[] targets = [.. rows.Select(row => (long)task._classes[row])];
-            var loss = Functional.CrossEntropySum(logits, Tensor.From<long>(targets, targets.Length).ToDevice(logits.Device), task._labelSmoothing);
-            return scope.Keep(task.Teacher is { } teacher ? (loss * (1 - teacher.Share)) + (Distance(logits, teacher) * teacher.Share) : loss);
+            return scope.Keep(task.Teacher is { } teacher ? Distance(logits, teacher) : ToClasses(logits));
         }
 
-        // Cross-entropy to the teacher's probabilities, summed over the rows.
+        private Tensor ToClasses(Tensor logits)
+        {
+            long[] targets = [.. rows.Select(row => (long)task._classes[row])];
+            return Functional.CrossEntropySum(logits, Tensor.From<long>(targets, targets.Length).ToDevice(logits.Device), task._labelSmoothing);
+        }
+
+        // Cross-entropy to what classes and teacher say together, summed over the rows.
         private Tensor Distance(Tensor logits, Teacher teacher)
         {
-            float[] taught = [.. rows.SelectMany(row => teacher.Probabilities[row])];
-            var wanted = Tensor.From<float>(taught, rows.Length, taught.Length / rows.Length).ToDevice(logits.Device); // [B, K]
-            return (logits.To(DType.Float32).LogSoftmax(1) * wanted).Sum() * -1;
+            var count = (int)logits.Size(1);
+            var wanted = new float[rows.Length * count]; // [B, K]
+            for (var at = 0; at < wanted.Length; at++)
+            {
+                var (row, label) = (rows[at / count], at % count);
+                var ofClass = (label == task._classes[row] ? 1 - task._labelSmoothing : 0) + (task._labelSmoothing / count);
+                wanted[at] = (float)(((1 - teacher.Share) * ofClass) + (teacher.Share * teacher.Probabilities[row][label]));
+            }
+
+            var target = Tensor.From<float>(wanted, rows.Length, count).ToDevice(logits.Device);
+            return (logits.To(DType.Float32).LogSoftmax(1) * target).Sum() * -1;
         }
     }
 }
