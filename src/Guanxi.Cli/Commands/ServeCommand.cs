@@ -55,7 +55,11 @@ internal static class ServeCommand
         // Only the name: where the folder lies is nobody's business.
         host.Serve(model.Classifier, Path.GetFileName(Path.TrimEndingDirectorySeparator(path)), model.Info.Method ?? Methods.Llm);
         status.Say("ready");
-        stop.Token.WaitHandle.WaitOne();
+        ServiceManager.Tell(ServiceManager.Ready);
+
+        // A pool of threads has as many as there are processors: none may be kept waiting here.
+        await stop.WaitAsync();
+        ServiceManager.Tell(ServiceManager.Stopping);
         var left = await host.DrainAsync();
         status.Say(left == 0 ? "stopped: everything was answered" : $"stopped: the time was up, {left} requests were not answered");
         return ExitCode.Stopped;

@@ -15,7 +15,7 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
     [Fact]
     public async Task The_articles_loop_runs_against_it_and_a_signal_ends_it_after_its_answers()
     {
-        var (model, url) = (trained.ModelOf(Methods.Tfidf), FreeUrl());
+        var (model, url) = (trained.ModelOf(Methods.Tfidf), Loopback.FreeUrl());
         using var child = ChildProgram.Start("", [], "serve", "--model", model, "--urls", url, "--cache", "0");
         child.WaitForErrorLine("ready");
 
@@ -46,7 +46,7 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
         File.WriteAllText(folder["damaged/tfidf.safetensors"], "no weights");
 
         Assert.Contains("another program listens there already", ChildProgram.Run("serve", "--model", model, "--urls", url).Expect(ExitCode.WrongCall).Error, StringComparison.Ordinal);
-        Assert.Contains("tfidf.safetensors", ChildProgram.Run("serve", "--model", folder["damaged"], "--urls", FreeUrl()).Expect(ExitCode.WrongCall).Error, StringComparison.Ordinal);
+        Assert.Contains("tfidf.safetensors", ChildProgram.Run("serve", "--model", folder["damaged"], "--urls", Loopback.FreeUrl()).Expect(ExitCode.WrongCall).Error, StringComparison.Ordinal);
         foreach (var words in (string[][])[["--urls", "https://127.0.0.1:5001"], ["--queue", "0"], ["--cors", "nonsense"], ["--feedback", folder["no/such/file"]]])
         {
             Assert.Contains(words[0], ChildProgram.Run(["serve", "--model", model, .. words]).Expect(ExitCode.WrongCall).Error, StringComparison.Ordinal);
@@ -56,7 +56,7 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
     [Fact]
     public async Task A_client_that_never_ends_does_not_keep_others_or_the_end_waiting()
     {
-        var url = FreeUrl();
+        var url = Loopback.FreeUrl();
         using var child = ChildProgram.Start("", [], "serve", "--model", trained.ModelOf(Methods.Tfidf), "--urls", url);
         child.WaitForErrorLine("ready");
         var place = new Uri(url);
@@ -82,7 +82,7 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
     public async Task A_second_signal_ends_it_at_once()
     {
         const int EndedBySignal = 128 + 15;
-        var url = FreeUrl();
+        var url = Loopback.FreeUrl();
         using var child = ChildProgram.Start("", [], "serve", "--model", trained.ModelOf(Methods.Tfidf), "--urls", url);
         child.WaitForErrorLine("ready");
         using var unfinished = new TcpClient(new Uri(url).Host, new Uri(url).Port);
@@ -100,7 +100,7 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
     [Fact]
     public async Task Spans_go_to_a_collector_where_the_environment_names_one()
     {
-        var (url, collector) = (FreeUrl(), FreeUrl());
+        var (url, collector) = (Loopback.FreeUrl(), Loopback.FreeUrl());
         using var listener = new HttpListener();
         listener.Prefixes.Add(collector + "/");
         listener.Start();
@@ -129,7 +129,7 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
     [LongFact]
     public async Task Slow_clients_are_cut_off_within_the_limits()
     {
-        var url = FreeUrl();
+        var url = Loopback.FreeUrl();
         using var child = ChildProgram.Start("", [], "serve", "--model", trained.ModelOf(Methods.Tfidf), "--urls", url);
         child.WaitForErrorLine("ready");
         var place = new Uri(url);
@@ -164,12 +164,5 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
         }
 
         return start.Elapsed;
-    }
-
-    private static string FreeUrl()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return $"http://{listener.LocalEndpoint}";
     }
 }
