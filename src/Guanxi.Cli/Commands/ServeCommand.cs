@@ -52,8 +52,7 @@ internal static class ServeCommand
 
         using var model = load();
 
-        // Only the name: where the folder lies is nobody's business.
-        host.Serve(model.Classifier, Path.GetFileName(Path.TrimEndingDirectorySeparator(path)), model.Info.Method ?? Methods.Llm);
+        host.Serve(model.Classifier, NameOf(path), model.Info.Method ?? Methods.Llm);
         status.Say("ready");
         ServiceManager.Tell(ServiceManager.Ready);
 
@@ -63,6 +62,14 @@ internal static class ServeCommand
         var left = await host.DrainAsync();
         status.Say(left == 0 ? "stopped: everything was answered" : $"stopped: the time was up, {left} requests were not answered");
         return ExitCode.Stopped;
+    }
+
+    /// <summary>Only the name, since where the folder lies is nobody's business; of a link, that of what it means today.</summary>
+    private static string NameOf(string path)
+    {
+        var trimmed = Path.TrimEndingDirectorySeparator(path);
+        var target = Directory.Exists(trimmed) ? Directory.ResolveLinkTarget(trimmed, returnFinalTarget: true) : null;
+        return Path.GetFileName(target?.FullName ?? trimmed);
     }
 
     /// <summary>The options of the server itself.</summary>
