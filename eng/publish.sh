@@ -13,9 +13,9 @@ gx_publish() {
     gx_find_dotnet || return
     gx_say "publishing the program (log: build/log/publish.log)"
     rm -rf "$target"
-    # In a place of its own: the same projects built for a named platform would make the usual build start anew.
+    # In a place of its own: the same projects built for a named platform would make the usual build start anew. Analysers run there.
     gx_dotnet "$log" publish src/Guanxi.Cli/Guanxi.Cli.csproj -r linux-x64 --self-contained --artifacts-path "$work" -o "$target/program" \
-        -p:PublishDocumentationFiles=false "$@" || { gx_show_failure "the program could not be published" "$log"; return; }
+        -p:PublishDocumentationFiles=false -p:RunAnalyzers=false "$@" || { gx_show_failure "the program could not be published" "$log"; return; }
     mkdir -p "$target/assets" "$target/examples" &&
         cp "${GUANXI_NATIVE:-$gx_native_library}" "$target/program/libguanxi_torch.so" &&
         cp "$root/eng/environment.sh" "$target/program" &&
