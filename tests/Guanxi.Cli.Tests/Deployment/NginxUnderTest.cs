@@ -26,10 +26,10 @@ internal sealed class NginxUnderTest : IDisposable
         folder.Add("guanxi.conf", Deployed(
             ("listen 8080;", $"listen 127.0.0.1:{port};"), ("127.0.0.1:5001 ", $"127.0.0.1:{servers[0]} "), ("127.0.0.1:5002 ", $"127.0.0.1:{servers[1]} "),
             ("/var/log/nginx/guanxi.log", _log)));
-        var config = folder.Add("nginx.conf",
+        var config = folder.Add("nginx.conf", [
             "daemon off;", "worker_processes 2;", $"pid {folder["nginx.pid"]};", $"error_log {folder["error.log"]};", "events { worker_connections 256; }", "http {",
             .. ((string[])["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]).Select(kind => $"{kind}_temp_path {folder[kind]};"),
-            $"include {folder["guanxi.conf"]};", "}");
+            $"include {folder["guanxi.conf"]};", "}"]);
         Url = Loopback.UrlOf(port);
         _process = Process.Start(new ProcessStartInfo(Program!, ["-e", "stderr", "-p", folder.FullPath, "-c", config]))!;
         WaitUntilItListens(port);

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Guanxi.Cli.Server;
 using Guanxi.Relations;
 using Guanxi.TestKit;
 using Xunit;
@@ -44,9 +45,12 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
         using var folder = new TemporaryFolder();
         folder.Copy(model, "damaged");
         File.WriteAllText(folder["damaged/tfidf.safetensors"], "no weights");
+        folder.Copy(model, "cut");
+        File.WriteAllBytes(folder["cut/tfidf.safetensors"], File.ReadAllBytes(folder["cut/tfidf.safetensors"])[..^8]);
 
         Assert.Contains("another program listens there already", ChildProgram.Run("serve", "--model", model, "--urls", url).Expect(ExitCode.WrongCall).Error, StringComparison.Ordinal);
         Assert.Contains("tfidf.safetensors", ChildProgram.Run("serve", "--model", folder["damaged"], "--urls", Loopback.FreeUrl()).Expect(ExitCode.WrongCall).Error, StringComparison.Ordinal);
+        Assert.Contains("was cut off", ChildProgram.Run("serve", "--model", folder["cut"], "--urls", Loopback.FreeUrl()).Expect(ExitCode.WrongCall).Error, StringComparison.Ordinal);
         foreach (var words in (string[][])[["--urls", "https://127.0.0.1:5001"], ["--queue", "0"], ["--cors", "nonsense"], ["--feedback", folder["no/such/file"]]])
         {
             Assert.Contains(words[0], ChildProgram.Run(["serve", "--model", model, .. words]).Expect(ExitCode.WrongCall).Error, StringComparison.Ordinal);
@@ -76,6 +80,37 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
 
         child.WaitForEnd().Expect(ExitCode.Stopped);
         slow.ForEach(connection => connection.Dispose());
+    }
+
+    [Fact]
+    public void Systemd_is_told_when_it_is_ready_and_when_it_ends()
+    {
+        using var folder = new TemporaryFolder();
+        using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        manager.Bind(new UnixDomainSocketEndPoint(folder["notify"]));
+        manager.ReceiveTimeout = (int)TimeSpan.FromMinutes(1).TotalMilliseconds;
+        var environment = new Dictionary<string, string> { [ServiceManager.Variable] = folder["notify"] };
+        using var child = ChildProgram.Start("", environment, "serve", "--model", trained.ModelOf(Methods.Tfidf), "--urls", Loopback.FreeUrl());
+        var told = new byte[64];
+
+        Assert.Equal(ServiceManager.Ready, Encoding.UTF8.GetString(told, 0, manager.Receive(told)));
+        child.SendTerminate();
+        Assert.Equal(ServiceManager.Stopping, Encoding.UTF8.GetString(told, 0, manager.Receive(told)));
+        child.WaitForEnd().Expect(ExitCode.Stopped);
+    }
+
+    [Fact]
+    public async Task The_metrics_name_the_folder_that_a_link_means()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Copy(trained.ModelOf(Methods.Tfidf), "people-7");
+        Directory.CreateSymbolicLink(folder["current"], "people-7");
+        var url = Loopback.FreeUrl();
+        using var child = ChildProgram.Start("", [], "serve", "--model", folder["current"] + "/", "--urls", url);
+        child.WaitForErrorLine("ready");
+        using var client = new HttpClient();
+
+        Assert.Contains("model=\"people-7\"", await client.GetStringAsync(new Uri(url + "/metrics")), StringComparison.Ordinal);
     }
 
     [Fact]
