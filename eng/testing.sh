@@ -28,12 +28,23 @@ gt_main() {
     gt_finish "$1"
 }
 
-# What only tests need: a browser, and letters for it to show.
+# What only tests need: a browser, letters for it to show, and the proxy that servers are deployed behind.
 gt_install_tools() {
-    local missing=()
+    local missing=() status=0
     command -v chromium chromium-browser google-chrome >/dev/null || missing+=(chromium)
     [[ -n $(fc-list :lang=zh 2>/dev/null | head -n 1) ]] || missing+=(fonts-noto-cjk)
-    ((${#missing[@]} == 0)) || gx_install "${missing[@]}"
+    ((${#missing[@]} == 0)) || gx_install "${missing[@]}" || status=$?
+    [[ -x /usr/sbin/nginx ]] || gt_unpack_nginx || status=$?
+    return "$status"
+}
+
+# Installed, Debian's package would serve port 80 from now on and after every start of the machine: only its program is taken.
+gt_unpack_nginx() {
+    local folder=$gx_build/nginx log=$gx_build/log/apt.log
+    [[ ! -x $folder/usr/sbin/nginx ]] || return 0
+    rm -rf "$folder" && mkdir -p "$folder" || return
+    gx_say "unpacking nginx (log: build/log/apt.log)"
+    (cd "$folder" && apt-get -q download nginx && dpkg-deb -x nginx_*.deb .) >>"$log" 2>&1 </dev/null || gx_show_failure "nginx is not to be had" "$log"
 }
 
 gt_fail_once() {

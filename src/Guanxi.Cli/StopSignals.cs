@@ -30,6 +30,14 @@ internal sealed class StopSignals : IDisposable
     /// <summary>Set at the first signal.</summary>
     public CancellationToken Token => _stop.Token;
 
+    /// <summary>Waits for the first signal, without a thread.</summary>
+    public async Task WaitAsync()
+    {
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = Token.UnsafeRegister(_ => asked.TrySetResult(), null);
+        await asked.Task;
+    }
+
     /// <summary>Takes the end of standard input for a signal too: whoever started this process has closed it, or is gone.</summary>
     public void ListenToInput() => new Thread(() =>
     {

@@ -25,6 +25,14 @@ internal static class SystemCommand
     }
 }
 
+/// <summary>A fact that needs a command; it counts as skipped, with the reason, where there is none.</summary>
+internal sealed class CommandFactAttribute : FactAttribute
+{
+    /// <summary>Skips where the command is not there.</summary>
+    public CommandFactAttribute(string command) =>
+        Skip = SystemCommand.Succeeds("which", command) ? null : $"needs {command}, which is not here";
+}
+
 /// <summary>A fact that mounts a file system; it counts as skipped, with the reason, where that is forbidden.</summary>
 internal sealed class MountFactAttribute : FactAttribute
 {

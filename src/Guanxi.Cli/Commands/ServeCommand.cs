@@ -52,13 +52,24 @@ internal static class ServeCommand
 
         using var model = load();
 
-        // Only the name: where the folder lies is nobody's business.
-        host.Serve(model.Classifier, Path.GetFileName(Path.TrimEndingDirectorySeparator(path)), model.Info.Method ?? Methods.Llm);
+        host.Serve(model.Classifier, NameOf(path), model.Info.Method ?? Methods.Llm);
         status.Say("ready");
-        stop.Token.WaitHandle.WaitOne();
+        ServiceManager.Tell(ServiceManager.Ready);
+
+        // A pool of threads has as many as there are processors: none may be kept waiting here.
+        await stop.WaitAsync();
+        ServiceManager.Tell(ServiceManager.Stopping);
         var left = await host.DrainAsync();
         status.Say(left == 0 ? "stopped: everything was answered" : $"stopped: the time was up, {left} requests were not answered");
         return ExitCode.Stopped;
+    }
+
+    /// <summary>Only the name, since where the folder lies is nobody's business; of a link, that of what it means today.</summary>
+    private static string NameOf(string path)
+    {
+        var trimmed = Path.TrimEndingDirectorySeparator(path);
+        var target = Directory.Exists(trimmed) ? Directory.ResolveLinkTarget(trimmed, returnFinalTarget: true) : null;
+        return Path.GetFileName(target?.FullName ?? trimmed);
     }
 
     /// <summary>The options of the server itself.</summary>

@@ -22,7 +22,6 @@ internal sealed class RelationHost : IAsyncDisposable
 
     private static readonly TimeSpan s_bodyGrace = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_headersLimit = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan s_idleLimit = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan s_drainLimit = TimeSpan.FromSeconds(25);
     private static readonly TimeSpan s_lastAnswersLimit = TimeSpan.FromSeconds(4);
 
@@ -30,6 +29,12 @@ internal sealed class RelationHost : IAsyncDisposable
     private readonly RelationService _service;
     private readonly FeedbackFile? _feedback;
     private readonly IDisposable? _exporter;
+
+    /// <summary>Most time between the request to end and the end; whoever ends it by force must wait longer.</summary>
+    public static TimeSpan LongestEnd => s_drainLimit + s_lastAnswersLimit;
+
+    /// <summary>Time after which a connection without a request is closed; a proxy must close its own before.</summary>
+    public static TimeSpan IdleLimit { get; } = TimeSpan.FromMinutes(2);
 
     /// <summary>Prepares the server.</summary>
     /// <param name="options">How it listens, and what it lets in.</param>
@@ -124,7 +129,7 @@ internal sealed class RelationHost : IAsyncDisposable
         var limits = kestrel.Limits;
         limits.MaxConcurrentConnections = MostConnections;
         limits.RequestHeadersTimeout = s_headersLimit;
-        limits.KeepAliveTimeout = s_idleLimit;
+        limits.KeepAliveTimeout = IdleLimit;
         limits.MinRequestBodyDataRate = new MinDataRate(SlowestBodyBytesPerSecond, s_bodyGrace);
 
         // RequestBody counts, so that the answer to a body that is too long can be seen by its sender.

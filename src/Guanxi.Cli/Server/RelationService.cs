@@ -20,15 +20,15 @@ internal enum ServiceState
 /// <summary>The model behind the server: not there at first, and towards the end not to be asked any more.</summary>
 internal sealed class RelationService(RelationEngineOptions options) : IDisposable
 {
-    // Behind a full queue of the largest model that is served; a client waits two minutes.
-    private static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(100);
-
     private static readonly TimeSpan s_loadingRetry = TimeSpan.FromSeconds(2);
 
     private static readonly RelationExample s_first = new("甲和乙相识。", "甲", "乙", null, null, null, new SourcePlace("", 0, 0));
 
     private volatile RelationEngine? _engine;
     private volatile ServiceState _state;
+
+    /// <summary>Most time that a request waits for its answer: behind a full queue of the largest model that is served. A client waits two minutes.</summary>
+    public static TimeSpan LongestWait { get; } = TimeSpan.FromSeconds(100);
 
     /// <summary>Bounds of the engine.</summary>
     public RelationEngineOptions Options => options;
@@ -77,7 +77,7 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
         }
 
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(aborted);
-        limit.CancelAfter(s_longestWait);
+        limit.CancelAfter(LongestWait);
         try
         {
             return Predictions(await _engine!.ClassifyAsync(rows, labelsOnly, limit.Token));
@@ -86,7 +86,7 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
         {
             throw new HttpProblemException(StatusCodes.Status429TooManyRequests, "too many requests wait already") 
             {
-                RetryAfter = full.RetryAfter < s_longestWait ? full.RetryAfter : s_longestWait,
+                RetryAfter = full.RetryAfter < LongestWait ? full.RetryAfter : LongestWait,
             };
         }
         catch (ObjectDisposedException)
@@ -96,9 +96,9 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
         }
         catch (OperationCanceledException) when (!aborted.IsCancellationRequested)
         {
-            throw new HttpProblemException(StatusCodes.Status503ServiceUnavailable, $"the request was not answered within {s_longestWait.TotalSeconds} s")
+            throw new HttpProblemException(StatusCodes.Status503ServiceUnavailable, $"the request was not answered within {LongestWait.TotalSeconds} s")
             {
-                RetryAfter = s_longestWait,
+                RetryAfter = LongestWait,
             };
         }
     }

@@ -49,8 +49,8 @@ internal sealed class ServerMetrics
     public string Show(RelationService service)
     {
         var text = new PrometheusText();
-        text.Family("guanxi_build_info", "gauge", "Version of the program and method of the model.")
-            .Sample("guanxi_build_info", 1, ("version", ProgramVersion.Number), ("method", service.Method ?? ""));
+        text.Family("guanxi_build_info", "gauge", "Version of the program, name and method of the model.")
+            .Sample("guanxi_build_info", 1, ("version", ProgramVersion.Number), ("model", service.ModelName ?? ""), ("method", service.Method ?? ""));
         text.Single("guanxi_ready", "gauge", "Whether requests are taken.", service.State == ServiceState.Ready ? 1 : 0);
         WriteRequests(text);
         WriteEngine(text, service.Counts, service.Options);
@@ -61,7 +61,7 @@ internal sealed class ServerMetrics
         }
 
         Write(text, "guanxi_confidence", "Probability of the label that was answered.", _confidence);
-        WriteMemory(text);
+        WriteProcess(text);
         return text.ToString();
     }
 
@@ -98,9 +98,10 @@ internal sealed class ServerMetrics
         Write(text, "guanxi_queue_seconds", "Time that the oldest call of a pass had waited.", _waitSeconds);
     }
 
-    private static void WriteMemory(PrometheusText text)
+    private static void WriteProcess(PrometheusText text)
     {
         using var process = Process.GetCurrentProcess();
+        text.Single("process_start_time_seconds", "gauge", "Start of the process, since 1970.", new DateTimeOffset(process.StartTime).ToUnixTimeMilliseconds() / 1000.0);
         text.Single("process_resident_memory_bytes", "gauge", "Resident memory.", process.WorkingSet64);
         text.Single("guanxi_managed_memory_bytes", "gauge", "Memory of the garbage collector's heap.", GC.GetTotalMemory(forceFullCollection: false));
         text.Single("guanxi_native_tensor_bytes", "gauge", "Memory of live native tensors.", TensorStatistics.LiveBytes);

@@ -7,6 +7,10 @@ internal static class FileErrors
 {
     private const int LongestQuote = 100;
 
+    // What Linux calls ENOSPC and EDQUOT; .NET hands them on as they are.
+    private const int NoSpace = 28;
+    private const int QuotaExceeded = 122;
+
     /// <summary>Whether an exception comes from the file system and not from a fault of ours.</summary>
     public static bool Is(Exception exception) =>
         exception is IOException or UnauthorizedAccessException or SecurityException or NotSupportedException;
@@ -17,7 +21,8 @@ internal static class FileErrors
 
     /// <summary>The same as a <see cref="Problem"/>, for lists.</summary>
     public static Problem Describe(string path, string what, Exception inner) =>
-        new(path, what, Found: inner.Message.TrimEnd('.'));
+        new(path, what, Found: inner.Message.TrimEnd('.'), Hint:
+            inner.HResult is NoSpace or QuotaExceeded ? "Make room, then start again: what was whole before is whole still." : null);
 
     /// <summary>Text from an untrusted file, made fit for one line of a message.</summary>
     public static string Quote(string text)

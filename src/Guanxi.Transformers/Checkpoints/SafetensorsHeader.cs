@@ -174,7 +174,9 @@ internal sealed class SafetensorsHeader
 
         if (begin > end || end > _dataLength)
         {
-            throw Fault($"{Label(name)} lies outside the data", $"0 <= begin <= end <= {_dataLength}", $"[{begin}, {end}]");
+            throw new CheckpointException(new Problem(
+                _file, $"{Label(name)} lies outside the data", $"0 <= begin <= end <= {_dataLength}", $"[{begin}, {end}]",
+                "The file was cut off or is damaged: copy it again."));
         }
 
         if (byteLength != end - begin)

@@ -30,7 +30,7 @@ public sealed class AnnotateVerbTests : IDisposable
     [Fact]
     public async Task The_verb_serves_until_it_is_asked_to_stop()
     {
-        var address = $"http://127.0.0.1:{FreePort()}";
+        var address = $"http://127.0.0.1:{Loopback.FreePort()}";
         using var program = ChildProgram.Start(
             "", [], "data", "annotate", "--data", AnnotatePageTests.Rows(_folder), "--labels_file", _folder.Add("labels", "父母", "师生=老师"), "--urls", address);
         program.WaitForErrorLine($"open {address}");
@@ -76,13 +76,6 @@ public sealed class AnnotateVerbTests : IDisposable
 
         Assert.Equal(HttpStatusCode.UnsupportedMediaType, answer.StatusCode);
         Assert.Null(server.Store.Row(1)!.Mark.Label);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static async Task<HttpStatusCode> Status(HttpClient client, string path, string header, string value)

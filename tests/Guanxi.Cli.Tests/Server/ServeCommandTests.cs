@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Guanxi.Cli.Server;
 using Guanxi.Relations;
 using Guanxi.TestKit;
 using Xunit;
@@ -15,7 +16,7 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
     [Fact]
     public async Task The_articles_loop_runs_against_it_and_a_signal_ends_it_after_its_answers()
     {
-        var (model, url) = (trained.ModelOf(Methods.Tfidf), FreeUrl());
+        var (model, url) = (trained.ModelOf(Methods.Tfidf), Loopback.FreeUrl());
         using var child = ChildProgram.Start("", [], "serve", "--model", model, "--urls", url, "--cache", "0");
         child.WaitForErrorLine("ready");
 
@@ -44,9 +45,12 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
         using var folder = new TemporaryFolder();
         folder.Copy(model, "damaged");
         File.WriteAllText(folder["damaged/tfidf.safetensors"], "no weights");
+        folder.Copy(model, "cut");
+        File.WriteAllBytes(folder["cut/tfidf.safetensors"], File.ReadAllBytes(folder["cut/tfidf.safetensors"])[..^8]);
 
         Assert.Contains("another program listens there already", ChildProgram.Run("serve", "--model", model, "--urls", url).Expect(ExitCode.WrongCall).Error, StringComparison.Ordinal);
-        Assert.Contains("tfidf.safetensors", ChildProgram.Run("serve", "--model", folder["damaged"], "--urls", FreeUrl()).Expect(ExitCode.WrongCall).Error, StringComparison.Ordinal);
+        Assert.Contains("tfidf.safetensors", ChildProgram.Run("serve", "--model", folder["damaged"], "--urls", Loopback.FreeUrl()).Expect(ExitCode.WrongCall).Error, StringComparison.Ordinal);
+        Assert.Contains("was cut off", ChildProgram.Run("serve", "--model", folder["cut"], "--urls", Loopback.FreeUrl()).Expect(ExitCode.WrongCall).Error, StringComparison.Ordinal);
         foreach (var words in (string[][])[["--urls", "https://127.0.0.1:5001"], ["--queue", "0"], ["--cors", "nonsense"], ["--feedback", folder["no/such/file"]]])
         {
             Assert.Contains(words[0], ChildProgram.Run(["serve", "--model", model, .. words]).Expect(ExitCode.WrongCall).Error, StringComparison.Ordinal);
@@ -56,7 +60,7 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
     [Fact]
     public async Task A_client_that_never_ends_does_not_keep_others_or_the_end_waiting()
     {
-        var url = FreeUrl();
+        var url = Loopback.FreeUrl();
         using var child = ChildProgram.Start("", [], "serve", "--model", trained.ModelOf(Methods.Tfidf), "--urls", url);
         child.WaitForErrorLine("ready");
         var place = new Uri(url);
@@ -79,10 +83,41 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
     }
 
     [Fact]
+    public void Systemd_is_told_when_it_is_ready_and_when_it_ends()
+    {
+        using var folder = new TemporaryFolder();
+        using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        manager.Bind(new UnixDomainSocketEndPoint(folder["notify"]));
+        manager.ReceiveTimeout = (int)TimeSpan.FromMinutes(1).TotalMilliseconds;
+        var environment = new Dictionary<string, string> { [ServiceManager.Variable] = folder["notify"] };
+        using var child = ChildProgram.Start("", environment, "serve", "--model", trained.ModelOf(Methods.Tfidf), "--urls", Loopback.FreeUrl());
+        var told = new byte[64];
+
+        Assert.Equal(ServiceManager.Ready, Encoding.UTF8.GetString(told, 0, manager.Receive(told)));
+        child.SendTerminate();
+        Assert.Equal(ServiceManager.Stopping, Encoding.UTF8.GetString(told, 0, manager.Receive(told)));
+        child.WaitForEnd().Expect(ExitCode.Stopped);
+    }
+
+    [Fact]
+    public async Task The_metrics_name_the_folder_that_a_link_means()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Copy(trained.ModelOf(Methods.Tfidf), "people-7");
+        Directory.CreateSymbolicLink(folder["current"], "people-7");
+        var url = Loopback.FreeUrl();
+        using var child = ChildProgram.Start("", [], "serve", "--model", folder["current"] + "/", "--urls", url);
+        child.WaitForErrorLine("ready");
+        using var client = new HttpClient();
+
+        Assert.Contains("model=\"people-7\"", await client.GetStringAsync(new Uri(url + "/metrics")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_second_signal_ends_it_at_once()
     {
         const int EndedBySignal = 128 + 15;
-        var url = FreeUrl();
+        var url = Loopback.FreeUrl();
         using var child = ChildProgram.Start("", [], "serve", "--model", trained.ModelOf(Methods.Tfidf), "--urls", url);
         child.WaitForErrorLine("ready");
         using var unfinished = new TcpClient(new Uri(url).Host, new Uri(url).Port);
@@ -100,7 +135,7 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
     [Fact]
     public async Task Spans_go_to_a_collector_where_the_environment_names_one()
     {
-        var (url, collector) = (FreeUrl(), FreeUrl());
+        var (url, collector) = (Loopback.FreeUrl(), Loopback.FreeUrl());
         using var listener = new HttpListener();
         listener.Prefixes.Add(collector + "/");
         listener.Start();
@@ -129,7 +164,7 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
     [LongFact]
     public async Task Slow_clients_are_cut_off_within_the_limits()
     {
-        var url = FreeUrl();
+        var url = Loopback.FreeUrl();
         using var child = ChildProgram.Start("", [], "serve", "--model", trained.ModelOf(Methods.Tfidf), "--urls", url);
         child.WaitForErrorLine("ready");
         var place = new Uri(url);
@@ -164,12 +199,5 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
         }
 
         return start.Elapsed;
-    }
-
-    private static string FreeUrl()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return $"http://{listener.LocalEndpoint}";
     }
 }

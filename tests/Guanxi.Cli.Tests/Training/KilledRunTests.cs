@@ -71,6 +71,7 @@ public sealed class KilledRunTests
         using var disk = new SmallDisk(folder["full"], megabytes: 4);
         var told = ChildProgram.Run(Run("full")).Expect(ExitCode.Failed);
         Assert.Contains("No space left on device", told.Error, StringComparison.Ordinal);
+        Assert.Contains("Make room", told.Error, StringComparison.Ordinal);
         Assert.Equal(["checkpoint-2"], Directory.GetDirectories(folder["full"], "*checkpoint-*").Select(path => Path.GetFileName(path)));
 
         disk.Grow(megabytes: 64);

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using Guanxi.TestKit;
 using Guanxi.Transformers.Checkpoints;
@@ -43,7 +41,7 @@ internal sealed class RankFolder : IDisposable
     /// <summary>Runs one call as several processes under torchrun's variables.</summary>
     public static ChildProgram[] Start(int worldSize, Func<int, string[]> call)
     {
-        var port = FreePort().ToString(CultureInfo.InvariantCulture);
+        var port = Loopback.FreePort().ToString(CultureInfo.InvariantCulture);
         return [.. Enumerable.Range(0, worldSize).Select(rank => ChildProgram.Start("", Variables(rank, worldSize, "127.0.0.1", port), call(rank)))];
     }
 
@@ -77,11 +75,4 @@ internal sealed class RankFolder : IDisposable
 
     private static float[] Floats(SafetensorsFile file, string name) =>
         System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(file.ReadBytes(name)).ToArray();
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }
