@@ -1,11 +1,14 @@
 # The verbs of the house; each is one command that can be typed without make.
-.PHONY: native build pack test test-gpu bench fixtures format check clean
+.PHONY: native build publish pack test test-gpu bench fixtures format check clean
 
 native:      ## the C library over libtorch: build/native/libguanxi_torch.so
 	eng/prepare.sh native
 
 build:       ## the native library and the program
 	eng/prepare.sh program
+
+publish:     ## the program with all it needs but libtorch, to run without an SDK: build/publish
+	eng/publish.sh
 
 pack: native ## NuGet packages of the three libraries, the native one inside: build/packages
 	dotnet pack src/Guanxi.Relations -c Release -o build/packages --nologo

@@ -200,9 +200,12 @@ gx_build_native() {
     gx_mark_build managed
 }
 
-# gx_dotnet_build LOG PROJECT: no server stays behind, since it would hold the lock and outlive the terminal.
-gx_dotnet_build() {
-    local home=()
+gx_dotnet_build() { gx_dotnet "$1" build "$2"; }
+
+# gx_dotnet LOG build|publish PROJECT OPTION...: no server stays behind, since it would hold the lock and outlive the terminal.
+gx_dotnet() {
+    local log=$1 home=()
+    shift
     if [[ ! -w ${HOME:-/nonexistent} ]]; then
         home=(HOME="$gx_build/home" DOTNET_CLI_HOME="$gx_build/home")
         mkdir -p "$gx_build/home"
@@ -210,8 +213,8 @@ gx_dotnet_build() {
     (
         cd "$gx_root" &&
             env "${home[@]}" MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 \
-                dotnet build "$2" -c Release -v q --nologo -nodeReuse:false -p:UseSharedCompilation=false -clp:NoSummary
-    ) >"$1" 2>&1 </dev/null
+                dotnet "$@" -c Release -v q --nologo -nodeReuse:false -p:UseSharedCompilation=false -clp:NoSummary
+    ) >"$log" 2>&1 </dev/null
 }
 
 gx_build_program() {

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Puts a program that needs no SDK into build/publish: launcher, program with the .NET runtime, native library, base, sample, licences.
+# What it still takes from the system is libtorch (Debian 12: libtorch1.13 libgloo0 libopenblas0-pthread).
+# Arguments go to `dotnet publish`, e.g. -p:SourceRevisionId=COMMIT where there is no repository to read it from.
+set -euo pipefail
+root=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
+# shellcheck source=eng/prepare.sh
+. "$root/eng/prepare.sh"
+
+gx_publish() {
+    local target=$gx_build/publish work=$gx_build/publish-work log=$gx_build/log/publish.log
+    gx_build_native || return
+    gx_find_dotnet || return
+    gx_say "publishing the program (log: build/log/publish.log)"
+    rm -rf "$target"
+    # In a place of its own: the same projects built for a named platform would make the usual build start anew.
+    gx_dotnet "$log" publish src/Guanxi.Cli/Guanxi.Cli.csproj -r linux-x64 --self-contained --artifacts-path "$work" -o "$target/program" \
+        -p:PublishDocumentationFiles=false "$@" || { gx_show_failure "the program could not be published" "$log"; return; }
+    mkdir -p "$target/assets" "$target/examples" &&
+        cp "${GUANXI_NATIVE:-$gx_native_library}" "$target/program/libguanxi_torch.so" &&
+        cp "$root/eng/environment.sh" "$target/program" &&
+        cp -r "$root/assets/base-zh" "$target/assets" &&
+        cp -r "$root/examples/people" "$target/examples" &&
+        cp "$root/LICENSE" "$root/NOTICE" "$target" &&
+        install -m 755 "$root/eng/launch.sh" "$target/guanxi" || return
+    gx_say "ready: build/publish/guanxi"
+}
+
+gx_locked gx_publish "$@"
