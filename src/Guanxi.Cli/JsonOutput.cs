@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Guanxi.Transformers;
 using Guanxi.Transformers.Checkpoints;
 
 namespace Guanxi.Cli;

@@ -47,7 +47,7 @@ internal sealed record Goal(string Text, bool IsMet)
     public static Goal AtLeast(double found, double least, string unit) => new($"at least {Show(least)} {unit}", found >= least);
 
     /// <summary>Not more than so much.</summary>
-    public static Goal.AtMost(double found, double most, string unit) => new($"at most {Show(most)} {unit}", found <= most);
+    public static Goal AtMost(double found, double most, string unit) => new($"at most {Show(most)} {unit}", found <= most);
 
     private static string Show(double number) => number.ToString("0.##", CultureInfo.InvariantCulture);
 }
