@@ -24,7 +24,7 @@ internal sealed class BenchmarkCases(BenchmarkEffort effort, string dtype, Statu
     /// <summary>Limits of the machine.</summary>
     public JsonObject Peak()
     {
-        var result = new PeakBenchmark(effort.ProductRows, effort.ProductWidth, effort.Samples, TimeProvider.System).Run();
+        var result = new PeakBenchmark(effort.ProductRows, effort.ProductWidth, effort.MemoryBytes, effort.Samples, TimeProvider.System).Run();
         var half = result.HalfOperationsPerSecond is { } peak
             ? string.Create(CultureInfo.InvariantCulture, $"{peak / 1e9:F1} GFLOP/s in bf16") : "no products of bf16";
         Output.WriteLine(string.Create(
@@ -122,7 +122,7 @@ internal sealed class BenchmarkCases(BenchmarkEffort effort, string dtype, Statu
         };
         using var benchmark = new DecodeBenchmark(options, TimeProvider.System);
         var result = benchmark.Run();
-        var bandwidth = MemoryMeter.Measure(effort.Samples, TimeProvider.System);
+        var bandwidth = MemoryMeter.Measure(effort.MemoryBytes, effort.Samples, TimeProvider.System);
         var share = result.WeightBytesPerSecond / bandwidth;
         Output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
@@ -148,7 +148,7 @@ internal sealed class BenchmarkCases(BenchmarkEffort effort, string dtype, Statu
 
         Output.WriteLine($"{"kernel",-15} {"pass",-10} type {"fused",9}    {"composed",9}      gain   throughput (medians of {effort.Samples}, in turn)");
         var timings = new KernelBenchmark(effort.Kernels, effort.Samples, TimeProvider.System).Run(Output.WriteLine);
-        var bandwidth = MemoryMeter.Measure(effort.Samples, TimeProvider.System);
+        var bandwidth = MemoryMeter.Measure(effort.MemoryBytes, effort.Samples, TimeProvider.System);
         Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"memory read in four streams a thread: {bandwidth / 1e9:F1} GB/s"));
         var linears = new LinearBenchmark(effort.Linears, effort.Samples, TimeProvider.System).Run(ComputeTypeOf(), Output.WriteLine);
         return new JsonObject

@@ -1,3 +1,4 @@
+using Guanxi.Torch;
 using Guanxi.Torch.Benchmarks;
 
 namespace Guanxi.Cli.Benchmarks;
@@ -20,6 +21,7 @@ internal sealed record BenchmarkEffort
         Linears = LinearSizes.SevenBillion,
         ProductRows = 1040,
         ProductWidth = 4096,
+        MemoryBytes = MemoryMeter.UsualBytes,
     };
 
     /// <summary>As little as shows that everything is measured; the figures say nothing of speed.</summary>
@@ -37,6 +39,7 @@ internal sealed record BenchmarkEffort
         Linears = new LinearSizes([(48, 128)], [1, 9], RotatedBytes: 1),
         ProductRows = 16,
         ProductWidth = 128,
+        MemoryBytes = 1 << 20,
     };
 
     /// <summary>Shape of language models unless the call names one.</summary>
@@ -74,4 +77,7 @@ internal sealed record BenchmarkEffort
 
     /// <summary>Its width.</summary>
     public required int ProductWidth { get; init; }
+
+    /// <summary>Memory to read.</summary>
+    public required long MemoryBytes { get; init; }
 }

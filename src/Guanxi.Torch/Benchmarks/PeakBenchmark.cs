@@ -5,9 +5,10 @@ namespace Guanxi.Torch.Benchmarks;
 /// <summary>The limits of this machine at this minute, and how near libtorch's own product comes to one of them.</summary>
 /// <param name="tokens">Rows of the product's input.</param>
 /// <param name="width">Width of its input and output.</param>
+/// <param name="memoryBytes">Memory to read.</param>
 /// <param name="samples">Samples of each; the medians count.</param>
 /// <param name="time">The clock.</param>
-public sealed class PeakBenchmark(long tokens, long width, int samples, TimeProvider time)
+public sealed class PeakBenchmark(long tokens, long width, long memoryBytes, int samples, TimeProvider time)
 {
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(100);
 
@@ -37,7 +38,7 @@ public sealed class PeakBenchmark(long tokens, long width, int samples, TimeProv
             HalfOperationsPerSecond = Peak(DType.BFloat16) is null ? null
                 : KernelBenchmark.MedianOf([.. Enumerable.Range(0, samples + 1).Select(_ => Peak(DType.BFloat16)!.Value)]),
             ProductPeakShare = KernelBenchmark.MedianOf(shares),
-            MemoryBytesPerSecond = MemoryMeter.Measure(samples, time),
+            MemoryBytesPerSecond = MemoryMeter.Measure(memoryBytes, samples, time),
         };
 
         double? Peak(DType type) => PeakMeter.Measure(type, threads, s_look);
