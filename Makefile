@@ -1,5 +1,5 @@
 # The verbs of the house; each is one command that can be typed without make.
-.PHONY: native build publish pack test test-gpu bench fixtures format check clean
+.PHONY: native build publish release pack test test-gpu bench fixtures format check clean
 
 native:      ## the C library over libtorch: build/native/libguanxi_torch.so
 	eng/prepare.sh native
@@ -9,6 +9,9 @@ build:       ## the native library and the program
 
 publish:     ## the program with all it needs but libtorch, to run without an SDK: build/publish
 	eng/publish.sh
+
+release:     ## the same as an archive that comes out alike wherever it is made, its hash and bill of materials: build/release
+	eng/release.sh
 
 pack: native ## NuGet packages of the three libraries, the native one inside: build/packages
 	dotnet pack src/Guanxi.Relations -c Release -o build/packages --nologo
@@ -21,8 +24,8 @@ test:        ## every test; `make test FILTER=Lora` runs some
 test-gpu:    ## the golden suite on the first CUDA device
 	GUANXI_TEST_DEVICE=cuda ./test $(FILTER)
 
-bench:       ## micro-benchmarks; whole runs are measured by `./guanxi bench`
-	dotnet run -c Release --project bench/Guanxi.Benchmarks -- --filter '*'
+bench:       ## every figure that a command measures, as a page
+	./guanxi bench all --report docs/results.html
 
 fixtures:    ## makes the reference outputs again; needs Python and the libraries that tools/fixtures names
 	set -e; for script in tools/fixtures/make_*.py; do python3 "$$script"; done
@@ -34,4 +37,4 @@ check:       ## what CI runs
 	.ci/run
 
 clean:       ## removes everything that was built
-	rm -rf build src/*/bin src/*/obj tests/*/bin tests/*/obj bench/*/bin bench/*/obj
+	rm -rf build src/*/bin src/*/obj tests/*/bin tests/*/obj

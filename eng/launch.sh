@@ -5,4 +5,5 @@ root=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 # shellcheck source=eng/environment.sh
 . "$root/program/environment.sh"
 gx_environment
+export GUANXI_LAUNCHER=$root/guanxi
 exec "$root/program/guanxi" "$@"

@@ -1,7 +1,11 @@
 # The steps of ./test: build, run each project under a time limit, count, report. A test project that does not build, crashes or
 # runs out of time counts as one failed test: nothing that went wrong may vanish from the last line.
 
-gt_passed=0 gt_failed=0 gt_skipped=0 gt_child='' gt_built=''
+gt_passed=0 gt_failed=0 gt_skipped=0 gt_built=''
+declare -A gt_children=()
+
+# Waits for processes that it starts most of the time: the others run beside it.
+gt_waiting_project=Guanxi.Cli.Tests
 
 # gt_main FILTER COVERAGE
 gt_main() {
@@ -21,9 +25,14 @@ gt_main() {
     else
         gx_say "the solution does not build; trying each test project"
     fi
+    # Where nothing is built yet, a build may not change what runs beside it.
+    [[ -z $gt_built ]] || gt_begin "$gt_waiting_project" "$1" "$2"
     for project in tests/*.Tests/*.csproj; do
-        gt_project "$(basename -- "$project" .csproj)" "$project" "$1" "$2"
+        project=$(basename -- "$project" .csproj)
+        [[ $project == "$gt_waiting_project" ]] || { gt_begin "$project" "$1" "$2" && gt_end "$project" "$1"; }
     done
+    [[ -n $gt_built ]] || gt_begin "$gt_waiting_project" "$1" "$2"
+    gt_end "$gt_waiting_project" "$1"
     [[ -z $2 ]] || gt_coverage
     gt_finish "$1"
 }
@@ -53,7 +62,7 @@ gt_fail_once() {
 }
 
 gt_stop() {
-    [[ -z $gt_child ]] || kill -TERM "$gt_child" 2>/dev/null
+    ((${#gt_children[@]} == 0)) || kill -TERM "${gt_children[@]}" 2>/dev/null
     printf 'stopped\n%d passed, %d failed\n' "$gt_passed" "$((gt_failed + 1))"
     exit "$1"
 }
@@ -71,21 +80,28 @@ gt_finish() {
     exit "$status"
 }
 
-# gt_project NAME PROJECT FILTER COVERAGE
-gt_project() {
-    local results=$gx_build/test-results/$1 log=$gx_build/log/$1.log status started=$SECONDS
-    if [[ -z $gt_built ]] && ! gx_locked gx_dotnet_build "$gx_build/log/$1.build.log" "$2"; then
+# gt_begin NAME FILTER COVERAGE: starts a project's tests, where it can be built.
+gt_begin() {
+    if [[ -z $gt_built ]] && ! gx_locked gx_dotnet_build "$gx_build/log/$1.build.log" "tests/$1/$1.csproj"; then
         gt_fail_once "$1 does not build (build/log/$1.build.log):"
         grep -E ' error |: error' "$gx_build/log/$1.build.log" | sort -u | head -n 10 | cut -c 1-300
-        return
+        return 1
     fi
-    gt_run "$1" "$results" "$log" "$3" "$4"
-    status=$?
-    gt_count "$1" "$results/result.trx" "$log" "$status" "$((SECONDS - started))" "$3"
+    gt_run "$1" "$gx_build/test-results/$1" "$gx_build/log/$1.log" "$2" "$3"
 }
 
-# Runs one test assembly. `timeout` makes it a process group of its own and ends the whole group, test host included; the wait is in
-# the background, so that Ctrl-C is seen at once.
+# gt_end NAME FILTER: waits for them.
+gt_end() {
+    local results=$gx_build/test-results/$1 status
+    [[ -n ${gt_children[$1]:-} ]] || return 0
+    wait "${gt_children[$1]}"
+    status=$?
+    unset "gt_children[$1]"
+    gt_count "$1" "$results/result.trx" "$gx_build/log/$1.log" "$status" "$2"
+}
+
+# Runs one test assembly. `timeout` makes it a process group of its own and ends the whole group, test host included; it runs in the
+# background, so that Ctrl-C is seen at once.
 gt_run() {
     local limit=1800 target=(tests/$1/bin/Release/net10.0/$1.dll) arguments=(--nologo --results-directory "$2"
         --logger 'trx;LogFileName=result.trx' --blame-hang --blame-hang-timeout 20m --blame-hang-dump-type none)
@@ -97,11 +113,7 @@ gt_run() {
         arguments+=(--collect 'XPlat Code Coverage')
     fi
     timeout -k 30 "${GUANXI_TEST_TIMEOUT:-$limit}" dotnet test "${target[@]}" "${arguments[@]}" >"$3" 2>&1 </dev/null &
-    gt_child=$!
-    wait "$gt_child"
-    local status=$?
-    gt_child=''
-    return "$status"
+    gt_children[$1]=$!
 }
 
 # The filter language gives these characters a meaning of their own.
@@ -113,19 +125,20 @@ gt_escape() {
     printf '%s' "$text"
 }
 
-# gt_count NAME TRX LOG STATUS SECONDS FILTER
+# gt_count NAME TRX LOG STATUS FILTER
 gt_count() {
-    local passed=0 failed=0 skipped=0 broken=0 line
+    local passed=0 failed=0 skipped=0 broken=0 seconds=0
     if [[ -s $2 ]]; then
-        read -r passed failed skipped broken < <(awk -f "$gx_root/eng/trx.awk" -v what=counts "$2")
+        read -r passed failed skipped broken seconds < <(awk -f "$gx_root/eng/trx.awk" -v what=counts "$2")
         awk -f "$gx_root/eng/trx.awk" -v what=failures "$2"
     fi
-    if ((broken > 0)) || { (($4 != 0)) && ((failed == 0)); } || [[ ! -s $2 && -z $6 ]]; then
+    if ((broken > 0)) || { (($4 != 0)) && ((failed == 0)); } || [[ ! -s $2 && -z $5 ]]; then
         ((failed += 1))
         printf 'FAILED  %s: %s\n' "$1" "$(gt_reason "$4")"
         gt_last_words "$3"
     fi
-    printf '%s: %d passed, %d failed, %d skipped (%d s)\n' "$1" "$passed" "$failed" "$skipped" "$5"
+    printf '%s: %d passed, %d failed, %d skipped (%d s)\n' "$1" "$passed" "$failed" "$skipped" "$seconds"
+    [[ ! -s $2 ]] || awk -f "$gx_root/eng/trx.awk" -v what=slow "$2" | sort -k 2,2rn | head -n 5 | cut -c 1-200
     [[ ! -s $2 ]] || awk -f "$gx_root/eng/trx.awk" -v what=skips "$2" | sort | uniq -c | sort -rn | head -n 8 | cut -c 1-200 | sed 's/^/   /'
     ((gt_passed += passed, gt_failed += failed, gt_skipped += skipped, 1))
 }

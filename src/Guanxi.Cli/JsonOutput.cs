@@ -29,9 +29,9 @@ internal sealed class JsonOutput
     /// <exception cref="OptionsException">The file cannot be written.</exception>
     public static JsonOutput Of(string? target)
     {
-        if (target is not null and not StandardOutput && CannotWrite(target) is { } reason)
+        if (target is not null and not StandardOutput)
         {
-            throw new OptionsException(new Problem(Name, "the file cannot be written", "a file in a folder that is there, or -", $"'{target}' ({reason})"));
+            OutputPath.Require(Name, target, "a file in a folder that is there, or -");
         }
 
         return new JsonOutput(target);
@@ -62,15 +62,6 @@ internal sealed class JsonOutput
         {
             AtomicFile.WriteText(path, text);
         }
-    }
-
-    private static string? CannotWrite(string path)
-    {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(path));
-        return path.Length == 0 ? "no name"
-            : Directory.Exists(path) ? "a folder"
-            : folder is null || !Directory.Exists(folder) ? "its folder is missing"
-            : null;
     }
 
     private static bool IsDevice(string path) => Path.GetFullPath(path).StartsWith("/dev/", StringComparison.Ordinal);

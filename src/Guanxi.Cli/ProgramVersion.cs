@@ -8,6 +8,9 @@ internal static class ProgramVersion
 {
     private const char CommitMark = '+';
 
+    // As many as git shows where space is short, and some more.
+    private const int CommitDigits = 12;
+
     private static readonly string s_informational =
         typeof(ProgramVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
@@ -16,6 +19,9 @@ internal static class ProgramVersion
 
     /// <summary>Commit of the source; <c>unknown</c> when it was built outside a repository.</summary>
     public static string Commit => s_informational.Split(CommitMark) is [_, var commit] ? commit : "unknown";
+
+    /// <summary>The beginning of the commit, where space is short.</summary>
+    public static string ShortCommit => Commit[..Math.Min(CommitDigits, Commit.Length)];
 
     /// <summary>Writes all three.</summary>
     public static void Show(TextWriter output)

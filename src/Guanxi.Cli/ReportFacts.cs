@@ -12,9 +12,6 @@ internal static class ReportFacts
 {
     private const string LogFile = "train_log.jsonl";
 
-    // As many as git shows where space is short, and some more.
-    private const int CommitDigits = 12;
-
     // The name that the training loss has among the losses of evaluations.
     private const string TrainingLoss = "training";
     private const string EvaluationPrefix = "eval_";
@@ -52,7 +49,7 @@ internal static class ReportFacts
     private static IEnumerable<KeyValuePair<string, string>> Common(string? data) => Given(
         ("Rows from", data),
         ("Evaluated with", $"Guanxi {ProgramVersion.Number}, "
-            + $"commit {ProgramVersion.Commit[..Math.Min(CommitDigits, ProgramVersion.Commit.Length)]}"),
+            + $"commit {ProgramVersion.ShortCommit}"),
         ("Written", TimeProvider.System.GetLocalNow().ToString("yyyy-MM-dd HH:mm zzz", CultureInfo.InvariantCulture)));
 
     private static IEnumerable<KeyValuePair<string, string>> Given(params (string Name, string? Value)[] facts) =>

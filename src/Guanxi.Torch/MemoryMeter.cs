@@ -9,32 +9,35 @@ namespace Guanxi.Torch;
 /// <summary>Measures how fast the memory can be read at this moment: kernels that only pass over weights are told as a share of it.</summary>
 public static unsafe class MemoryMeter
 {
-    // Far larger than a cache that a processor shares with its neighbours.
-    private const long Bytes = 512L << 20;
+    /// <summary>Far larger than a cache that a processor shares with its neighbours.</summary>
+    public const long UsualBytes = 512L << 20;
+
     private const long PartBytes = 1L << 20;
 
     // Streams that are read in turn, and how far ahead of each the next line is asked for.
     private const int Streams = 4;
     private const int AheadBytes = 1024;
 
-    /// <summary>Reads half a gigabyte in four interleaved streams a thread, with prefetch.</summary>
+    /// <summary>Reads memory in four interleaved streams a thread, with prefetch.</summary>
+    /// <param name="bytes">How much, rounded down to whole MiB; <see cref="UsualBytes"/> unless speed does not matter.</param>
     /// <param name="samples">Passes; the median counts.</param>
     /// <param name="time">The clock.</param>
     /// <returns>Bytes a second of all threads together.</returns>
-    public static double Measure(int samples, TimeProvider time)
+    public static double Measure(long bytes, int samples, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(time);
+        ArgumentOutOfRangeException.ThrowIfLessThan(bytes, PartBytes);
         using var scope = TensorScope.Enter();
-        var memory = Tensor.Zeros([Bytes / sizeof(float)], DType.Float32, Device.Cpu);
+        var memory = Tensor.Zeros([bytes / sizeof(float)], DType.Float32, Device.Cpu);
         var seconds = new List<double>();
         for (var i = 0; i <= samples; i++)
         {
             var start = time.GetTimestamp();
-            KernelRunner.For(Bytes / PartBytes, 1, new ReadKernel((float*)memory.DataPointer()));
+            KernelRunner.For(bytes / PartBytes, 1, new ReadKernel((float*)memory.DataPointer()));
             seconds.Add(time.GetElapsedTime(start).TotalSeconds);
         }
 
-        return Bytes / seconds.Skip(1).Order().ElementAt((samples - 1) / 2);
+        return bytes / seconds.Skip(1).Order().ElementAt((samples - 1) / 2);
     }
 
     private readonly struct ReadKernel(float* memory) : IKernel

@@ -1,3 +1,5 @@
+using Guanxi.Cli.Selfcheck;
+using Guanxi.Torch;
 using Xunit;
 
 namespace Guanxi.Cli.Tests;
@@ -34,7 +36,24 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public void The_installation_checks_itself() => Assert.Contains("gradients are right", ChildProgram.Run("selfcheck").Expect(ExitCode.Done).Output, StringComparison.Ordinal);
+    public void The_installation_checks_itself()
+    {
+        var shown = ChildProgram.Run("selfcheck").Expect(ExitCode.Done);
+
+        Assert.Equal(Checks.All.Select(check => check.Name), shown.Lines.Skip(1).Select(line => line["ok".Length..line.IndexOf(':', StringComparison.Ordinal)].Trim()));
+        Assert.All(["gradients are right", "9 steps of LoRA", "nothing of the checks is left"], part => Assert.Contains(part, shown.Output, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_check_that_fails_is_told_with_its_reason_and_the_others_are_made()
+    {
+        using var output = new StringWriter();
+
+        var problems = Checks.Run([new("first", () => throw new TorchException("no library")), new("second", () => "as it should be")], output);
+
+        Assert.Equal("FAILED  first\nok      second: as it should be\n", output.ToString());
+        Assert.Equal(["first: no library"], problems.Select(problem => problem.ToString()));
+    }
 
     [Fact]
     public void Every_verb_has_help_with_an_example()
@@ -67,6 +86,10 @@ public sealed class CommandLineTests
     [InlineData("--people2: people2 does not occur in the text; found 丙", "predict", "--model", ".", "--text", "甲和乙", "--people1", "甲", "--people2", "丙")]
     [InlineData("--json: the file cannot be written", "info", ".", "--json", "/nowhere/result.json")]
     [InlineData("there is nothing to tell about", "info", "/nowhere")]
+    [InlineData("this case is not measured; expected train, serve, decode, kernels, peak, startup or all; found 'nothing'", "bench", "nothing")]
+    [InlineData("--shape: all measures what it always measures", "bench", "all", "--shape", "7b")]
+    [InlineData("--report: only a run of everything makes a page", "bench", "peak", "--report", "page.html")]
+    [InlineData("--report: the file cannot be written", "bench", "all", "--report", "/nowhere/page.html")]
     public void A_wrong_call_says_what_is_wrong_and_what_to_do(string expected, params string[] words)
     {
         var (code, output, error) = InProcess(words);

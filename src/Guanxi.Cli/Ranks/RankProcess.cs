@@ -59,10 +59,8 @@ internal sealed class RankProcess : IDisposable
     /// <param name="isShown">Whether it may write to this program's outputs.</param>
     public static RankProcess Start(IEnumerable<string> words, IEnumerable<KeyValuePair<string, string>> variables, int rank, bool isShown)
     {
-        var program = Environment.ProcessPath!;
-        // As a library of the dotnet host, the program is the host's first word.
-        IEnumerable<string> self = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [Environment.GetCommandLineArgs()[0]] : [];
-        var start = new ProcessStartInfo(program, [.. self, .. words]) { RedirectStandardInput = true, RedirectStandardOutput = !isShown, RedirectStandardError = !isShown };
+        var start = OwnProgram.Start(words);
+        (start.RedirectStandardInput, start.RedirectStandardOutput, start.RedirectStandardError) = (true, !isShown, !isShown);
         foreach (var (name, value) in variables)
         {
             start.Environment[name] = value;

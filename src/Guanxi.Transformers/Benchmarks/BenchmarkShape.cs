@@ -7,7 +7,7 @@ namespace Guanxi.Transformers.Benchmarks;
 public abstract record BenchmarkShape(string Name)
 {
     /// <summary>All shapes that can be asked for, smallest first.</summary>
-    public static IReadOnlyList<BenchmarkShape> All { get; } = [EncoderShape.Base, .. DecoderShape.All];
+    public static IReadOnlyList<BenchmarkShape> All { get; } = [.. EncoderShape.All, .. DecoderShape.All];
 
     /// <summary>Finds a shape.</summary>
     /// <param name="name">Its name, e.g. <c>7b</c>.</param>
@@ -37,6 +37,8 @@ public sealed record DecoderShape(string Name, DecoderConfig Config) : Benchmark
     /// <summary>All of them, smallest first.</summary>
     public static new IReadOnlyList<DecoderShape> All { get; } =
     [
+        // Far too small to tell a speed: it shows that everything runs.
+        new("tiny", Llama(layers: 2, hidden: 128, intermediate: 256, heads: 4, vocabulary: 300)),
         new("0.44b", Llama(layers: 24, hidden: 1024, intermediate: 2816, heads: 16, vocabulary: 64000)),
         new("7b", Llama(layers: 32, hidden: 4096, intermediate: 11008, heads: 32, vocabulary: 64000)),
         new("13b", Llama(layers: 40, hidden: 5120, intermediate: 13696, heads: 40, vocabulary: 64000)),
@@ -78,14 +80,23 @@ public sealed record EncoderShape(string Name, EncoderConfig Config) : Benchmark
 {
     private const int Labels = 14;
 
-    /// <summary>bert-base-chinese with the labels of the published data.</summary>
-    public static EncoderShape Base { get; } = new("bert-base", new EncoderConfig
+    /// <summary>All of them, smallest first.</summary>
+    public static new IReadOnlyList<EncoderShape> All { get; } =
+    [
+        // As of the language models: to show that everything runs.
+        new("tiny-bert", Bert(layers: 2, hidden: 64, heads: 2, vocabulary: 300)),
+
+        // bert-base-chinese with the labels of the published data.
+        new("bert-base", Bert(layers: 12, hidden: 768, heads: 12, vocabulary: 21128)),
+    ];
+
+    private static EncoderConfig Bert(int layers, int hidden, int heads, int vocabulary) => new()
     {
-        VocabularySize = 21128,
-        HiddenSize = 768,
-        IntermediateSize = 3072,
-        LayerCount = 12,
-        HeadCount = 12,
+        VocabularySize = vocabulary,
+        HiddenSize = hidden,
+        IntermediateSize = 4 * hidden,
+        LayerCount = layers,
+        HeadCount = heads,
         MaxPositions = 512,
         TokenTypeCount = 2,
         LayerNormEpsilon = 1e-12,
@@ -96,5 +107,5 @@ public sealed record EncoderShape(string Name, EncoderConfig Config) : Benchmark
         InitializerRange = 0.02,
         Head = EncoderHead.EntityPair,
         Labels = [.. Enumerable.Range(0, Labels).Select(label => $"{label}")],
-    });
+    };
 }

@@ -7,8 +7,7 @@ namespace Guanxi.Transformers.Tests.Benchmarks;
 
 public sealed class DecodeBenchmarkTests
 {
-    private static readonly DecoderShape s_tiny =
-        new("tiny", DecoderShape.Llama(layers: 2, hidden: 128, intermediate: 256, heads: 4, vocabulary: 300));
+    private static readonly DecoderShape s_tiny = DecoderShape.Find("tiny");
 
     [Theory]
     [InlineData(null, "nf4")]

@@ -1,0 +1,31 @@
+using Guanxi.Transformers;
+
+namespace Guanxi.Cli;
+
+/// <summary>Files that an option names for a result.</summary>
+internal static class OutputPath
+{
+    /// <summary>Refuses a file that cannot be written, before the work begins whose result would be lost.</summary>
+    /// <param name="option">The option.</param>
+    /// <param name="path">Its value.</param>
+    /// <param name="expected">What would do.</param>
+    /// <exception cref="OptionsException">The file cannot be written.</exception>
+    public static void Require(string option, string path, string expected = "a file in a folder that is there")
+    {
+        if (CannotWrite(path) is { } reason)
+        {
+            throw new OptionsException(new Problem(option, "the file cannot be written", expected, $"'{path}' ({reason})"));
+        }
+    }
+
+    private static string? CannotWrite(string path)
+    {
+        if (path.Length == 0)
+        {
+            return "no name";
+        }
+
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path));
+        return Directory.Exists(path) ? "a folder" : folder is null || !Directory.Exists(folder) ? "its folder is missing" : null;
+    }
+}
