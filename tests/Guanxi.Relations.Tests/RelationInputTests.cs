@@ -63,7 +63,7 @@ public sealed class RelationInputTests
     public void Crossing_spans_are_a_fault_and_nested_ones_are_not()
     {
         Assert.Null(Build(new RelationInput("李德全", "李德", "德全", new TextSpan(0, 2), new TextSpan(1, 3)), out var faults));
-        Assert.Equal("the spans of the two people cross", Assert.Single(faults).What);
+        Assert.Equal("the spans of the two names cross", Assert.Single(faults).What);
         Assert.NotNull(Build(new RelationInput("李德全", "李德全", "德全", new TextSpan(0, 3), new TextSpan(1, 3)), out _));
         Assert.Throws<ArgumentException>(() => EntityMarkers.Mark("李德全", new TextSpan(0, 2), new TextSpan(1, 3)));
     }

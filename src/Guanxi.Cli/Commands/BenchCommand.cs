@@ -29,10 +29,21 @@ internal static class BenchCommand
     {
         var command = new VerbCommand("bench", Summary)
         {
-            Examples = ["./guanxi bench train --shape 7b --layers 1", "./guanxi bench kernels --json -"],
+            Examples =
+            [
+                "./guanxi bench train --shape 7b --layers 1",
+                "./guanxi bench serve --shape bert-base",
+                "./guanxi bench decode --shape 0.44b --weights nf4",
+                $"./guanxi bench kernels --tokenizer {SampleCalls.Base} --json -",
+            ],
         };
-        var what = new Argument<string>("case") { Description = $"What to measure: {TrainCase} (a step of QLoRA, or of R-BERT for an encoder's shape), {ServeCase} (one request after the other), {DecodeCase} (generation, token by token) or {KernelsCase} (the fused kernels and tokenizers).", Arity = ArgumentArity.ExactlyOne };
-        var shape = OptionKinds.Text("--shape", "NAME", $"Shape of the model: {string.Join(", ", BenchmarkShape.All.Select(known => known.Name))}. Default: 0.44b.");
+        var what = OptionKinds.Choice(
+            "case",
+            $"What to measure: {TrainCase} (a step of QLoRA, or of R-BERT for an encoder's shape), {ServeCase} (one request after the other), "
+            + $"{DecodeCase} (generation, token by token) or {KernelsCase} (the fused kernels and tokenizers).",
+            [TrainCase, ServeCase, DecodeCase, KernelsCase]);
+        string[] shapes = [.. BenchmarkShape.All.Select(known => known.Name)];
+        var shape = OptionKinds.Offering("--shape", "NAME", $"Shape of the model: {string.Join(", ", shapes)}. Default: 0.44b.", shapes);
         var layers = OptionKinds.Whole("--layers", "Only N blocks, without head and without checkpointing (default: the whole model, with both).", 1);
         var sharesPrefix = OptionKinds.Flag("--shared_prefix", "Compute what all rows begin with once, as train does (default: false).");
         var dtype = OptionKinds.OneOf("--dtype", "Type to compute in; auto takes the faster one.", ["auto", "fp32", "bf16"]);

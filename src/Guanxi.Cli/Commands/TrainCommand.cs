@@ -22,18 +22,32 @@ internal static class TrainCommand
     {
         var command = new VerbCommand("train", Summary)
         {
-            ReadsOwnWords = true,
+            OwnOptions = Options,
             MoreHelp = WriteKeys,
             Examples =
             [
                 SampleCalls.Train,
-                "./guanxi train --method tfidf --train_file examples/people/train.tsv --output_dir runs/tfidf",
+                SampleCalls.TrainLinear,
                 $"{SampleCalls.Train} --train_mode lora --num_train_epochs 3 --group_split 0.1 --eval_strategy epoch",
                 $"./guanxi train --train_args_file {SampleCalls.Model}/train_args.json --{ResumeKey} true",
             ],
         };
         command.SetAction(parsed => Run(parsed.UnmatchedTokens));
         return command;
+    }
+
+    /// <summary>The keys as options.</summary>
+    private static IEnumerable<Option> Options()
+    {
+        foreach (var key in TrainKeys.Groups().SelectMany(group => group.Keys))
+        {
+            yield return OptionKinds.Offer(new Option<string[]>($"--{key.Name}") { Arity = ArgumentArity.ZeroOrMore }, key.Words);
+        }
+
+        foreach (var name in RankLaunch.Keys.Concat([TrainWords.FileKey, TrainWords.JsonKey]))
+        {
+            yield return new Option<string>($"--{name}");
+        }
     }
 
     private static int Run(IReadOnlyList<string> words)

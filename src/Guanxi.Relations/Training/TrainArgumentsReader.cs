@@ -45,6 +45,11 @@ public static class TrainArgumentsReader
     /// <summary>Every key that is known.</summary>
     public static IReadOnlyCollection<string> Keys => s_keys.Keys;
 
+    /// <summary>The values that a key can have.</summary>
+    /// <param name="key">One of <see cref="Keys"/>.</param>
+    /// <returns>The values; none for a key that takes any text, or a number.</returns>
+    public static IReadOnlyList<string> WordsOf(string key) => TrainArgumentsCheck.Words.TryGetValue(key, out var words) ? [.. words] : [];
+
     /// <summary>Reads keys; those of the command line win over those of the file.</summary>
     /// <param name="file">A JSON object, or null.</param>
     /// <param name="given">Keys and values of the command line, in order.</param>
