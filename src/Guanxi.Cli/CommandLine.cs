@@ -53,11 +53,7 @@ internal static class CommandLine
     /// <summary>What is wrong with a command line, as far as it can be told without running it.</summary>
     /// <param name="words">The words after the program's name.</param>
     /// <returns>Nothing when it can be run.</returns>
-    public static IReadOnlyList<Problem> Check(string[] words)
-    {
-        var result = Root(words.FirstOrDefault()).Parse(words, s_parsing);
-        return result.Action is HelpWithExamples or VersionAction ? [] : Problems(result);
-    }
+    public static IReadOnlyList<Problem> Check(string[] words) => Problems(Root(words.FirstOrDefault()).Parse(words, s_parsing));
 
     private static int Run(string[] words, string? called)
     {
@@ -68,7 +64,7 @@ internal static class CommandLine
         }
 
         var result = root.Parse(words, s_parsing);
-        if (!IsCompletion(words) && result.Action is not HelpWithExamples and not VersionAction && Problems(result) is { Count: > 0 } problems)
+        if (!IsCompletion(words) && Problems(result) is { Count: > 0 } problems)
         {
             throw new OptionsException(problems);
         }
@@ -117,10 +113,11 @@ internal static class CommandLine
         }
     }
 
-    /// <summary>All that the parser, or a verb that reads its words itself, could not make sense of.</summary>
+    /// <summary>All that the parser could not make sense of; who asks for help or version need not give what is required.</summary>
     private static List<Problem> Problems(ParseResult result)
     {
-        List<Problem> problems = [.. result.Errors.Select(error => Told(error.Message))];
+        var isQuestion = result.Action is HelpWithExamples or VersionAction;
+        List<Problem> problems = isQuestion ? [] : [.. result.Errors.Select(error => Told(error.Message))];
         var command = result.CommandResult.Command;
         if (command is not VerbCommand { OwnOptions: not null })
         {

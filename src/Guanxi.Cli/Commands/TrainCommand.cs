@@ -15,6 +15,9 @@ internal static class TrainCommand
     private const string Summary = "Trains a model: full, LoRA or QLoRA.";
     private const string ResumeKey = "resume_from_checkpoint";
 
+    /// <summary>Keys that are the verb's own.</summary>
+    private static readonly string[] s_ownKeys = [.. RankLaunch.Keys, TrainWords.FileKey, TrainWords.JsonKey];
+
     /// <summary>The verb.</summary>
     public static Verb Verb { get; } = new("train", Summary, Build);
 
@@ -41,12 +44,13 @@ internal static class TrainCommand
     {
         foreach (var key in TrainKeys.Groups().SelectMany(group => group.Keys))
         {
-            yield return OptionKinds.Offer(new Option<string[]>($"--{key.Name}") { Arity = ArgumentArity.ZeroOrMore }, key.Words);
+            var name = $"--{key.Name}";
+            yield return key.Words is ["true", "false"] ? OptionKinds.Flag(name, key.Summary) : OptionKinds.Offering(name, key.Kind, key.Summary, key.Words);
         }
 
-        foreach (var name in RankLaunch.Keys.Concat([TrainWords.FileKey, TrainWords.JsonKey]))
+        foreach (var key in s_ownKeys)
         {
-            yield return new Option<string>($"--{name}");
+            yield return OptionKinds.Text($"--{key}", "TEXT", string.Empty);
         }
     }
 
@@ -123,7 +127,7 @@ internal static class TrainCommand
         TrainArguments? arguments = null;
         try
         {
-            arguments = TrainArgumentsReader.Read(read.File, read.RunKeys, notes);
+            arguments = TrainArgumentsReader.Read(read.File, read.RunKeys, s_ownKeys, notes);
         }
         catch (OptionsException error)
         {
