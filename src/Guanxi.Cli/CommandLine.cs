@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
-using System.CommandLine.Parsing;
 using Guanxi.Cli.Commands;
 using Guanxi.Cli.Commands.Data;
+using Guanxi.Cli.Completion;
 using Guanxi.Relations;
 using Guanxi.Transformers;
 
@@ -45,7 +45,7 @@ internal static class CommandLine
     /// <returns>The exit code.</returns>
     public static int Run(string[] words)
     {
-        var called = IsCompletion(words) ? CommandLineParser.SplitCommandLine(words[1]).ElementAtOrDefault(1) : words.FirstOrDefault();
+        var called = LineCompletion.LineOf(words) is { } line ? LineCompletion.VerbOf(line) : words.FirstOrDefault();
         var name = Verbs.Any(verb => verb.Name == called) ? $"guanxi {called}" : "guanxi";
         return ErrorBoundary.Run(name, () => Run(words, called));
     }
@@ -58,13 +58,14 @@ internal static class CommandLine
     private static int Run(string[] words, string? called)
     {
         var root = Root(called);
-        if (IsCompletion(words))
+        if (LineCompletion.LineOf(words) is { } line)
         {
-            Complete(root);
+            LineCompletion.Show(root, s_parsing, line, Console.Out);
+            return ExitCode.Done;
         }
 
         var result = root.Parse(words, s_parsing);
-        if (!IsCompletion(words) && Problems(result) is { Count: > 0 } problems)
+        if (Problems(result) is { Count: > 0 } problems)
         {
             throw new OptionsException(problems);
         }
@@ -96,21 +97,6 @@ internal static class CommandLine
         }
 
         return root;
-    }
-
-    /// <summary>Whether a shell asks what could come next in a line: the parsing library's directive, with the line behind it.</summary>
-    private static bool IsCompletion(string[] words) => words is [var directive, _] && directive.StartsWith("[suggest", StringComparison.Ordinal);
-
-    /// <summary>Lets verbs that read their words themselves name the options they know.</summary>
-    private static void Complete(RootCommand root)
-    {
-        foreach (var verb in root.Subcommands.OfType<VerbCommand>())
-        {
-            foreach (var option in verb.OwnOptions?.Invoke() ?? [])
-            {
-                verb.Add(option);
-            }
-        }
     }
 
     /// <summary>All that the parser could not make sense of; who asks for help or version need not give what is required.</summary>

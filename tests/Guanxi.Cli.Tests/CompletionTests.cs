@@ -23,6 +23,7 @@ public sealed class CompletionTests : IDisposable
     // Outside the line editor its words are ordinary variables, and what it would show has to be shown by somebody else.
     private const string Zsh =
         """
+        compset() { PREFIX=${PREFIX#--*=} }
         compdef() { print -r -- "compdef $*" }
         compadd() { local -a shown; shown=(${(M)fitting:#$PREFIX*}); (( $#shown )) && print -rl -- $shown }
         _files() { print -r -- "files" }
@@ -38,7 +39,7 @@ public sealed class CompletionTests : IDisposable
     public CompletionTests()
     {
         var launcher = _folder.Add("guanxi", "#!/bin/sh", $"exec dotnet '{Path.Combine(AppContext.BaseDirectory, "guanxi.dll")}' \"$@\"");
-        File.SetUnixFileMode(launcher, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        Assert.True(SystemCommand.Succeeds("chmod", "+x", launcher));
     }
 
     public void Dispose() => _folder.Dispose();
@@ -51,7 +52,10 @@ public sealed class CompletionTests : IDisposable
     [InlineData("guanxi train --train_args_file f.json --train_mode ", "full lora qlora")]
     [InlineData("guanxi train --method r", "r-bert")]
     [InlineData("guanxi train --bf16 --see", "--seed")]
-    [InlineData("guanxi train --seed 7 --train_file f.tsv --train_f", "--train_file")]
+    [InlineData("guanxi train --seed 7 --train_m", "--train_mode")]
+    [InlineData("guanxi compare --runs a b --da", "--data")]
+    [InlineData("guanxi quantize --double_quant --sav", "--save_path")]
+    [InlineData("guanxi info ", "")]
     [InlineData("guanxi evaluate --data f --dtype b", "bf16")]
     [InlineData("guanxi quantize --double_quant f", "false")]
     [InlineData("guanxi bench d", "decode")]
@@ -60,7 +64,7 @@ public sealed class CompletionTests : IDisposable
     [InlineData("guanxi evaluate --decoding=g", "generate")]
     [InlineData("guanxi train --train_file examples/pe", "")]
     [InlineData("guanxi predict --model ", "")]
-    [InlineData("guanxi nonsense --", "")]
+    [InlineData("guanxi nonsense --v", "--version")]
     public void Bash_offers_what_fits_and_else_files(string line, string expected)
     {
         var shown = RunBash(line);
@@ -85,7 +89,7 @@ public sealed class CompletionTests : IDisposable
             var command = verb.Build();
             var known = command.Options.Concat(command.OwnOptions?.Invoke() ?? []).Select(option => option.Name).ToArray();
             Assert.True(verb.Name != "train" || known.Length > 50, "train has more than fifty keys");
-            var directive = ChildProgram.Run("[suggest:1000]", $"guanxi {verb.Name} -").Expect(ExitCode.Done);
+            var directive = ChildProgram.Run("[suggest]", $"guanxi {verb.Name} -").Expect(ExitCode.Done);
 
             Assert.Empty(known.Except(directive.Lines));
         }
@@ -94,6 +98,7 @@ public sealed class CompletionTests : IDisposable
     [ZshTheory]
     [InlineData("guanxi tr", "train")]
     [InlineData("guanxi train --train_mode ", "full lora qlora")]
+    [InlineData("guanxi train --train_mode=q", "qlora")]
     [InlineData("guanxi train --train_file examples/pe", "files")]
     public void Zsh_offers_the_same(string line, string expected)
     {

@@ -3,10 +3,11 @@
 # The program says at every press of the key what fits, from the definitions of its verbs; where nothing does, zsh offers files.
 
 _guanxi() {
-    local -a fitting
     local program=${words[1]/#\~/$HOME} line="guanxi ${(j: :)words[2,CURRENT]}"
-    fitting=(${(f)"$("$program" "[suggest:${#line}]" "$line" 2>/dev/null </dev/null)"})
-    [[ $PREFIX == -* ]] || fitting=(${fitting:#[-/]*})
+    local -a fitting
+    fitting=(${(f)"$("$program" '[suggest]' "$line" 2>/dev/null </dev/null)"})
+    # In --key=value only the value is completed.
+    compset -P '--*='
     compadd -a fitting || _files
 }
 
