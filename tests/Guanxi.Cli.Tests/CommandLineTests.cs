@@ -42,7 +42,7 @@ public sealed class CommandLineTests
     [InlineData("stat: unexpected word. Did you mean stats?", "data", "stat", "--help")]
     [InlineData("--modle: unknown option. Did you mean --model?", "tokenize", "--modle", "x")]
     [InlineData("stat: unexpected word. Did you mean stats?", "data", "stat")]
-    [InlineData("--sede: unknown option. Did you mean --seed?", "data", "split", "--to", "runs/x", "examples/people/train.tsv", "--sede=3")]
+    [InlineData("--sede=3: unknown option. Did you mean --seed?", "data", "split", "--to", "runs/x", "examples/people/train.tsv", "--sede=3")]
     [InlineData("--model_nam_or_path: unknown key 'model_nam_or_path'. Did you mean model_name_or_path?", "train", "--model_nam_or_path", "x")]
     [InlineData("--train_arg_file: unknown key 'train_arg_file'. Did you mean train_args_file?", "train", "--train_arg_file", "x.json")]
     [InlineData("--nproc_pr_node: unknown key 'nproc_pr_node'. Did you mean nproc_per_node?", "train", "--nproc_pr_node", "2")]

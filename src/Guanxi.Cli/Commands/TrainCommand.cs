@@ -98,6 +98,12 @@ internal static class TrainCommand
         }
 
         json.Write(Result(arguments, progress, isDone));
+        if (isDone && arguments.TaskType == TaskType.Sft)
+        {
+            var model = ShellWords.Join(["--model", arguments.OutputDir!]);
+            status.Say($"next: ./guanxi evaluate {model} --data ROWS, ./guanxi predict {model} ROWS or ./guanxi serve {model}");
+        }
+
         if (!isDone && !RankVariables.IsLaunchedHere)
         {
             SayResuming(words, status);

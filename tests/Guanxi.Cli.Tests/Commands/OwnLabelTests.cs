@@ -29,11 +29,13 @@ public sealed class OwnLabelTests : IDisposable
     [Fact]
     public async Task A_linear_model_learns_answers_and_serves_them()
     {
-        ChildProgram.Run("train", "--method", "tfidf", "--train_file", Train, "--labels_file", Labels, "--output_dir", _folder["run"]).Expect(ExitCode.Done);
+        var learnt = ChildProgram.Run("train", "--method", "tfidf", "--train_file", Train, "--labels_file", Labels, "--output_dir", _folder["run"]).Expect(ExitCode.Done);
 
         var scored = ChildProgram.Run("evaluate", "--model", _folder["run"], "--data", Example("test.tsv"), "--json", "-").Expect(ExitCode.Done);
         var answer = Ask(_folder["run"]);
 
+        Assert.Contains($"next: ./guanxi evaluate --model {_folder["run"]}", learnt.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("fp32", scored.Error, StringComparison.Ordinal);
         Assert.InRange(scored.LastRow.GetProperty("accuracy").GetDouble(), LeastAccuracy, 1);
         Assert.Contains("competitor of", scored.Output, StringComparison.Ordinal);
         Assert.Equal("sued", answer.GetProperty("label").GetString());

@@ -1,8 +1,6 @@
 using Guanxi.Cli.Ranks;
 using Guanxi.Cli.Training;
-using Guanxi.Relations.Training;
 using Guanxi.TestKit;
-using Guanxi.Transformers;
 
 namespace Guanxi.Cli.Tests.Documentation;
 
@@ -34,9 +32,10 @@ internal static class CallCheck
             yield return problem.ToString();
         }
 
+        var keys = TrainKeys.Groups().SelectMany(group => group.Keys).ToDictionary(key => key.Name, key => key.Words);
         foreach (var (key, value) in read.RunKeys)
         {
-            var known = TrainArgumentsReader.Keys.Contains(key) ? TrainArgumentsReader.WordsOf(key) : null;
+            var known = keys.GetValueOrDefault(key);
             if (known is null && !RankLaunch.Owns(key))
             {
                 yield return $"--{key}: unknown key";
