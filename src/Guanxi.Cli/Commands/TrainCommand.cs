@@ -100,6 +100,7 @@ internal static class TrainCommand
         json.Write(Result(arguments, progress, isDone));
         if (isDone && arguments.TaskType == TaskType.Sft)
         {
+            Console.Out.Flush();
             var model = ShellWords.Join(["--model", arguments.OutputDir!]);
             status.Say($"next: ./guanxi evaluate {model} --data ROWS, ./guanxi predict {model} ROWS or ./guanxi serve {model}");
         }
