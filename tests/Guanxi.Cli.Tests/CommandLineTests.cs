@@ -64,6 +64,8 @@ public sealed class CommandLineTests
     [InlineData("--people2: people2 does not occur in the text; found 丙", "predict", "--model", ".", "--text", "甲和乙", "--people1", "甲", "--people2", "丙")]
     [InlineData("--json: the file cannot be written", "info", ".", "--json", "/nowhere/result.json")]
     [InlineData("there is nothing to tell about", "info", "/nowhere")]
+    [InlineData("Train it first: ./guanxi train ... --output_dir runs/nothing", "info", "runs/nothing")]
+    [InlineData("Download it: ./guanxi download OWNER/NAME --to models/nothing", "info", "models/nothing")]
     public void A_wrong_call_says_what_is_wrong_and_what_to_do(string expected, params string[] words)
     {
         var (code, output, error) = InProcess.Run(words);
