@@ -186,7 +186,7 @@ gx_build_native() {
     if [[ -e $gx_native_library ]] && gx_is_current native "$fingerprint"; then
         return
     fi
-    gx_say "building the native library (log: build/log/native.log)"
+    gx_say "building the native library; that takes some minutes (log: build/log/native.log)"
     # CMake's cache remembers where it was made and with which libtorch; for another place or library it must go.
     choice="$gx_root|${LIBTORCH:-}"
     gx_is_current native-choice "$choice" || rm -rf "$gx_build/native"
@@ -225,7 +225,7 @@ gx_build_program() {
     if [[ -e $gx_program ]] && gx_is_current program "$fingerprint"; then
         return
     fi
-    gx_say "building the program (log: build/log/program.log)"
+    gx_say "building the program; that takes some minutes (log: build/log/program.log)"
     gx_dotnet_build "$log" src/Guanxi.Cli/Guanxi.Cli.csproj || { gx_show_failure "the program could not be built" "$log"; return; }
     printf '%s' "$fingerprint" >"$gx_build/stamp/program"
     gx_say "ready"

@@ -19,7 +19,7 @@ gx_publish() {
     mkdir -p "$target/assets" "$target/examples" &&
         cp "${GUANXI_NATIVE:-$gx_native_library}" "$target/program/libguanxi_torch.so" &&
         cp "$root/eng/environment.sh" "$target/program" &&
-        cp -r "$root/assets/base-zh" "$target/assets" &&
+        cp -r "$root/assets/base-zh" "$root/assets/encoder-zh" "$target/assets" &&
         cp -r "$root/examples/people" "$target/examples" &&
         cp "$root/LICENSE" "$root/NOTICE" "$target" &&
         install -m 755 "$root/eng/launch.sh" "$target/guanxi" || return

@@ -48,7 +48,7 @@ internal sealed class Answers(string? data, Func<LanguageModelOptions> computing
         var examples = DataRows.Read(rows, null).Relations;
         if (examples.Count == 0)
         {
-            throw new OptionsException(new Problem(rows, "these rows are not about two people", "text, people1, people2 and label"));
+            throw new OptionsException(new Problem(rows, "these rows are not sentences with two names", "text, people1, people2 and label"));
         }
 
         var evaluation = new Evaluator(TimeProvider.System).Evaluate(model.Classifier, examples, new RowProgress(status, examples.Count), stop);

@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Guanxi.Cli.Commands;
 using Guanxi.Cli.Commands.Data;
+using Guanxi.Cli.Completion;
 using Guanxi.Relations;
 using Guanxi.Transformers;
 
@@ -12,7 +13,7 @@ namespace Guanxi.Cli;
 internal static class CommandLine
 {
     private const string Summary =
-        "Fine-tunes language models to tell the relation between two people in a Chinese sentence, evaluates them and asks them.";
+        "Fine-tunes language models to tell the relation between the two people, or things, that a sentence names, evaluates them and asks them.";
 
     private static readonly ParserConfiguration s_parsing = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
 
@@ -36,6 +37,7 @@ internal static class CommandLine
         TokenizeCommand.Verb,
         BenchCommand.Verb,
         SelfcheckCommand.Verb,
+        CompletionCommand.Verb,
     ];
 
     /// <summary>Runs a command line.</summary>
@@ -43,18 +45,29 @@ internal static class CommandLine
     /// <returns>The exit code.</returns>
     public static int Run(string[] words)
     {
-        var called = words.Length > 0 ? words[0] : null;
+        var called = LineCompletion.LineOf(words) is { } line ? LineCompletion.VerbOf(line) : words.FirstOrDefault();
         var name = Verbs.Any(verb => verb.Name == called) ? $"guanxi {called}" : "guanxi";
         return ErrorBoundary.Run(name, () => Run(words, called));
     }
 
+    /// <summary>What is wrong with a command line, as far as it can be told without running it.</summary>
+    /// <param name="words">The words after the program's name.</param>
+    /// <returns>Nothing when it can be run.</returns>
+    public static IReadOnlyList<Problem> Check(string[] words) => Problems(Root(words.FirstOrDefault()).Parse(words, s_parsing));
+
     private static int Run(string[] words, string? called)
     {
         var root = Root(called);
-        var result = root.Parse(words, s_parsing);
-        if (result.Action is not HelpWithExamples and not VersionAction)
+        if (LineCompletion.LineOf(words) is { } line)
         {
-            Refuse(result);
+            LineCompletion.Show(root, s_parsing, line, Console.Out);
+            return ExitCode.Done;
+        }
+
+        var result = root.Parse(words, s_parsing);
+        if (Problems(result) is { Count: > 0 } problems)
+        {
+            throw new OptionsException(problems);
         }
 
         return result.Invoke(new InvocationConfiguration { Output = Console.Out, Error = Console.Error, EnableDefaultExceptionHandler = false });
@@ -86,21 +99,19 @@ internal static class CommandLine
         return root;
     }
 
-    /// <summary>Reports all that the parser could not make sense of.</summary>
-    private static void Refuse(ParseResult result)
+    /// <summary>All that the parser could not make sense of; who asks for help or version need not give what is required.</summary>
+    private static List<Problem> Problems(ParseResult result)
     {
-        List<Problem> problems = [.. result.Errors.Select(error => Told(error.Message))];
+        var isQuestion = result.Action is HelpWithExamples or VersionAction;
+        List<Problem> problems = isQuestion ? [] : [.. result.Errors.Select(error => Told(error.Message))];
         var command = result.CommandResult.Command;
-        if (command is not VerbCommand { ReadsOwnWords: true })
+        if (command is not VerbCommand { OwnOptions: not null })
         {
             var options = result.UnmatchedTokens.Where(word => word.StartsWith('-')).ToArray();
             problems.AddRange((options.Length > 0 ? options : [.. result.UnmatchedTokens.Take(1)]).Select(word => Unknown(word, command)));
         }
 
-        if (problems.Count > 0)
-        {
-            throw new OptionsException(problems);
-        }
+        return problems;
     }
 
     /// <summary>Our own parsers name the option first; the library's messages name it in the sentence.</summary>

@@ -10,7 +10,7 @@ namespace Guanxi.Cli;
 internal sealed class ComputeOptions
 {
     private readonly Option<string> _dtype = OptionKinds.OneOf("--dtype", "Type to compute in; auto takes the faster one.", ["auto", "fp32", "bf16"]);
-    private readonly Option<string?> _device = OptionKinds.Text("--device", "cpu|cuda[:N]", "Where to compute (default: cpu).");
+    private readonly Option<string?> _device = OptionKinds.Offering("--device", "cpu|cuda[:N]", "Where to compute (default: cpu).", ["cpu", "cuda"]);
     private readonly Option<int?> _threads = OptionKinds.Whole("--threads", "Threads of the processor (default: one a core).", 1);
 
     /// <summary>Adds the options to a command.</summary>

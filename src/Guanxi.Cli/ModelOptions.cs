@@ -1,4 +1,6 @@
 using System.CommandLine;
+using Guanxi.Relations;
+using Guanxi.Relations.Artifacts;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Models;
 using Guanxi.Transformers.Training.Ranks;
@@ -45,8 +47,12 @@ internal sealed class ModelOptions
     public LanguageModelOptions Read(ParseResult parsed, Action<string> say) => Read(parsed, say, RankGroup.Alone);
 
     /// <summary>As <see cref="Read(ParseResult, Action{string})"/>, for one of several processes.</summary>
-    public LanguageModelOptions Read(ParseResult parsed, Action<string> say, RankGroup ranks) =>
-        _computing.Read(parsed, say, ranks) with { BaseModel = parsed.GetValue(BaseModel) };
+    public LanguageModelOptions Read(ParseResult parsed, Action<string> say, RankGroup ranks)
+    {
+        // A linear model computes in no type of libtorch's: what is said of it would only puzzle.
+        var isLinear = parsed.GetValue(Model) is { } path && ArtifactInfo.TryRead(path)?.Method == Methods.Tfidf;
+        return _computing.Read(parsed, isLinear ? _ => { } : say, ranks) with { BaseModel = parsed.GetValue(BaseModel) };
+    }
 
     /// <summary>Loads the model that the options name.</summary>
     /// <param name="parsed">The command line.</param>

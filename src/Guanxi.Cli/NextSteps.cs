@@ -6,9 +6,13 @@ internal static class NextSteps
     /// <summary>Writes the overview.</summary>
     public static int Show(TextWriter output)
     {
-        output.WriteLine("Guanxi tells the relation between two people in a Chinese sentence, with a language model trained on your examples.");
+        output.WriteLine("Guanxi tells the relation between the two people, or things, that a sentence names, with a model trained on your examples.");
         output.WriteLine();
-        output.WriteLine("See the whole job on the sample in this repository:");
+        output.WriteLine("A first answer within seconds, from the sample in this repository and a linear model:");
+        output.WriteLine($"  {SampleCalls.TrainLinear}");
+        output.WriteLine($"  {SampleCalls.PredictLinear}");
+        output.WriteLine();
+        output.WriteLine("The whole job with a small language model, within minutes:");
         output.WriteLine("  ./guanxi demo");
         output.WriteLine();
         output.WriteLine("Or step by step:");
@@ -42,5 +46,14 @@ internal static class SampleCalls
 
     public const string Evaluate = $"./guanxi evaluate --model {Model} --data {TestFile}";
 
-    public const string Predict = $"./guanxi predict --model {Model} --text 曹操带着曹植登上铜雀台 --people1 曹操 --people2 曹植";
+    public const string Predict = $"./guanxi predict --model {Model} {Question}";
+
+    /// <summary>The folder of the linear model, which the sample trains within seconds.</summary>
+    public const string LinearModel = "runs/linear";
+
+    public const string TrainLinear = $"./guanxi train --method tfidf --train_file {TrainFile} --output_dir {LinearModel}";
+
+    public const string PredictLinear = $"./guanxi predict --model {LinearModel} {Question}";
+
+    private const string Question = "--text 曹操带着曹植登上铜雀台 --people1 曹操 --people2 曹植";
 }

@@ -17,6 +17,6 @@ internal sealed class VerbCommand(string name, string summary) : Command(name, s
     /// <summary>Writes more help before the examples; null for none.</summary>
     public Action<TextWriter>? MoreHelp { get; init; }
 
-    /// <summary>Whether words that no option takes are the verb's own to read.</summary>
-    public bool ReadsOwnWords { get; init; }
+    /// <summary>Makes the options of a verb that reads its words itself, for those who only want to know them; null where the parser reads them.</summary>
+    public Func<IEnumerable<Option>>? OwnOptions { get; init; }
 }

@@ -74,7 +74,7 @@ public static class EntityMarkers
         var (span1, span2) = (pairs[0].Span, pairs[1].Span);
         if (pairs[0].CrossesWith(pairs[1]))
         {
-            faults.Add(Fault(Math.Max(pairs[0].OpenColumn, pairs[1].OpenColumn), "the markers of the two people cross",
+            faults.Add(Fault(Math.Max(pairs[0].OpenColumn, pairs[1].OpenColumn), "the markers of the two names cross",
                 "one pair inside the other, or apart"));
             return null;
         }

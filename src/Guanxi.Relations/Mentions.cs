@@ -3,16 +3,30 @@ namespace Guanxi.Relations;
 /// <summary>Finds the places of names in a sentence.</summary>
 public static class Mentions
 {
+    // Scripts below this one, Thai, put spaces between words.
+    private const char FirstWithoutSpaces = '\u0E00';
+
     /// <summary>All places of a name, overlapping ones too.</summary>
     /// <param name="text">The sentence.</param>
     /// <param name="name">The name, compared unit by unit; not empty.</param>
-    /// <returns>Ranges in the order of the text.</returns>
+    /// <returns>Ranges in the order of the text; those inside a longer word (Ann in Annabel) only where there are no others.</returns>
     public static IReadOnlyList<TextSpan> All(string text, string name)
     {
+        var places = Everywhere(text, name);
+        List<TextSpan> whole = [.. places.Where(place => !Joins(text, place.Start) && !Joins(text, place.End))];
+        return whole.Count > 0 ? whole : places;
+    }
+
+    /// <summary>All places of a text in another.</summary>
+    /// <param name="text">The other.</param>
+    /// <param name="part">The text, compared unit by unit; not empty.</param>
+    /// <returns>Ranges in their order, overlapping ones too.</returns>
+    internal static IReadOnlyList<TextSpan> Everywhere(string text, string part)
+    {
         var places = new List<TextSpan>();
-        for (var at = text.IndexOf(name, StringComparison.Ordinal); at >= 0; at = text.IndexOf(name, at + 1, StringComparison.Ordinal))
+        for (var at = text.IndexOf(part, StringComparison.Ordinal); at >= 0; at = text.IndexOf(part, at + 1, StringComparison.Ordinal))
         {
-            places.Add(new TextSpan(at, at + name.Length));
+            places.Add(new TextSpan(at, at + part.Length));
         }
 
         return places;
@@ -38,6 +52,11 @@ public static class Mentions
         var shorterAt = shorterSpan ?? Choose(example.Text, shorter, longer == shorter ? [longerAt] : All(example.Text, longer));
         return longerIsFirst ? (longerAt, shorterAt) : (shorterAt, longerAt);
     }
+
+    /// <summary>Whether the units on both sides of a place belong to one word.</summary>
+    private static bool Joins(string text, int at) => at > 0 && at < text.Length && IsOfWord(text[at - 1]) && IsOfWord(text[at]);
+
+    private static bool IsOfWord(char unit) => unit < FirstWithoutSpaces && char.IsLetterOrDigit(unit);
 
     private static TextSpan Choose(string text, string name, IReadOnlyList<TextSpan> avoid)
     {

@@ -152,7 +152,7 @@ public sealed class RelationClassifier : IRelationClassifier
 
     private Problem TooLong(RelationExample example, int length) => new(
         $"{example.Place}", "the prompt is longer than the model can read with an answer behind it", $"at most {MaxPromptLength} tokens",
-        $"{length} tokens", "Shorten the text to the sentence that names both people.");
+        $"{length} tokens", "Shorten the text to the sentence with both names.");
 
     private IReadOnlyList<ContinuationScores> Score(List<int[]> prompts)
     {

@@ -104,7 +104,7 @@ public sealed record RelationInput(
         CheckName(Person2Field, Person2, Span2Field, Span2, faults);
         if (Span1 is { } span1 && Span2 is { } span2 && TextSpan.Cross(span1, span2))
         {
-            faults.Add(new InputFault(DataRules.Span, Span2Field, 1, "the spans of the two people cross",
+            faults.Add(new InputFault(DataRules.Span, Span2Field, 1, "the spans of the two names cross",
                 "one inside the other, or apart"));
         }
 

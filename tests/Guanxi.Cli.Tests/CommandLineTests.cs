@@ -55,22 +55,19 @@ public sealed class CommandLineTests
         Assert.Equal(["first: no library"], problems.Select(problem => problem.ToString()));
     }
 
-    [Fact]
-    public void Every_verb_has_help_with_an_example()
-    {
-        foreach (var verb in CommandLine.Verbs)
-        {
-            var (code, output, _) = InProcess([verb.Name, "--help"]);
-
-            Assert.Equal(ExitCode.Done, code);
-            Assert.Contains(verb.Summary, output, StringComparison.Ordinal);
-            Assert.Contains($"./guanxi {verb.Name}", output[output.IndexOf("Examples:", StringComparison.Ordinal)..], StringComparison.Ordinal);
-        }
-    }
-
     [Theory]
     [InlineData("unknown verb. Did you mean train?", "trian")]
+    [InlineData("unknown verb. Did you mean train?", "trian", "--help")]
+    [InlineData("stat: unexpected word. Did you mean stats?", "data", "stat", "--help")]
     [InlineData("--modle: unknown option. Did you mean --model?", "tokenize", "--modle", "x")]
+    [InlineData("stat: unexpected word. Did you mean stats?", "data", "stat")]
+    [InlineData("--sede=3: unknown option. Did you mean --seed?", "data", "split", "--to", "runs/x", "examples/people/train.tsv", "--sede=3")]
+    [InlineData("--model_nam_or_path: unknown key 'model_nam_or_path'. Did you mean model_name_or_path?", "train", "--model_nam_or_path", "x")]
+    [InlineData("--train_arg_file: unknown key 'train_arg_file'. Did you mean train_args_file?", "train", "--train_arg_file", "x.json")]
+    [InlineData("--nproc_pr_node: unknown key 'nproc_pr_node'. Did you mean nproc_per_node?", "train", "--nproc_pr_node", "2")]
+    [InlineData("--colour: unknown key 'colour'. guanxi train --help lists the keys.", "train", "--colour", "red")]
+    [InlineData("method: unknown value; expected llm | r-bert | bert-cls | bert-bigru-att | tfidf; found rbert. Did you mean r-bert?", "train", "--method", "rbert")]
+    [InlineData("there is no script for this shell; expected bash or zsh; found bsh. Did you mean bash?", "completion", "bsh")]
     [InlineData("--bogus: unknown option. guanxi score --help", "score", "--bogus")]
     [InlineData("more: unexpected word", "info", ".", "more")]
     [InlineData("--model: the option is missing", "tokenize")]
@@ -90,9 +87,11 @@ public sealed class CommandLineTests
     [InlineData("--shape: all measures what it always measures", "bench", "all", "--shape", "7b")]
     [InlineData("--report: only a run of everything makes a page", "bench", "peak", "--report", "page.html")]
     [InlineData("--report: the file cannot be written", "bench", "all", "--report", "/nowhere/page.html")]
+    [InlineData("Train it first: ./guanxi train ... --output_dir runs/nothing", "info", "runs/nothing")]
+    [InlineData("Download it: ./guanxi download OWNER/NAME --to models/nothing", "info", "models/nothing")]
     public void A_wrong_call_says_what_is_wrong_and_what_to_do(string expected, params string[] words)
     {
-        var (code, output, error) = InProcess(words);
+        var (code, output, error) = InProcess.Run(words);
 
         Assert.Equal(ExitCode.WrongCall, code);
         Assert.Contains(expected, error, StringComparison.Ordinal);
@@ -109,30 +108,24 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public void An_unknown_key_of_an_argument_file_is_told_with_its_file_and_the_nearest_one()
+    {
+        using var folder = new TemporaryFolder();
+        var file = folder.Add("run.json", """{"learning_rat": 1e-4, "train_file": "examples/people/train.tsv"}""");
+
+        var (code, _, error) = InProcess.Run(["train", "--train_args_file", file]);
+
+        Assert.Equal(ExitCode.WrongCall, code);
+        Assert.Contains($"{file}, learning_rat: unknown key 'learning_rat'. Did you mean learning_rate?", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_file_of_arguments_is_no_syntax_of_ours()
     {
         // The parsing library would read @name as a file of arguments.
-        var (code, _, error) = InProcess(["info", "@examples"]);
+        var (code, _, error) = InProcess.Run(["info", "@examples"]);
 
         Assert.Equal(ExitCode.WrongCall, code);
         Assert.Contains("@examples: there is nothing to tell about", error, StringComparison.Ordinal);
-    }
-
-    private static (int Code, string Output, string Error) InProcess(string[] words)
-    {
-        var (before, beforeError) = (Console.Out, Console.Error);
-        using var output = new StringWriter();
-        using var error = new StringWriter();
-        Console.SetOut(output);
-        Console.SetError(error);
-        try
-        {
-            return (CommandLine.Run(words), output.ToString(), error.ToString());
-        }
-        finally
-        {
-            Console.SetOut(before);
-            Console.SetError(beforeError);
-        }
     }
 }

@@ -29,8 +29,8 @@ public sealed class EntityMarkersTests
     [InlineData("甲</e1><e1>丙</e1><e2>乙</e2>", 2, "</e1> stands before <e1>")]
     [InlineData("<e1></e1><e2>乙</e2>", 1, "there is no name between <e1> and </e1>")]
     [InlineData("<e1>甲</e1><e2>\u3000 </e2>", 11, "there is no name between <e2> and </e2>")]
-    [InlineData("<e1>甲<e2>丙</e1>乙</e2>", 6, "the markers of the two people cross")]
-    [InlineData("<e2>甲<e1>丙</e2></e1>", 6, "the markers of the two people cross")]
+    [InlineData("<e1>甲<e2>丙</e1>乙</e2>", 6, "the markers of the two names cross")]
+    [InlineData("<e2>甲<e1>丙</e2></e1>", 6, "the markers of the two names cross")]
     public void A_fault_has_a_column_and_a_reason(string marked, int column, string what)
     {
         var faults = new List<InputFault>();

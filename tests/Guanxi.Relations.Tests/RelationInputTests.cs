@@ -63,7 +63,7 @@ public sealed class RelationInputTests
     public void Crossing_spans_are_a_fault_and_nested_ones_are_not()
     {
         Assert.Null(Build(new RelationInput("李德全", "李德", "德全", new TextSpan(0, 2), new TextSpan(1, 3)), out var faults));
-        Assert.Equal("the spans of the two people cross", Assert.Single(faults).What);
+        Assert.Equal("the spans of the two names cross", Assert.Single(faults).What);
         Assert.NotNull(Build(new RelationInput("李德全", "李德全", "德全", new TextSpan(0, 3), new TextSpan(1, 3)), out _));
         Assert.Throws<ArgumentException>(() => EntityMarkers.Mark("李德全", new TextSpan(0, 2), new TextSpan(1, 3)));
     }
@@ -88,7 +88,12 @@ public sealed class RelationInputTests
     [InlineData("李德全来", "李德全", "德全", 0, 1)]
     [InlineData("甲和甲", "甲", "甲", 0, 2)]
     [InlineData("甲来", "甲", "甲", 0, 0)]
-    public void A_name_is_looked_for_outside_the_other_name(string text, string person1, string person2, int start1, int start2)
+    [InlineData("Annabel met Ann and Bo", "Ann", "Bo", 12, 20)]
+    [InlineData("Fordham sued Ford", "Ford", "Fordham", 13, 0)]
+    [InlineData("Анна и Ан", "Ан", "Анна", 7, 0)]
+    [InlineData("公司IBM起诉IBMer社", "IBM", "IBMer", 2, 7)]
+    [InlineData("Annabel alone", "Ann", "alone", 0, 8)]
+    public void A_name_is_looked_for_outside_the_other_name_and_outside_longer_words(string text, string person1, string person2, int start1, int start2)
     {
         var (first, second) = Mentions.Locate(TestRows.Named(text, person1, person2));
 

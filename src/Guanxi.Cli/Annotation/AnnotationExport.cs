@@ -21,8 +21,8 @@ internal static class AnnotationExport
             throw new OptionsException(new Problem("export", "no row has a label"));
         }
 
-        var labels = rows.Select(row => row.Label!).Distinct().Order(CodePointOrder.Comparer);
-        var file = DatasetWriter.Encode(rows, form, PromptTemplate.Parse(PromptTemplate.Article, [.. labels], "the article's question"));
+        string[] labels = [.. rows.Select(row => row.Label!).Distinct().Order(CodePointOrder.Comparer)];
+        var file = DatasetWriter.Encode(rows, form, PromptTemplate.Parse(PromptTemplate.Usual(labels), labels, "the usual question"));
         return file.Count > 0 ? file : throw new OptionsException([.. file.LeftOut.Take(3).Select(row => new Problem($"{row.Place}", row.Why))]);
     }
 }

@@ -34,7 +34,8 @@ internal static class BenchCommand
             [
                 "./guanxi bench all --report docs/results.html",
                 "./guanxi bench train --shape 7b --layers 1",
-                "./guanxi bench kernels --json -",
+                "./guanxi bench serve --shape bert-base",
+                $"./guanxi bench kernels --tokenizer {SampleCalls.Base} --json -",
             ],
         };
         var options = new BenchOptions(command);
@@ -61,10 +62,11 @@ internal static class BenchCommand
 
     private sealed class BenchOptions
     {
-        private readonly Argument<string> _case = new("case") { Description = Cases, Arity = ArgumentArity.ExactlyOne };
+        private readonly Argument<string> _case = OptionKinds.Choice("case", Cases, [TrainCase, ServeCase, DecodeCase, KernelsCase, PeakCase, StartupCase, AllCases]);
 
-        private readonly Option<string?> _shape = OptionKinds.Text(
-            "--shape", "NAME", $"Shape of the model: {string.Join(", ", BenchmarkShape.All.Select(known => known.Name))}. Default: {BenchmarkEffort.Full.LanguageModel}.");
+        private readonly Option<string?> _shape = OptionKinds.Offering(
+            "--shape", "NAME", $"Shape of the model: {string.Join(", ", BenchmarkShape.All.Select(known => known.Name))}. Default: {BenchmarkEffort.Full.LanguageModel}.",
+            BenchmarkShape.All.Select(known => known.Name));
 
         private readonly Option<int?> _layers = OptionKinds.Whole("--layers", "Only N blocks, without head and without checkpointing (default: the whole model, with both).", 1);
         private readonly Option<bool> _sharesPrefix = OptionKinds.Flag("--shared_prefix", "Compute what all rows begin with once, as train does (default: false).");

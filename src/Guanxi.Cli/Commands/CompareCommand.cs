@@ -24,9 +24,9 @@ internal static class CompareCommand
         {
             Examples =
             [
-                "./guanxi compare --runs runs/a/report runs/b/report",
-                "./guanxi compare --runs lora=runs/lora-1 lora=runs/lora-2 full=runs/full-1 full=runs/full-2 --data examples/people/test.tsv",
-                "./guanxi compare --config recipes/full-lora-qlora.json --report runs/comparison",
+                $"./guanxi compare --runs qlora={SampleCalls.Model} linear={SampleCalls.LinearModel} --data {SampleCalls.TestFile}",
+                $"./guanxi compare --runs {SampleCalls.Model}/report {SampleCalls.LinearModel}/report --report runs/comparison",
+                "./guanxi compare --config recipes/full-lora-qlora.json --report runs/full-lora-qlora/report",
             ],
         };
         var runs = new Option<string[]>("--runs")

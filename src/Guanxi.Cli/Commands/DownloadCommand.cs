@@ -25,7 +25,7 @@ internal static class DownloadCommand
             [
                 "./guanxi download Qwen/Qwen2.5-0.5B --to models/qwen",
                 "./guanxi download Qwen/Qwen2.5-0.5B --source modelscope --to models/qwen",
-                "HF_ENDPOINT=https://hf-mirror.com ./guanxi download hfl/chinese-roberta-wwm-ext --include '*.json' --to models/roberta",
+                "HF_ENDPOINT=https://hf-mirror.com ./guanxi download hfl/chinese-roberta-wwm-ext --include '*.json' --include vocab.txt --to models/roberta",
             ],
         };
         var options = new DownloadOptions(command);

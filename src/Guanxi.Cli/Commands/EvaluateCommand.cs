@@ -27,9 +27,9 @@ internal static class EvaluateCommand
             [
                 SampleCalls.Evaluate,
                 $"{SampleCalls.Evaluate} --decoding generate --max_rows 50 --json -",
-                "./guanxi evaluate --url http://127.0.0.1:5000 --data examples/people/test.tsv",
-                "./guanxi evaluate --predictions predictions.jsonl",
                 $"{SampleCalls.Evaluate} --report {SampleCalls.Model}/report",
+                $"./guanxi evaluate --predictions {SampleCalls.Model}/report/predictions.jsonl",
+                $"./guanxi evaluate --url http://127.0.0.1:5000 --data {SampleCalls.TestFile}",
             ],
         };
         var options = new Options(command);
@@ -133,7 +133,7 @@ internal static class EvaluateCommand
 
         var data = DataRows.Read(source, most);
         return data.Kind == DatasetKind.Relations ? data.Relations : throw new OptionsException(new Problem(
-            data.File, "these rows are not about two people", "text, people1, people2 and label", $"{data.Kind}".ToLowerInvariant()));
+            data.File, "these rows are not sentences with two names", "text, people1, people2 and label", $"{data.Kind}".ToLowerInvariant()));
     }
 
     private static RelationSchema LabelsOf(IReadOnlyList<RelationExample> rows, ParseResult parsed) =>

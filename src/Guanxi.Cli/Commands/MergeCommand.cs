@@ -26,7 +26,7 @@ internal static class MergeCommand
             Examples =
             [
                 $"./guanxi merge --adapter_name_or_path {SampleCalls.Model} --save_path {SampleCalls.Model}-merged",
-                $"./guanxi merge --model_name_or_path {SampleCalls.Base} --adapter_name_or_path {SampleCalls.Model} --save_path {SampleCalls.Model}-verified --verify examples/people/test.tsv --json -",
+                $"./guanxi merge --model_name_or_path {SampleCalls.Base} --adapter_name_or_path {SampleCalls.Model} --save_path {SampleCalls.Model}-verified --verify {SampleCalls.TestFile} --json -",
             ],
         };
         var baseModel = OptionKinds.Text("--model_name_or_path", "DIR", "The base model (default: the one that the adapter names).");

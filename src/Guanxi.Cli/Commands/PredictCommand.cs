@@ -11,7 +11,7 @@ namespace Guanxi.Cli.Commands;
 /// <summary><c>predict</c>: the relation of every row, with the probability of each label.</summary>
 internal static class PredictCommand
 {
-    private const string Summary = "Tells the relation between two people, with the probability of each label.";
+    private const string Summary = "Tells the relation between the two that a sentence names, with the probability of each label.";
 
     // As many rows as one pass of the model takes; an answer is not held back for longer.
     private const int RowsAtOnce = 32;
@@ -26,7 +26,7 @@ internal static class PredictCommand
             Examples =
             [
                 SampleCalls.Predict,
-                $"./guanxi predict --model {SampleCalls.Model} examples/people/test.tsv > predictions.jsonl",
+                $"./guanxi predict --model {SampleCalls.Model} {SampleCalls.TestFile} > runs/predictions.jsonl",
                 $"echo '{{\"text\": \"曹操带着曹植登上铜雀台\", \"people1\": \"曹操\", \"people2\": \"曹植\"}}' | ./guanxi predict --model {SampleCalls.Model} -",
             ],
         };
@@ -119,7 +119,7 @@ internal static class PredictCommand
     {
         if (kind != DatasetKind.Relations)
         {
-            throw new OptionsException(new Problem(name, "these rows are not about two people", "text, people1 and people2", $"{kind}".ToLowerInvariant()));
+            throw new OptionsException(new Problem(name, "these rows are not sentences with two names", "text, people1 and people2", $"{kind}".ToLowerInvariant()));
         }
     }
 
@@ -173,9 +173,9 @@ internal static class PredictCommand
     /// <summary>One row given by options.</summary>
     private sealed class OneRowOptions
     {
-        private readonly Option<string?> _text = OptionKinds.Text("--text", "TEXT", "One sentence, instead of a file; it may mark the people with <e1> and <e2>.");
-        private readonly Option<string?> _person1 = OptionKinds.Text("--people1", "NAME", "The first person, as the sentence spells the name.");
-        private readonly Option<string?> _person2 = OptionKinds.Text("--people2", "NAME", "The second person.");
+        private readonly Option<string?> _text = OptionKinds.Text("--text", "TEXT", "One sentence, instead of a file; it may mark the two names with <e1> and <e2>.");
+        private readonly Option<string?> _person1 = OptionKinds.Text("--people1", "NAME", "The first name, as the sentence spells it.");
+        private readonly Option<string?> _person2 = OptionKinds.Text("--people2", "NAME", "The second name.");
 
         public OneRowOptions(Command command)
         {

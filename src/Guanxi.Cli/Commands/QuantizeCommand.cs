@@ -23,8 +23,7 @@ internal static class QuantizeCommand
         var target = OptionKinds.Required("--save_path", "DIR", "The folder to make.");
         var bits = OptionKinds.OneOf("--bits", "Bits of a weight.", ["4", EightBits]);
         var kind = OptionKinds.OneOf("--quant_type", "Table of the 4-bit values.", ["nf4", "fp4"]);
-        var isDouble = OptionKinds.Flag("--double_quant", "Quantise the scales of 4-bit blocks too (default: true).");
-        isDouble.DefaultValueFactory = _ => true;
+        var isDouble = OptionKinds.FlagUsuallyOn("--double_quant", "Quantise the scales of 4-bit blocks too (default: true).");
         var json = JsonOutput.Option();
         foreach (var option in (Option[])[model, target, bits, kind, isDouble, json])
         {

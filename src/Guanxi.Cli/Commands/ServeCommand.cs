@@ -21,8 +21,8 @@ internal static class ServeCommand
             Examples =
             [
                 $"./guanxi serve --model {SampleCalls.Model}",
-                $"./guanxi serve --model {SampleCalls.Model} --urls http://0.0.0.0:8080 --api_key_file keys.txt --feedback corrected.jsonl",
-                """curl -s localhost:5000/people_rel_cls -H 'Content-Type: application/json' -d '{"text": "曹操带着曹植登上铜雀台", "people1": "曹操", "people2": "曹植"}'""",
+                $"./guanxi serve --model {SampleCalls.LinearModel} --urls http://127.0.0.1:8080 --feedback runs/corrected.jsonl",
+                """curl -s http://127.0.0.1:5000/people_rel_cls -H 'Content-Type: application/json' -d '{"text": "曹操带着曹植登上铜雀台", "people1": "曹操", "people2": "曹植"}'""",
             ],
         };
         var model = new ModelOptions(command);
@@ -90,10 +90,8 @@ internal static class ServeCommand
         private readonly Option<string?> _keys = OptionKinds.Text("--api_key_file", "FILE", "Keys, one a line, of which requests need one (default: none is asked for).");
         private readonly Option<string?> _feedback = OptionKinds.Text("--feedback", "FILE", "Append corrected labels to this file (default: they are not taken).");
 
-        private readonly Option<bool> _log = new("--log_requests")
-        {
-            HelpName = "true|false", Description = "Write a line of JSON a request to standard error (default: true).", DefaultValueFactory = _ => true,
-        };
+        private readonly Option<bool> _log =
+            OptionKinds.FlagUsuallyOn("--log_requests", "Write a line of JSON a request to standard error (default: true).");
 
         private readonly Option<bool> _texts = OptionKinds.Flag("--log_texts", "Whether that line holds the texts (default: false).");
 

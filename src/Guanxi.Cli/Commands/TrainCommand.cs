@@ -15,6 +15,9 @@ internal static class TrainCommand
     private const string Summary = "Trains a model: full, LoRA or QLoRA.";
     private const string ResumeKey = "resume_from_checkpoint";
 
+    /// <summary>Keys that are the verb's own.</summary>
+    private static readonly string[] s_ownKeys = [.. RankLaunch.Keys, TrainWords.FileKey, TrainWords.JsonKey];
+
     /// <summary>The verb.</summary>
     public static Verb Verb { get; } = new("train", Summary, Build);
 
@@ -22,18 +25,33 @@ internal static class TrainCommand
     {
         var command = new VerbCommand("train", Summary)
         {
-            ReadsOwnWords = true,
+            OwnOptions = Options,
             MoreHelp = WriteKeys,
             Examples =
             [
                 SampleCalls.Train,
-                "./guanxi train --method tfidf --train_file examples/people/train.tsv --output_dir runs/tfidf",
+                SampleCalls.TrainLinear,
                 $"{SampleCalls.Train} --train_mode lora --num_train_epochs 3 --group_split 0.1 --eval_strategy epoch",
                 $"./guanxi train --train_args_file {SampleCalls.Model}/train_args.json --{ResumeKey} true",
             ],
         };
         command.SetAction(parsed => Run(parsed.UnmatchedTokens));
         return command;
+    }
+
+    /// <summary>The keys as options.</summary>
+    private static IEnumerable<Option> Options()
+    {
+        foreach (var key in TrainKeys.Groups().SelectMany(group => group.Keys))
+        {
+            var name = $"--{key.Name}";
+            yield return key.Words is ["true", "false"] ? OptionKinds.Flag(name, key.Summary) : OptionKinds.Offering(name, key.Kind, key.Summary, key.Words);
+        }
+
+        foreach (var key in s_ownKeys)
+        {
+            yield return OptionKinds.Text($"--{key}", "TEXT", string.Empty);
+        }
     }
 
     private static int Run(IReadOnlyList<string> words)
@@ -80,6 +98,13 @@ internal static class TrainCommand
         }
 
         json.Write(Result(arguments, progress, isDone));
+        if (isDone && arguments.TaskType == TaskType.Sft)
+        {
+            Console.Out.Flush();
+            var model = ShellWords.Join(["--model", arguments.OutputDir!]);
+            status.Say($"next: ./guanxi evaluate {model} --data ROWS, ./guanxi predict {model} ROWS or ./guanxi serve {model}");
+        }
+
         if (!isDone && !RankVariables.IsLaunchedHere)
         {
             SayResuming(words, status);
@@ -109,7 +134,7 @@ internal static class TrainCommand
         TrainArguments? arguments = null;
         try
         {
-            arguments = TrainArgumentsReader.Read(read.File, read.RunKeys, notes);
+            arguments = TrainArgumentsReader.Read(read.File, read.RunKeys, s_ownKeys, notes);
         }
         catch (OptionsException error)
         {

@@ -13,10 +13,10 @@ internal sealed record AnswerForm(RelationSchema Schema, bool LabelsOnly, string
 /// <summary>Writes predictions as the contract has them.</summary>
 internal static class AnswerWriter
 {
-    // Of fourteen labels one that has less than half of the probability is doubtful.
+    // Of many labels one that has less than half of the probability is doubtful.
     private const double LowConfidence = 0.5;
 
-    private const string Truncated = "truncated: the text is longer than the model reads; what is far from both people was left out";
+    private const string Truncated = "truncated: the text is longer than the model reads; what is far from both names was left out";
 
     /// <summary>The answer of <c>/people_rel_cls</c>: what clients of the article know, and a word more only where a part of the text was not read.</summary>
     public static string One(RelationSchema schema, RelationPrediction prediction)

@@ -10,7 +10,8 @@ namespace Guanxi.Cli.Training;
 /// <param name="Kind">What its value is.</param>
 /// <param name="Summary">What it means.</param>
 /// <param name="Default">Its default; null when base or method decide, or when there is none.</param>
-internal sealed record TrainKey(string Name, string Kind, string Summary, string? Default);
+/// <param name="Words">The values it can have, where these are few.</param>
+internal sealed record TrainKey(string Name, string Kind, string Summary, string? Default, IReadOnlyList<string> Words);
 
 /// <summary>The keys of <c>train</c>, in groups; kinds and defaults are those of <see cref="TrainArguments"/>, meanings those of its documentation.</summary>
 internal static class TrainKeys
@@ -56,21 +57,24 @@ internal static class TrainKeys
         var property = s_properties[key];
         var value = property.GetValue(s_defaults);
         var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
-        return new TrainKey(key, KindOf(type), summaries.GetValueOrDefault(property.Name, string.Empty), value switch
+        var words = WordsOf(key, type);
+        return new TrainKey(key, words.Count > 0 ? string.Join('|', words) : KindOf(type), summaries.GetValueOrDefault(property.Name, string.Empty), value switch
         {
             null => null,
             bool flag => flag ? "true" : "false",
             Enum item => KeyOf(item.ToString()),
             IFormattable number => number.ToString(null, System.Globalization.CultureInfo.InvariantCulture),
             _ => value.ToString(),
-        });
+        }, words);
     }
 
     private static readonly TrainArguments s_defaults = new();
 
-    private static string KindOf(Type type) => type.IsEnum ? string.Join('|', Enum.GetNames(type).Select(KeyOf))
-        : type == typeof(bool) ? "true|false"
-        : type == typeof(int) ? "N"
+    private static IReadOnlyList<string> WordsOf(string key, Type type) => type.IsEnum ? [.. Enum.GetNames(type).Select(KeyOf)]
+        : type == typeof(bool) ? ["true", "false"]
+        : TrainArgumentsReader.WordsOf(key);
+
+    private static string KindOf(Type type) => type == typeof(int) ? "N"
         : type == typeof(double) ? "X"
         : type == typeof(IReadOnlyList<string>) ? "NAME[,NAME...]"
         : "TEXT";

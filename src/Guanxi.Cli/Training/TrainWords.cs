@@ -11,8 +11,12 @@ namespace Guanxi.Cli.Training;
 internal sealed record TrainWords(string? File, IReadOnlyList<KeyValuePair<string, string>> Keys, string? Json, IReadOnlyList<Problem> Problems)
 {
     private const string Mark = "--";
-    private const string FileKey = "train_args_file";
-    private const string JsonKey = "json";
+
+    /// <summary>The key that names the argument file.</summary>
+    public const string FileKey = "train_args_file";
+
+    /// <summary>The key that names where the result goes in machine form.</summary>
+    public const string JsonKey = "json";
 
     // Alone, a key is switched on.
     private const string Bare = "true";

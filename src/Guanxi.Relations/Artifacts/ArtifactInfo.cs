@@ -84,12 +84,12 @@ public sealed record ArtifactInfo
     public RelationSchema ToSchema(string where) =>
         RelationSchema.FromLabels([.. Labels.Select(label => (string[])[label, .. Aliases.GetValueOrDefault(label, [])])], where);
 
-    /// <summary>The question, or the article's where the file names none.</summary>
+    /// <summary>The question, or the usual one of the labels where the file names none.</summary>
     /// <param name="where">What to call the file in an error.</param>
     /// <returns>The template.</returns>
     /// <exception cref="OptionsException">The template is wrong.</exception>
     public PromptTemplate ToTemplate(string where) =>
-        Prompts.PromptTemplate.Parse(PromptTemplate ?? Prompts.PromptTemplate.Article, Labels, where);
+        Prompts.PromptTemplate.Parse(PromptTemplate ?? Prompts.PromptTemplate.Usual(Labels), Labels, where);
 
     /// <summary>Refuses a tokenizer that is not the one of the training, and a sequence format that this program does not speak.</summary>
     /// <param name="tokenizer">The tokenizer found with the model.</param>

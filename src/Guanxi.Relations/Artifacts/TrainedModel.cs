@@ -119,7 +119,7 @@ public sealed class TrainedModel : IDisposable
         var (info, where) = FindInfo(folder);
         var schema = SchemaOf(info, Path.Combine(where, ArtifactInfo.FileName), overrides);
         var template = PromptTemplate.Parse(
-            overrides.PromptTemplate ?? info.PromptTemplate ?? PromptTemplate.Article, schema.Labels, Path.Combine(where, ArtifactInfo.FileName));
+            overrides.PromptTemplate ?? info.PromptTemplate ?? PromptTemplate.Usual(schema.Labels), schema.Labels, Path.Combine(where, ArtifactInfo.FileName));
         var model = LanguageModel.Load(path, options);
         try
         {
@@ -199,6 +199,6 @@ public sealed record TaskOverrides
     public Func<RelationSchema>? SchemaIfNone { get; init; }
 
     /// <summary>Text of the question.</summary>
-    /// <value>Null: the folder's, or the article's.</value>
+    /// <value>Null: the folder's, or the usual one of its labels.</value>
     public string? PromptTemplate { get; init; }
 }

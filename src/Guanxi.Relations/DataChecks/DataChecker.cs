@@ -146,7 +146,7 @@ public static class DataChecker
         if (facts.IsNameInName)
         {
             Warn(DataRules.NameInName, RelationInput.Person1Field, row.Person1 == row.Person2
-                ? $"both people are called {row.Person1}"
+                ? $"both names are {row.Person1}"
                 : $"of {row.Person1} and {row.Person2} one is part of the other");
         }
 
@@ -201,7 +201,7 @@ public static class DataChecker
         foreach (var order in BothOrders.Find([.. files.Select(rows => rows.Select(row => row.Example).OfType<RelationExample>().ToArray())]))
         {
             findings.Add(byExample[order.Row].At(FindingSeverity.Warning, DataRules.BothOrders, RelationInput.Person1Field,
-                $"{order.Earlier.Place} has the same people in the other order"));
+                $"{order.Earlier.Place} has the same names in the other order"));
         }
     }
 }

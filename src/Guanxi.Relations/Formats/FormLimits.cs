@@ -20,7 +20,7 @@ internal static class FormLimits
         var (first, second) = Mentions.Locate(row);
         return InText(row, "\t\n\0")
             ?? (EntityMarkers.HasAny(row.Text) ? "the sentence holds what looks like a marker"
-                : TextSpan.Cross(first, second) ? "the mentions of the two people cross"
+                : TextSpan.Cross(first, second) ? "the mentions of the two names cross"
                 : null);
     }
 

@@ -63,7 +63,7 @@ internal static class PromptInverse
         }
 
         return pieces[index + 1].Placeholder is null
-            ? Mentions.All(rest, pieces[index + 1].Literal).Select(place => place.Start).Where(start => start > 0)
+            ? Mentions.Everywhere(rest, pieces[index + 1].Literal).Select(place => place.Start).Where(start => start > 0)
             : Enumerable.Range(1, rest.Length);
     }
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using Guanxi.Relations.Reporting;
 using Guanxi.Transformers;
 
 namespace Guanxi.Relations.Prompts;
@@ -13,8 +14,15 @@ public sealed class PromptTemplate
 {
     /// <summary>The published article's template, with the article's own list of labels.</summary>
     public const string Article =
-        "给定以下标签：['不确定', '夫妻', '父母', '兄弟姐妹', '上下级', '师生', '好友', '同学', '合作', '同一个人', '情侣', '祖孙', '同门', '亲戚']，"
-        + "请在以下句子中分析并分类实体之间的关系：'{text}'在这个句子中，{people1}和{people2}之间的关系应该属于哪个标签？";
+        "给定以下标签：['不确定', '夫妻', '父母', '兄弟姐妹', '上下级', '师生', '好友', '同学', '合作', '同一个人', '情侣', '祖孙', '同门', '亲戚']" + ArticleQuestion;
+
+    private const string ArticleQuestion = "，请在以下句子中分析并分类实体之间的关系：'{text}'在这个句子中，{people1}和{people2}之间的关系应该属于哪个标签？";
+
+    // The article's question, for labels of one's own.
+    private const string Listing = "给定以下标签：{labels}" + ArticleQuestion;
+    private const string EnglishListing =
+        "Given the labels {labels}, classify the relation between two entities in a sentence: '{text}' "
+        + "In this sentence, which label is the relation of {people1} to {people2}?";
 
     /// <summary>A short template for small base models: letters for names, the answer continues the sentence.</summary>
     public const string Masked = "{masked_text}甲和乙之间的关系是";
@@ -46,6 +54,16 @@ public sealed class PromptTemplate
 
     /// <summary>What follows <see cref="ConstantPrefix"/>.</summary>
     internal IReadOnlyList<Piece> Rest => _rest;
+
+    /// <summary>The template where nobody names one.</summary>
+    /// <param name="labels">The labels that are answered.</param>
+    /// <returns>
+    /// <see cref="Article"/> when its list has them all; else the same question over these labels, in English unless one is written in ideographs.
+    /// </returns>
+    public static string Usual(IReadOnlyList<string> labels) =>
+        labels.All(label => LabelAliases.GroupOf(label).Any(spelling => Article.Contains($"'{spelling}'", StringComparison.Ordinal))) ? Article
+        : labels.Any(label => Languages.Of(label) is not null) ? Listing
+        : EnglishListing;
 
     /// <summary>Takes a template apart.</summary>
     /// <param name="template">The text with placeholders.</param>

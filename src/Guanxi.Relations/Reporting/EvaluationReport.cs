@@ -161,7 +161,7 @@ public static class EvaluationReport
     {
         html.Paragraph($"The {Numbers.Count(errors.Count, "wrong answer")} with the highest confidence. They are worth reading: many "
             + $"show a label that is wrong in the data, or a rule that was learnt falsely. Blue is the "
-            + "first person, orange the second.");
+            + "first name, orange the second.");
         html.Open("ul", ("class", "errors"));
         foreach (var error in errors)
         {

@@ -66,7 +66,7 @@ internal static class EvaluationWords
     {
         Slice.BySentence => "Sentences known from training",
         Slice.ByLength => "Length of the sentence",
-        Slice.ByOrder => "Order of the two people",
+        Slice.ByOrder => "Order of the two names",
         _ => by,
     };
 
@@ -75,8 +75,8 @@ internal static class EvaluationWords
     {
         { Name: Slice.InTrain } => "also in training",
         { Name: Slice.NotInTrain } => "not in training",
-        { Name: Slice.FirstPersonFirst } => "first person first",
-        { Name: Slice.SecondPersonFirst } => "second person first",
+        { Name: Slice.FirstPersonFirst } => "first of the two first",
+        { Name: Slice.SecondPersonFirst } => "second of the two first",
         { By: Slice.ByLength } => $"{slice.Name.Replace('-', '–')} characters",
         _ => slice.Name,
     };
@@ -85,7 +85,7 @@ internal static class EvaluationWords
     {
         var parts = result.Slices.Where(slice => slice.By == Slice.BySentence).ToDictionary(slice => slice.Name);
         return parts.TryGetValue(Slice.InTrain, out var seen) && parts.TryGetValue(Slice.NotInTrain, out var fresh)
-            ? $"{Numbers.Count(seen.Rows, "row")} ask about a sentence that was also trained on, with this pair of people or another; "
+            ? $"{Numbers.Count(seen.Rows, "row")} ask about a sentence that was also trained on, with this pair of names or another; "
                 + $"there the weighted F1 is {Numbers.Score(seen.WeightedF1)}, on the "
                 + $"{Numbers.Count(fresh.Rows)} other rows {Numbers.Score(fresh.WeightedF1)}. New text is like the latter."
             : null;

@@ -37,5 +37,5 @@ internal static class MarkedSentence
     }
 
     private static MarkupWriter Open(MarkupWriter html, bool isFirst) =>
-        html.Open("mark", ("class", isFirst ? null : "second"), ("title", isFirst ? "first person" : "second person"));
+        html.Open("mark", ("class", isFirst ? null : "second"), ("title", isFirst ? "first of the two" : "second of the two"));
 }

@@ -160,7 +160,7 @@ internal sealed class ClassificationSubject : TrainingSubject
     {
         if (rows.Count(row => row.IsCut) is > 0 and var cut)
         {
-            _run.Progress.Note($"{cut} of {rows.Count} rows are longer than {_model.MaxLength} tokens: what is nearest to the two people stays");
+            _run.Progress.Note($"{cut} of {rows.Count} rows are longer than {_model.MaxLength} tokens: what is nearest to the two names stays");
         }
     }
 

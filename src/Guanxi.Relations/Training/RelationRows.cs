@@ -54,7 +54,7 @@ internal sealed record RelationRows(RelationSchema Schema, IReadOnlyList<Relatio
     {
         var data = DatasetReader.Read(path, new DatasetReadOptions { Schema = schema });
         return data.Kind == DatasetKind.Relations ? data : throw new OptionsException(new Problem(
-            path, "these rows are not about two people", "text, people1, people2 and label", $"{data.Kind}".ToLowerInvariant()));
+            path, "these rows are not sentences with two names", "text, people1, people2 and label", $"{data.Kind}".ToLowerInvariant()));
     }
 }
 

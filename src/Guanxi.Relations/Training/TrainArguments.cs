@@ -35,7 +35,7 @@ public sealed record TrainArguments
     /// <summary>Adapter to start from.</summary>
     public string? AdapterNameOrPath { get; init; }
 
-    /// <summary>Prompt with placeholders, or a file that holds it.</summary>
+    /// <summary>Question with {text} or {masked_text}, {people1}, {people2} and {labels}, or a file with it; null for the base's own, else the article's over these labels.</summary>
     public string? PromptTemplate { get; init; }
 
     /// <summary>Labels, one a line, aliases after =.</summary>

@@ -9,6 +9,18 @@ internal static class TrainArgumentsCheck
 {
     private static readonly string[] s_metrics = [RunMetrics.Loss, RunMetrics.WeightedF1, RunMetrics.Accuracy];
 
+    /// <summary>The values of keys that are texts and can have only some.</summary>
+    public static IReadOnlyDictionary<string, IReadOnlyCollection<string>> Words { get; } = new Dictionary<string, IReadOnlyCollection<string>>
+    {
+        ["method"] = Methods.All,
+        ["optim"] = OptimizerNames.All,
+        ["dtype"] = ["auto", "fp32", "bf16"],
+        ["save_strategy"] = ["steps", "epoch", "no"],
+        ["eval_strategy"] = ["steps", "epoch", "no"],
+        ["lr_scheduler_type"] = LearningRateSchedule.KindNames,
+        ["model_load_dtype"] = ["bf16", "fp16"],
+    };
+
     public static void Check(TrainArguments arguments, List<Problem> problems)
     {
         if (arguments.Method != Methods.Tfidf)
@@ -35,11 +47,7 @@ internal static class TrainArgumentsCheck
                 Hint: $"{HubCache.DownloadHint(model) ?? "Download the model first"}; assets/base-zh is here without a download."));
         }
 
-        if (!OptimizerNames.All.Contains(arguments.Optim))
-        {
-            problems.Add(new Problem("optim", "this optimizer is not there", string.Join(" | ", OptimizerNames.All), arguments.Optim));
-        }
-
+        OneOf("optim", arguments.Optim, problems);
         CheckMethod(arguments, problems);
         CheckTask(arguments, problems);
         CheckEvaluation(arguments, problems);
@@ -57,7 +65,7 @@ internal static class TrainArgumentsCheck
 
     private static void CheckMethod(TrainArguments arguments, List<Problem> problems)
     {
-        OneOf("method", arguments.Method, Methods.All, problems);
+        OneOf("method", arguments.Method, problems);
         if (arguments.Method is Methods.Llm)
         {
             return;
@@ -149,22 +157,23 @@ internal static class TrainArgumentsCheck
 
     private static void CheckNames(TrainArguments arguments, List<Problem> problems)
     {
-        OneOf("dtype", arguments.Dtype, ["auto", "fp32", "bf16"], problems);
-        OneOf("save_strategy", arguments.SaveStrategy, ["steps", "epoch", "no"], problems);
-        OneOf("eval_strategy", arguments.EvalStrategy, ["steps", "epoch", "no"], problems);
-        OneOf("lr_scheduler_type", arguments.LrSchedulerType, LearningRateSchedule.KindNames, problems);
-        OneOf("model_load_dtype", arguments.ModelLoadDtype, ["bf16", "fp16"], problems);
+        OneOf("dtype", arguments.Dtype, problems);
+        OneOf("save_strategy", arguments.SaveStrategy, problems);
+        OneOf("eval_strategy", arguments.EvalStrategy, problems);
+        OneOf("lr_scheduler_type", arguments.LrSchedulerType, problems);
+        OneOf("model_load_dtype", arguments.ModelLoadDtype, problems);
         if (!Torch.Device.TryParse(arguments.Device, out _))
         {
             problems.Add(new Problem("device", "unknown device", "cpu, cuda or cuda:N", arguments.Device));
         }
     }
 
-    private static void OneOf(string key, string? value, IEnumerable<string> known, List<Problem> problems)
+    private static void OneOf(string key, string? value, List<Problem> problems)
     {
-        if (value is not null && !known.Contains(value))
+        if (value is not null && !Words[key].Contains(value))
         {
-            problems.Add(new Problem(key, "unknown value", string.Join(" | ", known), value));
+            var nearest = EditDistance.Nearest(value, Words[key]);
+            problems.Add(new Problem(key, "unknown value", string.Join(" | ", Words[key]), value, nearest is null ? null : $"Did you mean {nearest}?"));
         }
     }
 

@@ -45,15 +45,30 @@ public static class TrainArgumentsReader
     /// <summary>Every key that is known.</summary>
     public static IReadOnlyCollection<string> Keys => s_keys.Keys;
 
+    /// <summary>The values that a key can have.</summary>
+    /// <param name="key">One of <see cref="Keys"/>.</param>
+    /// <returns>The values; none for a key that takes any text, or a number.</returns>
+    public static IReadOnlyList<string> WordsOf(string key) => TrainArgumentsCheck.Words.TryGetValue(key, out var words) ? [.. words] : [];
+
     /// <summary>Reads keys; those of the command line win over those of the file.</summary>
     /// <param name="file">A JSON object, or null.</param>
     /// <param name="given">Keys and values of the command line, in order.</param>
     /// <param name="notes">Told of keys that change nothing.</param>
     /// <returns>The arguments.</returns>
     /// <exception cref="OptionsException">Keys are unknown or have unfit values, or required ones are missing.</exception>
-    public static TrainArguments Read(string? file, IReadOnlyList<KeyValuePair<string, string>> given, Action<string> notes)
+    public static TrainArguments Read(string? file, IReadOnlyList<KeyValuePair<string, string>> given, Action<string> notes) => Read(file, given, [], notes);
+
+    /// <summary>As <see cref="Read(string?, IReadOnlyList{KeyValuePair{string, string}}, Action{string})"/>, for a caller that has read keys of its own.</summary>
+    /// <param name="file">A JSON object, or null.</param>
+    /// <param name="given">Keys and values of the command line, in order, without the caller's own.</param>
+    /// <param name="own">The caller's own keys: an unknown key may be one of them, misspelt.</param>
+    /// <param name="notes">Told of keys that change nothing.</param>
+    /// <returns>The arguments.</returns>
+    /// <exception cref="OptionsException">Keys are unknown or have unfit values, or required ones are missing.</exception>
+    public static TrainArguments Read(string? file, IReadOnlyList<KeyValuePair<string, string>> given, IReadOnlyCollection<string> own, Action<string> notes)
     {
         ArgumentNullException.ThrowIfNull(given);
+        ArgumentNullException.ThrowIfNull(own);
         ArgumentNullException.ThrowIfNull(notes);
         var problems = new List<Problem>();
         var inFile = file is null ? [] : ReadFile(file, problems);
@@ -62,12 +77,12 @@ public static class TrainArgumentsReader
         var arguments = TrainingDefaults.Start(method);
         foreach (var (key, value) in inFile)
         {
-            Set(arguments, key, value, $"{file}, {key}", problems, notes);
+            Set(arguments, key, value, $"{file}, {key}", [], problems, notes);
         }
 
         foreach (var (key, text) in given)
         {
-            Set(arguments, key, JsonSerializer.SerializeToElement(text), $"--{key}", problems, notes);
+            Set(arguments, key, JsonSerializer.SerializeToElement(text), $"--{key}", own, problems, notes);
         }
 
         arguments = Located(arguments, problems);
@@ -88,7 +103,7 @@ public static class TrainArgumentsReader
         var problems = new List<Problem>();
         foreach (var item in keys.EnumerateObject().Where(item => !Methods.All.Contains(item.Name)))
         {
-            Set(arguments, item.Name, item.Value, $"{where}, {item.Name}", problems, _ => { });
+            Set(arguments, item.Name, item.Value, $"{where}, {item.Name}", [], problems, _ => { });
         }
 
         return problems.Count == 0 ? arguments : throw new OptionsException(problems);
@@ -158,7 +173,8 @@ public static class TrainArgumentsReader
         return [];
     }
 
-    private static void Set(TrainArguments arguments, string key, JsonElement value, string where, List<Problem> problems, Action<string> notes)
+    private static void Set(
+        TrainArguments arguments, string key, JsonElement value, string where, IReadOnlyCollection<string> otherKeys, List<Problem> problems, Action<string> notes)
     {
         if (key == OlderGrouping && bool.TryParse(value.ToString(), out var groups))
         {
@@ -173,8 +189,8 @@ public static class TrainArgumentsReader
 
         if (!s_keys.TryGetValue(s_olderNames.GetValueOrDefault(key, key), out var property))
         {
-            var nearest = EditDistance.Nearest(key, s_keys.Keys);
-            problems.Add(new Problem(where, $"unknown key '{key}'", Hint: nearest is null ? null : $"Did you mean {nearest}?"));
+            var nearest = EditDistance.Nearest(key, s_keys.Keys.Concat(otherKeys));
+            problems.Add(new Problem(where, $"unknown key '{key}'", Hint: nearest is null ? "guanxi train --help lists the keys." : $"Did you mean {nearest}?"));
             return;
         }
 

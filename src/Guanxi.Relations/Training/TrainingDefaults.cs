@@ -10,7 +10,7 @@ public sealed record TrainingDefaults
 {
     private const int MaxFileBytes = 1 << 20;
 
-    /// <summary>Prompt that the base was made for; null for the article's.</summary>
+    /// <summary>Prompt that the base was made for; null where it names none.</summary>
     public string? PromptTemplate { get; private init; }
 
     private TrainArguments Values { get; init; } = new();

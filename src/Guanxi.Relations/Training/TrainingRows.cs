@@ -146,7 +146,13 @@ internal sealed class TrainingRows
         Dataset? eval,
         ITrainingProgress progress)
     {
-        var text = arguments.PromptTemplate is { } given ? PromptTemplate.ReadText(given) : defaults.PromptTemplate ?? PromptTemplate.Article;
+        var given = arguments.PromptTemplate is { } prompt ? PromptTemplate.ReadText(prompt) : defaults.PromptTemplate;
+        var text = given ?? PromptTemplate.Usual(schema.Labels);
+        if (given is null && text != PromptTemplate.Article)
+        {
+            progress.Note($"no prompt_template is given: the question is {text}");
+        }
+
         var template = PromptTemplate.Parse(text, schema.Labels, "prompt_template");
         var checks = new TrainingRowChecks(progress);
         checks.ComparePrompt(template, schema, train.Relations);

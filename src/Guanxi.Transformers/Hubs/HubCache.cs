@@ -36,10 +36,14 @@ public sealed class HubCache(HubVariables variables)
 
     /// <summary>What to do when a path that may be the name of a repository is not here.</summary>
     /// <param name="path">What was given.</param>
-    /// <returns>A command; null when the path is no such name.</returns>
-    public static string? DownloadHint(string path) => HubRepository.IsOwnedName(path)
-        ? $"Download it: ./guanxi download {path} --to models/{path[(path.IndexOf('/', StringComparison.Ordinal) + 1)..]}"
-        : null;
+    /// <returns>A command; null when the path is no such name, nor in a folder that the documents train or download to.</returns>
+    public static string? DownloadHint(string path) => path.Split('/') switch
+    {
+        ["runs", _, ..] => $"Train it first: ./guanxi train ... --output_dir {path}",
+        ["models", _, ..] => $"Download it: ./guanxi download OWNER/NAME --to {path}",
+        [_, var name] when HubRepository.IsOwnedName(path) => $"Download it: ./guanxi download {path} --to models/{name}",
+        _ => null,
+    };
 
     private static bool HasContent(string folder) => Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any();
 

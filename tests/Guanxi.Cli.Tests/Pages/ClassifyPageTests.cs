@@ -121,13 +121,13 @@ public sealed class ClassifyPageTests(PageFixture fixture) : IDisposable
     {
         await using var server = await ClassifyServer.StartAsync(fixture);
         await using var tab = await Browser.OpenAsync(server.Address, language: "en-GB");
-        await Expect(tab.Page.Locator("h1")).ToHaveTextAsync("Relations between people");
+        await Expect(tab.Page.Locator("h1")).ToHaveTextAsync("Relations");
 
         await tab.Page.ClickAsync("#language");
-        await Expect(tab.Page.Locator("h1")).ToHaveTextAsync("人物关系");
+        await Expect(tab.Page.Locator("h1")).ToHaveTextAsync("关系判断");
         await tab.Page.ReloadAsync();
 
-        await Expect(tab.Page.Locator("h1")).ToHaveTextAsync("人物关系");
+        await Expect(tab.Page.Locator("h1")).ToHaveTextAsync("关系判断");
         Assert.Equal("zh-CN", await tab.Page.GetAttributeAsync("html", "lang"));
     }
 

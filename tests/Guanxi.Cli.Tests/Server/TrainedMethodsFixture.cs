@@ -10,7 +10,8 @@ public sealed class TrainedMethodsFixture : IDisposable
     /// <summary>A language model whose matrices are in 4 bits, with an adapter.</summary>
     public const string FourBits = "llm-4bit";
 
-    private const string Encoder =
+    /// <summary>Shape of the encoder.</summary>
+    public const string Encoder =
         """
         {"architectures": ["BertForMaskedLM"], "model_type": "bert", "vocab_size": 1000, "hidden_size": 32, "intermediate_size": 48,
          "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 64, "type_vocab_size": 2, "hidden_act": "gelu"}

@@ -31,6 +31,15 @@ public sealed class PromptTemplateTests
     }
 
     [Theory]
+    [InlineData(new[] { "夫妻", "不知道" }, "给定以下标签：['不确定', '夫妻', '父母'")]
+    [InlineData(new string[0], "给定以下标签：['不确定', '夫妻', '父母'")]
+    [InlineData(new[] { "夫妻", "邻居" }, "给定以下标签：['夫妻', '邻居']，请在以下句子中分析并分类实体之间的关系：'")]
+    [InlineData(new[] { "acquired", "competitor of" }, "Given the labels ['acquired', 'competitor of'], classify the relation")]
+    [InlineData(new[] { "sued", "起诉" }, "给定以下标签：['sued', '起诉']，")]
+    public void The_usual_question_lists_the_labels_that_are_answered(string[] labels, string expected) =>
+        Assert.StartsWith(expected, PromptTemplate.Parse(PromptTemplate.Usual(labels), labels, "test").ConstantPrefix, StringComparison.Ordinal);
+
+    [Theory]
     [InlineData("{{{text}}}", "{甲和乙}")]
     [InlineData("{ {text} }", "{ 甲和乙 }")]
     [InlineData("{}{text}{", "{}甲和乙{")]
@@ -79,6 +88,8 @@ public sealed class PromptTemplateTests
     [Theory]
     [InlineData("李德全和德全", "德全", "李德全", "乙和甲")]
     [InlineData("aaa和b", "aa", "b", "甲a和乙")]
+    [InlineData("Ford sued Fordham, Ford says", "Ford", "Fordham", "甲 sued 乙, 甲 says")]
+    [InlineData("Annabel met Ann.", "Ann", "met", "Annabel 乙 甲.")]
     public void Without_spans_the_longer_name_goes_first(string text, string person1, string person2, string expected) =>
         Assert.Equal(expected, MentionMask.Apply(TestRows.Named(text, person1, person2)));
 }

@@ -2,7 +2,7 @@
 export const words = {
   zh: {
     title: "标注 · Guanxi",
-    heading: "人物关系标注",
+    heading: "关系标注",
     skipToLabels: "跳到标签",
     note: "备注",
     notePlaceholder: "给这一行写点说明（可不填）",

@@ -25,7 +25,7 @@ internal static class DataAnnotateCommand
             Examples =
             [
                 $"./guanxi data annotate --data {SampleCalls.TestFile} --db runs/test.db",
-                $"./guanxi data annotate --data {SampleCalls.TestFile} --db runs/test.db --model {SampleCalls.Model}",
+                $"./guanxi data annotate --data {SampleCalls.TestFile} --db runs/test.db --model {SampleCalls.LinearModel}",
                 "./guanxi data annotate --db runs/test.db --export runs/labelled.tsv",
             ],
         };
@@ -95,7 +95,7 @@ internal static class DataAnnotateCommand
     {
         var data = DatasetReader.Read(file, new DatasetReadOptions { RequireLabel = false, Schema = labels });
         return data.Kind == DatasetKind.Relations ? data.Relations : throw new OptionsException(new Problem(
-            file, "these rows are not about two people", "text, people1 and people2", $"{data.Kind}".ToLowerInvariant()));
+            file, "these rows are not sentences with two names", "text, people1 and people2", $"{data.Kind}".ToLowerInvariant()));
     }
 
     /// <summary>The model's labels, then those that only the data have.</summary>

@@ -30,7 +30,7 @@ internal static class DataCommand
             [
                 $"./guanxi data stats {SampleCalls.TrainFile} {SampleCalls.TestFile}",
                 $"./guanxi data check {SampleCalls.TrainFile} {SampleCalls.TestFile}",
-                "./guanxi data split --help",
+                $"./guanxi data split {SampleCalls.TrainFile} --to runs/split",
             ],
         };
         foreach (var part in s_parts)

@@ -26,7 +26,7 @@ internal static class DataConvertCommand
                 $"./guanxi data convert {SampleCalls.TestFile} runs/test.xlsx",
                 $"./guanxi data convert {SampleCalls.TestFile} runs/test.jsonl --form firefly",
                 $"./guanxi data convert {SampleCalls.TestFile} runs/test.txt --lossy --json -",
-                "./guanxi data convert from-windows.csv runs/rows.csv --encoding gb18030",
+                $"./guanxi data convert {SampleCalls.TestFile} runs/rows.csv --encoding utf-8",
             ],
         };
         var options = new Options(command);

@@ -16,16 +16,17 @@ internal static class DataFiles
 
     /// <summary>The question by which Firefly rows are made and taken apart.</summary>
     public static Option<string?> Prompt() =>
-        OptionKinds.Text("--prompt_template", "TEXT|FILE", "Question of Firefly rows with {text}, {people1}, {people2} (default: the article's).");
+        OptionKinds.Text("--prompt_template", "TEXT|FILE", "Question of Firefly rows with {text}, {people1}, {people2} (default: the article's, over the labels of the data).");
 
     /// <summary>Reads the question.</summary>
     /// <param name="given">The option's value.</param>
     /// <param name="labels">What it lists.</param>
     /// <exception cref="OptionsException">It is no template.</exception>
-    public static PromptTemplate Template(string? given, IEnumerable<string> labels) => PromptTemplate.Parse(
-        given is null ? PromptTemplate.Article : PromptTemplate.ReadText(given),
-        [.. labels.Distinct().Order(CodePointOrder.Comparer)],
-        "--prompt_template");
+    public static PromptTemplate Template(string? given, IEnumerable<string> labels)
+    {
+        string[] listed = [.. labels.Distinct().Order(CodePointOrder.Comparer)];
+        return PromptTemplate.Parse(given is null ? PromptTemplate.Usual(listed) : PromptTemplate.ReadText(given), listed, "--prompt_template");
+    }
 
     /// <summary>Refuses names that are no files: all at once.</summary>
     /// <exception cref="OptionsException">Some are not there.</exception>

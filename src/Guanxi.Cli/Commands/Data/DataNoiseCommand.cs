@@ -57,7 +57,7 @@ internal static class DataNoiseCommand
     {
         var data = DatasetReader.Read(file, new DatasetReadOptions());
         return data.Kind == DatasetKind.Relations ? data.Relations : throw new OptionsException(new Problem(
-            file, "these rows are not about two people", "text, people1, people2 and label", DatasetWriter.NameOf(data.Format)));
+            file, "these rows are not sentences with two names", "text, people1, people2 and label", DatasetWriter.NameOf(data.Format)));
     }
 
     private static void Show(LabelNoiseReport report, int most)

@@ -78,7 +78,7 @@ internal static class DataStatsCommand
         {
             var mentions = file.Mentions;
             yield return ("different pairs", $"{mentions.DistinctPairs}");
-            yield return ("first person first", Of(mentions.FirstPersonFirst));
+            yield return ("first of the two first", Of(mentions.FirstPersonFirst));
             yield return ("a name more than once", Of(mentions.AmbiguousRows));
             yield return ("first occurrence wrong", Of(mentions.WrongFirstMentionRows));
             yield return ("name inside the other", Of(mentions.NameInNameRows));

@@ -1,4 +1,4 @@
-// One sentence and two people in, the relation and its distribution out.
+// One sentence and two names in, the relation and its distribution out.
 import { announce, byId, make, percent, request, say, ServerProblem, showSentence, speak, tell } from "./common.js";
 import { drawBatch, takeFiles } from "./batch.js";
 import { guessNames, mentions } from "./names.js";
@@ -58,6 +58,7 @@ function drawPreview() {
   const others = /** @type {(1 | 2)[]} */ ([1, 2]).flatMap(person => mentions(text, field(person).value)
     .filter(([at, end]) => ![first, second].some(span => span && at < span[1] && span[0] < end))
     .map(([at, end]) => ({ at, end, person, choose: () => setPerson(person, text.slice(at, end), [at, end]) })));
+  byId("text").lang = byId("preview").lang = /[\u2e80-\uffff]/.test(text) ? "zh-CN" : "";
   showSentence(byId("preview"), text, first, second, others);
   byId("preview-box").hidden = !text || !(first || second);
   byId("preview-words").textContent = say(others.length > 0 ? "previewOthers" : "preview");
@@ -194,8 +195,11 @@ async function copy() {
   }
 }
 
+/** Shows the examples whose relation is one of the model's labels: for a model of something else they say nothing. */
 function drawExamples() {
-  byId("examples").replaceChildren(...examples.map(({ text, people1, people2 }) => make("button", {
+  const known = examples.filter(({ label }) => labels.includes(label));
+  byId("examples-row").hidden = known.length === 0;
+  byId("examples").replaceChildren(...known.map(({ text, people1, people2 }) => make("button", {
     type: "button", class: "chip", click: () => {
       byId("text").value = text;
       spans.fill(null);
@@ -211,6 +215,7 @@ function drawExamples() {
 async function start() {
   try {
     labels = (await (await ask("v1/labels")).json()).labels;
+    drawExamples();
     byId("key-form").hidden = true;
     tell("");
   } catch (problem) {
@@ -261,7 +266,6 @@ speak(words, () => {
   drawAnswer();
   drawBatch();
 });
-drawExamples();
 drawPreview();
 drawBatch();
 start();

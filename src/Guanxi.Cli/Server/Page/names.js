@@ -40,11 +40,19 @@ export function guessNames(text) {
   return kept.sort((a, b) => text.indexOf(a) - text.indexOf(b)).slice(0, most);
 }
 
-/** @param {string} text @param {string} name @returns {[number, number][]} Every place of a name, UTF-16 units. */
+/** A letter or digit of a script that puts spaces between words. @param {string | undefined} unit */
+const isWordUnit = unit => Boolean(unit && unit < "\u0e00" && /[\p{L}\p{Nd}]/u.test(unit));
+
+/**
+ * @param {string} text @param {string} name
+ * @returns {[number, number][]} Every place of a name, UTF-16 units; those inside a longer word only where there are no others.
+ */
 export function mentions(text, name) {
   const places = [];
   for (let at = name ? text.indexOf(name) : -1; at >= 0; at = text.indexOf(name, at + 1)) {
     places.push([at, at + name.length]);
   }
-  return places;
+  const joins = at => isWordUnit(text[at - 1]) && isWordUnit(text[at]);
+  const whole = places.filter(([start, end]) => !joins(start) && !joins(end));
+  return whole.length > 0 ? whole : places;
 }
