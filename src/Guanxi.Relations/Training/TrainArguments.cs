@@ -106,6 +106,9 @@ public sealed record TrainArguments
     /// <summary>Share of a row's target that the linear baseline gives, trained on the other rows, for r-bert and bert-cls; the label gives the rest.</summary>
     public double? TeacherShare { get; init; }
 
+    /// <summary>Passes over the rows' sentences in which r-bert and bert-cls guess hidden tokens before they learn labels.</summary>
+    public double? AdaptEpochs { get; init; }
+
     /// <summary>Noise on embeddings in training (NEFTune).</summary>
     public double? NeftuneNoiseAlpha { get; init; }
 

@@ -104,6 +104,7 @@ internal static class TrainArgumentsCheck
 
         OnlyWithEncoders("name_mask_probability", arguments.NameMaskProbability);
         OnlyWithEncoders("teacher_share", arguments.TeacherShare);
+        OnlyWithEncoders("adapt_epochs", arguments.AdaptEpochs);
 
         if (arguments.TaskType != TaskType.Sft && arguments.GroupSplit > 0)
         {
@@ -190,6 +191,7 @@ internal static class TrainArgumentsCheck
         AtLeast("max_grad_norm", arguments.MaxGradNorm, 0, problems);
         AtLeast("learning_rate", arguments.LearningRate, 0, problems);
         AtLeast("num_train_epochs", arguments.NumTrainEpochs, 0, problems);
+        AtLeast("adapt_epochs", arguments.AdaptEpochs, 0, problems);
         AtLeast("neftune_noise_alpha", arguments.NeftuneNoiseAlpha, 0, problems);
         AtLeast("loraplus_lr_ratio", arguments.LoraplusLrRatio, 1, problems);
         AtLeast("ddp_timeout", arguments.DdpTimeout, 1, problems);

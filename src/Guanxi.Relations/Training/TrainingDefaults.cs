@@ -84,6 +84,7 @@ public sealed record TrainingDefaults
             MaxGradNorm = given.MaxGradNorm ?? Values.MaxGradNorm,
             GradientCheckpointing = given.GradientCheckpointing ?? Values.GradientCheckpointing,
             LoraAlpha = given.LoraAlpha ?? Values.LoraAlpha,
+            AdaptEpochs = given.AdaptEpochs ?? Values.AdaptEpochs,
             TeacherShare = given.TeacherShare ?? Values.TeacherShare,
             NameMaskProbability = given.NameMaskProbability ?? Values.NameMaskProbability,
         };

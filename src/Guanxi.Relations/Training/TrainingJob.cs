@@ -109,13 +109,36 @@ public sealed class TrainingJob : IDisposable
 
         try
         {
-            return RunShared(arguments, ranks, progress, time, stop);
+            return Adapted(arguments, ranks, progress, time, stop) is { } adapted && RunShared(adapted, ranks, progress, time, stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             // Stopped before the first step: there is nothing to save.
             return false;
         }
+    }
+
+    /// <summary>The arguments as they are once the base knows the rows' sentences, where that is wanted; null when that was stopped.</summary>
+    private static TrainArguments? Adapted(TrainArguments arguments, RankGroup ranks, ITrainingProgress progress, TimeProvider time, CancellationToken stop)
+    {
+        if (arguments is { TaskType: not TaskType.Sft } or { Method: not (Methods.RBert or Methods.BertCls) })
+        {
+            return arguments;
+        }
+
+        var filled = TrainingDefaults.Of(arguments).Fill(arguments);
+        if (SentenceAdaptation.Before(filled) is not { } first)
+        {
+            return arguments;
+        }
+
+        _ = ranks.OfFirst(1, () =>
+        {
+            SentenceAdaptation.Write(first);
+            return [1];
+        });
+        progress.Note($"first the encoder guesses hidden tokens of the rows' sentences, {filled.AdaptEpochs} times over: {first.Arguments.OutputDir}");
+        return RunTogether(first.Arguments, ranks, progress, time, stop) ? filled with { ModelNameOrPath = first.Arguments.OutputDir, AdaptEpochs = 0 } : null;
     }
 
     private static bool RunShared(TrainArguments arguments, RankGroup ranks, ITrainingProgress progress, TimeProvider time, CancellationToken stop)

@@ -12,7 +12,7 @@ public sealed class MethodTests
 {
     private const string Tokenizer = "golden/tokenizers/nano-wordpiece";
 
-    private static readonly (string Key, string Value)[] s_aids = [("teacher_share", "0.3"), ("name_mask_probability", "0.3")];
+    private static readonly (string Key, string Value)[] s_aids = [("teacher_share", "0.3"), ("name_mask_probability", "0.3"), ("adapt_epochs", "2")];
 
     [Theory]
     [GoldenInlineData(Tokenizer, Methods.RBert, "model.safetensors")]
@@ -146,6 +146,29 @@ public sealed class MethodTests
         Assert.Equal(folder.Evaluations[0].Metrics[0].Value, folder.Evaluations[1].Metrics[0].Value, 1e-6);
     }
 
+    [GoldenFact(Tokenizer)]
+    public void An_encoder_reads_the_sentences_that_it_trains_on_first_and_goes_on_there_when_it_was_stopped()
+    {
+        using var leaks = new LeakCheck();
+        using var folder = new TrainingFolder().WithEncoder();
+        var rows = folder.Add("train.tsv", "label\tcontent\n" + TrainingFolder.Rows(24));
+        TrainArguments Arguments(string run) => folder.Arguments(run, ("method", Methods.RBert), ("train_file", rows), ("group_split", "0.25"), ("max_seq_length", "40"),
+            ("max_steps", "2"), ("adapt_epochs", "4"));
+
+        Assert.True(folder.Run(Arguments("whole")));
+        Assert.False(folder.Run(Arguments("stopped"), stopAfter: 1));
+        Assert.False(File.Exists(folder["stopped/train_log.jsonl"]));
+        Assert.True(folder.Run(Arguments("stopped")));
+
+        var adapted = Assert.Single(Directory.GetDirectories(folder["whole"], "adapted-*"));
+        var sentences = File.ReadAllLines(Path.Combine(adapted, "sentences.txt"));
+        Assert.Equal(sentences.Distinct(), sentences);
+        Assert.InRange(sentences.Length, 12, 20);
+        Assert.All(sentences, sentence => Assert.Matches("^贾宝玉与林黛玉第[0-9]+回相见，说..。$", sentence));
+        Assert.True(File.Exists(Path.Combine(adapted, "model.safetensors")));
+        Assert.Equal(File.ReadAllBytes(folder["whole/model.safetensors"]), File.ReadAllBytes(folder["stopped/model.safetensors"]));
+    }
+
     [Fact]
     public void Unknown_methods_and_modes_that_a_method_has_not_are_refused()
     {
@@ -156,6 +179,7 @@ public sealed class MethodTests
         var wrong = Refuse(new("method", "r-bert"), new("train_mode", "lora"), new("task_type", "mlm"));
         Assert.Contains(wrong.Problems, problem => problem.Where == "train_mode");
         Assert.Contains(wrong.Problems, problem => problem.Where == "task_type");
+        Assert.Contains(Refuse(new KeyValuePair<string, string>("adapt_epochs", "2")).Problems, problem => problem.Where == "adapt_epochs");
         Assert.Contains(Refuse(new KeyValuePair<string, string>("name_mask_probability", "0.5")).Problems, problem => problem.Where == "name_mask_probability");
     }
 
