@@ -25,7 +25,7 @@ test-gpu:    ## the golden suite on the first CUDA device
 	GUANXI_TEST_DEVICE=cuda ./test $(FILTER)
 
 bench:       ## every figure that a command measures, as a page
-	./guanxi bench all --report docs/results.html
+	./guanxi bench all --report runs/results.html
 
 fixtures:    ## makes the reference outputs again; needs Python and the libraries that tools/fixtures names
 	set -e; for script in tools/fixtures/make_*.py; do python3 "$$script"; done

@@ -32,7 +32,7 @@ internal static class BenchCommand
         {
             Examples =
             [
-                "./guanxi bench all --report docs/results.html",
+                "./guanxi bench all --report runs/results.html",
                 "./guanxi bench train --shape 7b --layers 1",
                 "./guanxi bench serve --shape bert-base",
                 $"./guanxi bench kernels --tokenizer {SampleCalls.Base} --json -",
