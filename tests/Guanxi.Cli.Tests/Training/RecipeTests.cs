@@ -89,7 +89,7 @@ public sealed class RecipeTests(TrainedModelFixture trained) : IClassFixture<Tra
         var recipe = JsonNode.Parse(File.ReadAllText(Path.Combine(Folder, "published-table.json")))!.AsObject();
         (recipe["output_dir"], recipe["seeds"]) = (folder["runs"], new JsonArray(1));
         var common = recipe["train"]!.AsObject();
-        (common["train_file"], common["max_steps"]) = (trained.Rows, 1);
+        (common["train_file"], common["max_steps"], common["adapt_epochs"]) = (trained.Rows, 1, 0);
         var systems = recipe["systems"]!.AsArray().Select(system => system!.AsObject()).ToArray();
         var embedded = systems.Where(system => !system.ContainsKey("optional")).ToArray();
         Assert.Equal(["tfidf", "bert-bigru-att", "bert-cls", "r-bert", "llm"], embedded.Select(system => system["train"]!["method"]?.GetValue<string>() ?? "llm"));
