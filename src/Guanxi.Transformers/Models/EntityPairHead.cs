@@ -30,7 +30,13 @@ internal sealed class EntityPairHead : Module
         _entity = Part("entity_fc_layer.linear", config.HiddenSize, config.HiddenSize);
         _classifier = Part("label_classifier.linear", config.Labels.Count, 3 * config.HiddenSize);
 
-        Linear Part(string path, int outputSize, int inputSize) => Register(path, source.Linear(path, outputSize, inputSize, hasBias: true));
+        // The published code leaves these layers as torch makes them, which is wider than the encoder's own start.
+        Linear Part(string path, int outputSize, int inputSize)
+        {
+            var start = WeightStart.ByInputs(inputSize);
+            return Register(path, new Linear(
+                new DenseWeight(source.Parameter($"{path}.weight", start, outputSize, inputSize)), source.Parameter($"{path}.bias", start, outputSize)));
+        }
     }
 
     /// <summary>Whether a tensor of a checkpoint belongs to such a head.</summary>

@@ -32,16 +32,27 @@ public abstract class WeightSource
 }
 
 /// <summary>How a parameter begins when no checkpoint gives it.</summary>
-public enum WeightStart
+public readonly record struct WeightStart
 {
-    /// <summary>Drawn from a normal distribution around zero.</summary>
-    Normal,
+    /// <summary>Drawn from a normal distribution around zero, as wide as the model's configuration says.</summary>
+    public static WeightStart Normal => default;
 
     /// <summary>Zeros.</summary>
-    Zero,
+    public static WeightStart Zero { get; } = new() { Value = 0 };
 
     /// <summary>Ones.</summary>
-    One,
+    public static WeightStart One { get; } = new() { Value = 1 };
+
+    /// <summary>What all elements are; null where they are drawn.</summary>
+    internal double? Value { get; private init; }
+
+    /// <summary>Elements are drawn evenly between this and its negative; null: from the normal distribution.</summary>
+    internal double? Bound { get; private init; }
+
+    /// <summary>Drawn evenly within one by the root of the number of inputs, as torch begins weights and biases of <c>nn.Linear</c>.</summary>
+    /// <param name="inputSize">Inputs of the layer.</param>
+    /// <returns>The start.</returns>
+    public static WeightStart ByInputs(long inputSize) => new() { Bound = 1 / Math.Sqrt(inputSize) };
 }
 
 /// <summary>A random start, the same for the same seed.</summary>
@@ -67,9 +78,9 @@ public sealed class RandomWeights : WeightSource
         using var scope = TensorScope.Enter();
         var value = start switch
         {
-            WeightStart.Normal => Tensor.Empty(shape, DType.Float32, Device.Cpu).NormalInPlace(0, _deviation),
-            WeightStart.One => Tensor.Full(shape, 1, DType.Float32, Device.Cpu),
-            _ => Tensor.Zeros(shape, DType.Float32, Device.Cpu),
+            { Value: { } same } => Tensor.Full(shape, same, DType.Float32, Device.Cpu),
+            { Bound: { } bound } => Tensor.Empty(shape, DType.Float32, Device.Cpu).UniformInPlace(-bound, bound),
+            _ => Tensor.Empty(shape, DType.Float32, Device.Cpu).NormalInPlace(0, _deviation),
         };
         return new Parameter(value.To(_dtype));
     }

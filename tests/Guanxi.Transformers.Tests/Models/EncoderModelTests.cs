@@ -93,6 +93,28 @@ public sealed class EncoderModelTests
     }
 
     [Fact]
+    public void A_new_head_for_two_entities_begins_as_torch_begins_linear_layers()
+    {
+        using var leaks = new LeakCheck();
+        using var folder = Folder(TinyEncoder.Config, hasPooler: true);
+        var options = new EncoderModelOptions { Storage = WeightStorage.Float32, Head = EncoderHead.EntityPair, Labels = s_labels };
+        using var model = EncoderModel.Load(folder.FullPath, options);
+
+        foreach (var (path, inputs) in new[]
+        {
+            ("cls_fc_layer", TinyEncoder.Config.HiddenSize), ("entity_fc_layer", TinyEncoder.Config.HiddenSize), ("label_classifier", 3 * TinyEncoder.Config.HiddenSize),
+        })
+        {
+            var bound = 1 / Math.Sqrt(inputs);
+            Assert.InRange(Largest($"{path}.linear.weight"), 0.75 * bound, bound);
+            Assert.InRange(Largest($"{path}.linear.bias"), 1e-6, bound);
+        }
+
+        double Largest(string name) =>
+            model.Encoder.NamedParameters().Single(pair => pair.Name == name).Parameter.Value.ToArray<float>().Max(value => Math.Abs((double)value));
+    }
+
+    [Fact]
     public void A_classifier_of_just_these_classes_is_kept_and_one_of_others_replaced()
     {
         using var leaks = new LeakCheck();
