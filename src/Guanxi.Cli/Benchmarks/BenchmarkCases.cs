@@ -101,7 +101,7 @@ internal sealed class BenchmarkCases(BenchmarkEffort effort, string dtype, Statu
             """));
         foreach (var prefill in result.Prefills)
         {
-            Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  prompt of {prefill.Tokens} tokens: {prefill.Seconds * 1e3:F1} ms, {prefill.PeakShare:P1} of the peak"));
+            Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {prefill.Tokens} tokens at once: {prefill.Seconds * 1e3:F1} ms, {prefill.PeakShare:P1} of the peak"));
         }
 
         SayIfDisturbed(result.IsDisturbed);

@@ -13,7 +13,6 @@ internal static class BenchmarkSuite
     private const double LayerForwardGoal = 0.68;
     private const double LayerBackwardGoal = 0.60;
     private const double EncoderStepGoal = 0.60;
-    private const double EncoderRequestGoal = 40;
     private const double TokenizerGoal = 25;
     private const double DequantiseGoal = 15;
     private const double HelpGoal = 0.3;
@@ -22,8 +21,8 @@ internal static class BenchmarkSuite
     private const double Giga = 1e9;
     private const double Mebibyte = 1 << 20;
 
-    // Share of the peak that a prompt of so many tokens should be read at.
-    private static readonly Dictionary<int, double> s_prefillGoals = new() { [55] = 0.55, [130] = 0.65, [512] = 0.75 };
+    // Share of the peak that a prompt, or an encoder's row, of so many tokens should be read at.
+    private static readonly Dictionary<int, double> s_prefillGoals = new() { [55] = 0.55, [128] = 0.50, [130] = 0.65, [512] = 0.75 };
 
     /// <summary>The measurements, in the order in which they are made.</summary>
     /// <param name="effort">How much of each.</param>
@@ -38,8 +37,8 @@ internal static class BenchmarkSuite
             new("Training", ["train", "--shape", layer, "--layers", "1", .. rest], Layer),
             new("Training", ["train", "--shape", effort.LanguageModel, .. rest], result => Step(result, "QLoRA step", null)),
             new("Training", ["train", "--shape", effort.Encoder, .. rest], result => Step(result, "R-BERT step", EncoderStepGoal)),
-            new("Serving", ["serve", "--shape", effort.LanguageModel, .. rest], result => Serve(result, result.Number("goal_ms"))),
-            new("Serving", ["serve", "--shape", effort.Encoder, .. rest], result => Serve(result, EncoderRequestGoal)),
+            new("Serving", ["serve", "--shape", effort.LanguageModel, .. rest], Serve),
+            new("Serving", ["serve", "--shape", effort.Encoder, .. rest], Serve),
             new("Generation", ["decode", "--shape", effort.LanguageModel, .. rest], Decode),
             new("Kernels and tokenizers", ["kernels", .. rest], Kernels),
         ];
@@ -107,16 +106,16 @@ internal static class BenchmarkSuite
         yield return new($"{name}, most memory", result.Number("rss_peak_bytes") / Mebibyte, "MiB");
     }
 
-    private static IEnumerable<Figure> Serve(JsonObject result, double most)
+    private static IEnumerable<Figure> Serve(JsonObject result)
     {
         var (name, median) = ($"one request, {result.Text("shape")}", result.Number("p50_ms"));
-        yield return new($"{name}, median", median, "ms", result.Number("peak_share"), Goal.AtMost(median, most, "ms"));
+        yield return new($"{name}, median", median, "ms", result.Number("peak_share"), Goal.AtMost(median, result.Number("goal_ms"), "ms"));
         yield return new($"{name}, 99th percentile", result.Number("p99_ms"), "ms");
         foreach (var prefill in result["prefill"]!.AsArray().Select(item => item!.AsObject()))
         {
             var (tokens, share) = ((int)prefill.Number("tokens"), prefill.Number("peak_share"));
             yield return new(
-                string.Create(CultureInfo.InvariantCulture, $"prompt of {tokens} tokens, {result.Text("shape")}"),
+                string.Create(CultureInfo.InvariantCulture, $"{tokens} tokens at once, {result.Text("shape")}"),
                 prefill.Number("milliseconds"), "ms", share, s_prefillGoals.TryGetValue(tokens, out var least) ? Goal.OfPeak(share, least) : null);
         }
     }

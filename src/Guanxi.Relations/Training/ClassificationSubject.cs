@@ -77,7 +77,7 @@ internal sealed class ClassificationSubject : TrainingSubject
             run.Progress.Note($"rows have at most {length} tokens, the model's positions, instead of max_seq_length {arguments.MaxSeqLength}");
         }
 
-        var rows = RelationRows.Read(arguments, run.Progress);
+        var rows = RelationRows.Read(arguments, run.Progress.Note);
         if (!LanguageModel.HasWeights(folder))
         {
             run.Progress.Note($"{folder} has no weights: training begins from random ones");

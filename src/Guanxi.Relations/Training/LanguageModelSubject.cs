@@ -49,7 +49,7 @@ internal sealed class LanguageModelSubject : TrainingSubject
     {
         // The rows come first: what is wrong with them is told before a large model is loaded.
         var folder = ModelFolder.Find(arguments.ModelNameOrPath!, null);
-        var rows = TrainingRows.Read(arguments, defaults, folder.LoadTokenizer, run.Progress);
+        var rows = TrainingRows.Read(arguments, defaults, folder.LoadTokenizer, run.Progress.Note);
         var config = DecoderConfig.Read(folder.Base);
         rows.Require(config);
         MemoryCheck.Require(config, arguments, rows.Train, run.ComputeType, run.Device.IsCpu ? AvailableMemory.Bytes() / arguments.LocalWorldSize : null);

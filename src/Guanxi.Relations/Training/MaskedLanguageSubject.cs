@@ -23,9 +23,12 @@ internal sealed class MaskedLanguageSubject : TrainingSubject
         Parameters = TrainableParameter.AllOf(model.Encoder);
         Options = arguments.ToOptions(texts.Train.Count, hasLabels: false);
         model.Encoder.UseCheckpointing = Options.GradientCheckpointing;
-        Task = new MaskedTokenTask(model.Encoder, texts.Train, texts.Special, arguments.MlmProbability, Options.NextToken.LabelSmoothing);
-        _evaluation = texts.Evaluation.Count == 0 ? null : new MaskedTokenTask(model.Encoder, texts.Evaluation, texts.Special, arguments.MlmProbability, labelSmoothing: 0);
+        Task = TaskOf(texts.Train, Options.NextToken.LabelSmoothing);
+        _evaluation = texts.Evaluation.Count == 0 ? null : TaskOf(texts.Evaluation, labelSmoothing: 0);
         DataFingerprint = texts.Fingerprint();
+
+        MaskedTokenTask TaskOf(IReadOnlyList<int[]> rows, double labelSmoothing) =>
+            new(model.Encoder, rows, texts.Special, arguments.MlmProbability, labelSmoothing) { LongestSpan = arguments.MlmSpan };
     }
 
     /// <inheritdoc/>

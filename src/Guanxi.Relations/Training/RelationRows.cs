@@ -12,16 +12,16 @@ internal sealed record RelationRows(RelationSchema Schema, IReadOnlyList<Relatio
 {
     /// <summary>Reads the files that the arguments name.</summary>
     /// <param name="arguments">Arguments without gaps.</param>
-    /// <param name="progress">Told of what is odd.</param>
+    /// <param name="note">Told of what is odd.</param>
     /// <exception cref="OptionsException">Rows or labels are wrong, or the rows are no relations.</exception>
-    public static RelationRows Read(TrainArguments arguments, ITrainingProgress progress)
+    public static RelationRows Read(TrainArguments arguments, Action<string> note)
     {
         var schema = arguments.LabelsFile is null ? null : LabelsFile.Read(arguments.LabelsFile);
         var train = ReadFile(arguments.TrainFile!, schema);
         schema ??= RelationSchema.FromData(train.Relations.Select(row => row.Label!), arguments.TrainFile!);
         var eval = arguments.EvalFile is null ? null : ReadFile(arguments.EvalFile, schema);
-        new TrainingRowChecks(progress).Compare([.. train.Relations.Select(LearntRow.Of)], [.. (eval?.Relations ?? []).Select(LearntRow.Of)]);
-        return Split(arguments, schema, train, eval, progress);
+        new TrainingRowChecks(note).Compare([.. train.Relations.Select(LearntRow.Of)], [.. (eval?.Relations ?? []).Select(LearntRow.Of)]);
+        return Split(arguments, schema, train, eval, note);
     }
 
     /// <summary>Cuts rows off to evaluate on, where the arguments ask for it.</summary>
@@ -29,9 +29,9 @@ internal sealed record RelationRows(RelationSchema Schema, IReadOnlyList<Relatio
     /// <param name="schema">The labels.</param>
     /// <param name="train">Rows of train_file.</param>
     /// <param name="eval">Rows of eval_file; null without one.</param>
-    /// <param name="progress">Told of the cut.</param>
+    /// <param name="note">Told of the cut.</param>
     /// <exception cref="OptionsException">The rows cannot be cut so.</exception>
-    public static RelationRows Split(TrainArguments arguments, RelationSchema schema, Dataset train, Dataset? eval, ITrainingProgress progress)
+    public static RelationRows Split(TrainArguments arguments, RelationSchema schema, Dataset train, Dataset? eval, Action<string> note)
     {
         var kept = train.Relations;
         var sets = new List<RelationSet>();
@@ -39,7 +39,7 @@ internal sealed record RelationRows(RelationSchema Schema, IReadOnlyList<Relatio
         {
             var split = GroupSplit.Cut(kept, arguments.GroupSplit, arguments.Seed, SplitGroup.Sentence);
             (kept, sets) = (split.Kept, [new RelationSet(string.Empty, split.CutOff)]);
-            progress.Note($"{split.CutOff.Count} rows with their sentences are cut off to evaluate on");
+            note($"{split.CutOff.Count} rows with their sentences are cut off to evaluate on");
         }
 
         if (eval is not null)

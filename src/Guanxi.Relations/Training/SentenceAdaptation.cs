@@ -5,10 +5,12 @@ using Guanxi.Transformers.Training;
 
 namespace Guanxi.Relations.Training;
 
-/// <summary>What an encoder does before it learns labels: it guesses hidden tokens of the rows' own sentences, so that it knows their words.</summary>
+/// <summary>
+/// What an encoder does before it learns labels: it guesses hidden tokens of the rows' own sentences, so that it knows their words.
+/// </summary>
 /// <remarks>
-/// Gururangan et al. 2020, "Don't stop pretraining" (arXiv 2004.10964), adaptation to the task. A run of its own below the output folder, which stops and goes on as any other; rows that are
-/// cut off to be evaluated on are not read.
+/// Gururangan et al. 2020, "Don't stop pretraining" (arXiv 2004.10964), adaptation to the task. A run of its own below the output folder,
+/// which stops and goes on as any other; rows that are cut off to be evaluated on are not read.
 /// </remarks>
 internal static class SentenceAdaptation
 {
@@ -25,11 +27,12 @@ internal static class SentenceAdaptation
             return null;
         }
 
-        var rows = RelationRows.Read(filled, new Silent());
+        var rows = RelationRows.Read(filled, OfTheRunThatFollows);
         var text = string.Join('\n', rows.Train.Select(row => row.Text.ReplaceLineEndings(" ")).Distinct(StringComparer.Ordinal)) + "\n";
 
         // Other sentences or another base are another run.
-        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{filled.ModelNameOrPath}\n{filled.Seed}\n{epochs}\n{text}")))[..HashDigits];
+        var input = Encoding.UTF8.GetBytes($"{filled.ModelNameOrPath}\n{filled.Seed}\n{epochs}\n{text}");
+        var hash = Convert.ToHexStringLower(SHA256.HashData(input))[..HashDigits];
         var folder = Path.Combine(filled.OutputDir!, $"adapted-{hash}");
         return (Run(filled, epochs, folder), text);
     }
@@ -54,13 +57,11 @@ internal static class SentenceAdaptation
         MaxSeqLength = Math.Min(128, filled.MaxSeqLength!.Value),
         NumTrainEpochs = epochs,
         PerDeviceTrainBatchSize = 16,
-        GradientAccumulationSteps = 1,
         LearningRate = 5e-4,
         LrSchedulerType = "linear",
         WarmupRatio = 0.03,
         WeightDecay = 0.01,
         MlmProbability = 0.3,
-        MaxGradNorm = 1,
         GradientCheckpointing = filled.GradientCheckpointing,
         Seed = filled.Seed,
         Dtype = filled.Dtype,
@@ -74,23 +75,8 @@ internal static class SentenceAdaptation
         ResumeFromCheckpoint = "true",
     };
 
-    /// <summary>The rows are read again by the run that follows, which tells what is to be told of them.</summary>
-    private sealed class Silent : ITrainingProgress
+    // The rows are read again by the run that follows, which tells what is odd about them.
+    private static void OfTheRunThatFollows(string note)
     {
-        public void Note(string text)
-        {
-        }
-
-        public void Begin(TrainingPlan plan, int firstStep)
-        {
-        }
-
-        public void Step(TrainStep step)
-        {
-        }
-
-        public void Evaluated(EvalStep evaluated)
-        {
-        }
     }
 }

@@ -19,7 +19,7 @@ internal static class TfidfJob
     /// <exception cref="CheckpointException">The run cannot be written.</exception>
     public static bool Run(TrainArguments arguments, ITrainingProgress progress, TimeProvider time, CancellationToken stop)
     {
-        var rows = RelationRows.Read(arguments, progress);
+        var rows = RelationRows.Read(arguments, progress.Note);
         var folder = arguments.OutputDir!;
         Directory.CreateDirectory(folder);
         AtomicFile.WriteText(Path.Combine(folder, TrainingArtifact.ArgumentsFile), TrainArgumentsReader.Write(arguments));

@@ -100,6 +100,10 @@ public sealed record TrainArguments
     /// <value>0.15.</value>
     public double MlmProbability { get; init; } = 0.15;
 
+    /// <summary>Most neighbouring tokens that <c>task_type mlm</c> hides together, as words have them; shorter spans are more frequent.</summary>
+    /// <value>1.</value>
+    public int MlmSpan { get; init; } = 1;
+
     /// <summary>Share of the names that are hidden from r-bert and bert-cls while they train, so that they learn the words around a name.</summary>
     public double? NameMaskProbability { get; init; }
 

@@ -196,6 +196,7 @@ internal static class TrainArgumentsCheck
         AtLeast("loraplus_lr_ratio", arguments.LoraplusLrRatio, 1, problems);
         AtLeast("ddp_timeout", arguments.DdpTimeout, 1, problems);
         AtLeast("rank_timeout", arguments.RankTimeout, 3, problems);
+        AtLeast("mlm_span", arguments.MlmSpan, 1, problems);
         AtLeast("save_total_limit", arguments.SaveTotalLimit, 1, problems);
         Share("lora_dropout", arguments.LoraDropout, problems);
         Share("group_split", arguments.GroupSplit, problems);

@@ -5,8 +5,8 @@ using Guanxi.Transformers.Training;
 namespace Guanxi.Relations.Training;
 
 /// <summary>What is odd about the rows of a run: told with counts and the first places, before the model is loaded.</summary>
-/// <param name="progress">Told of it.</param>
-internal sealed class TrainingRowChecks(ITrainingProgress progress)
+/// <param name="note">Told of it.</param>
+internal sealed class TrainingRowChecks(Action<string> note)
 {
     private const int PlacesShown = 3;
 
@@ -67,7 +67,7 @@ internal sealed class TrainingRowChecks(ITrainingProgress progress)
         if (places.Length > 0)
         {
             var more = places.Length > PlacesShown ? ", ..." : string.Empty;
-            progress.Note($"warning: {places.Length} {what} ({string.Join(", ", places.Take(PlacesShown))}{more})");
+            note($"warning: {places.Length} {what} ({string.Join(", ", places.Take(PlacesShown))}{more})");
         }
     }
 }

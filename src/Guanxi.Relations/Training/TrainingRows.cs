@@ -37,13 +37,13 @@ internal sealed class TrainingRows
     /// <param name="arguments">Arguments without gaps.</param>
     /// <param name="defaults">Where the prompt comes from when none was given.</param>
     /// <param name="tokenizer">Gives the tokenizer; rows that are ids already need none.</param>
-    /// <param name="progress">Told of what is odd.</param>
+    /// <param name="note">Told of what is odd.</param>
     /// <exception cref="OptionsException">Rows, labels or prompt are wrong.</exception>
-    public static TrainingRows Read(TrainArguments arguments, TrainingDefaults defaults, Func<ITokenizer> tokenizer, ITrainingProgress progress)
+    public static TrainingRows Read(TrainArguments arguments, TrainingDefaults defaults, Func<ITokenizer> tokenizer, Action<string> note)
     {
         var rows = arguments.TaskType == TaskType.Pretrain
             ? Pretraining(arguments, tokenizer())
-            : FineTuning(arguments, defaults, tokenizer, progress);
+            : FineTuning(arguments, defaults, tokenizer, note);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var row in rows.Train.Concat(rows.Sets.SelectMany(set => set.Rows)))
         {
@@ -90,7 +90,7 @@ internal sealed class TrainingRows
     };
 
     private static TrainingRows FineTuning(
-        TrainArguments arguments, TrainingDefaults defaults, Func<ITokenizer> tokenizer, ITrainingProgress progress)
+        TrainArguments arguments, TrainingDefaults defaults, Func<ITokenizer> tokenizer, Action<string> note)
     {
         var schema = arguments.LabelsFile is null ? null : LabelsFile.Read(arguments.LabelsFile);
         var train = DatasetReader.Read(arguments.TrainFile!, new DatasetReadOptions { Schema = schema });
@@ -111,12 +111,12 @@ internal sealed class TrainingRows
                 "group_split", "only rows of relations can be cut by sentence", "relation rows in train_file, or rows in eval_file", $"{train.Kind}"));
         }
 
-        var checks = new TrainingRowChecks(progress);
+        var checks = new TrainingRowChecks(note);
         switch (train.Kind)
         {
             case DatasetKind.Relations:
                 checks.Compare([.. train.Relations.Select(LearntRow.Of)], [.. (eval?.Relations ?? []).Select(LearntRow.Of)]);
-                return Relations(arguments, defaults, tokenizer, schema!, train, eval, progress);
+                return Relations(arguments, defaults, tokenizer, schema!, train, eval, note);
             case DatasetKind.Instructions:
                 checks.Compare([.. train.Instructions.Select(LearntRow.Of)], [.. (eval?.Instructions ?? []).Select(LearntRow.Of)]);
                 checks.CompareAnswers(train.Instructions);
@@ -144,19 +144,19 @@ internal sealed class TrainingRows
         RelationSchema schema,
         Dataset train,
         Dataset? eval,
-        ITrainingProgress progress)
+        Action<string> note)
     {
         var given = arguments.PromptTemplate is { } prompt ? PromptTemplate.ReadText(prompt) : defaults.PromptTemplate;
         var text = given ?? PromptTemplate.Usual(schema.Labels);
         if (given is null && text != PromptTemplate.Article)
         {
-            progress.Note($"no prompt_template is given: the question is {text}");
+            note($"no prompt_template is given: the question is {text}");
         }
 
         var template = PromptTemplate.Parse(text, schema.Labels, "prompt_template");
-        var checks = new TrainingRowChecks(progress);
+        var checks = new TrainingRowChecks(note);
         checks.ComparePrompt(template, schema, train.Relations);
-        var rows = RelationRows.Split(arguments, schema, train, eval, progress);
+        var rows = RelationRows.Split(arguments, schema, train, eval, note);
         var encoder = new InstructionEncoder(tokenizer());
         return new TrainingRows
         {

@@ -23,7 +23,7 @@ internal abstract class ServedModel : IDisposable
     /// <param name="question">Which one: each has other tokens.</param>
     public abstract void Ask(int question);
 
-    /// <summary>Passes without labels to be timed beside, by their number of tokens, each with the operations it needs.</summary>
+    /// <summary>Passes over other numbers of tokens to be timed beside, without labels, each with the operations it needs.</summary>
     public virtual IReadOnlyList<(int Tokens, double Operations, Action Run)> Prefills => [];
 
     public abstract void Dispose();
@@ -95,6 +95,8 @@ internal sealed class ServedDecoder : ServedModel
 /// <summary>An encoder of BERT's base size with R-BERT's head.</summary>
 internal sealed class ServedEncoder : ServedModel
 {
+    private const int LongRow = 128;
+
     private readonly Encoder _model;
     private readonly ForwardContext _context;
 
@@ -104,15 +106,21 @@ internal sealed class ServedEncoder : ServedModel
         _context = new ForwardContext(computeType, null);
     }
 
-    public override double Operations => OperationCount.OfEncoder(_model.Config, NewTokens).Forward;
+    public override double Operations => OperationsOf(NewTokens);
 
-    public override void Ask(int question)
+    public override IReadOnlyList<(int Tokens, double Operations, Action Run)> Prefills => [(LongRow, OperationsOf(LongRow), () => Ask(0, LongRow))];
+
+    public override void Ask(int question) => Ask(question, NewTokens);
+
+    public override void Dispose() => _model.Dispose();
+
+    private double OperationsOf(int tokens) => OperationCount.OfEncoder(_model.Config, tokens).Forward;
+
+    private void Ask(int question, int tokens)
     {
         using var scope = TensorScope.Enter();
         using var mode = Autograd.NoGrad();
-        var batch = TokenBatch.Of([Tokens(question, NewTokens, _model.Config.VocabularySize)]);
+        var batch = TokenBatch.Of([Tokens(question, tokens, _model.Config.VocabularySize)]);
         _model.ClassifyPair(batch, [new SpanPair((3, 8), (20, 25))], usesPooler: true, _context).Softmax(1).ToArray<float>();
     }
-
-    public override void Dispose() => _model.Dispose();
 }

@@ -38,7 +38,7 @@ public sealed class BenchmarkSuiteTests
     }
 
     [Fact]
-    public void A_request_of_a_language_model_is_held_against_the_goal_that_its_own_peak_makes()
+    public void A_request_is_held_against_the_goal_that_its_own_peak_makes()
     {
         const string Result = """
             {"shape": "0.44b", "p50_ms": 530, "p99_ms": 600, "peak_share": 0.36, "goal_ms": 314,
@@ -49,7 +49,7 @@ public sealed class BenchmarkSuiteTests
 
         Assert.Equal(("530 ms", "at most 314 ms, missed"), (figures[0].ValueText, figures[0].GoalText));
         Assert.Equal([true, false], figures.Skip(2).Select(figure => figure.Goal!.IsMet));
-        Assert.Equal("at most 40 ms, missed", Read("serve --shape bert-base", Result)[0].GoalText);
+        Assert.Equal("at most 314 ms, missed", Read("serve --shape bert-base", Result)[0].GoalText);
     }
 
     [Fact]

@@ -1,6 +1,8 @@
 using Guanxi.TestKit;
 using Guanxi.Torch;
 using Guanxi.Transformers.Benchmarks;
+using Guanxi.Transformers.Models;
+using Guanxi.Transformers.Tests.Models;
 using Xunit;
 
 namespace Guanxi.Transformers.Tests.Benchmarks;
@@ -31,5 +33,20 @@ public sealed class ServeBenchmarkTests
         Assert.Equal(("serve", "tiny", name), (json["case"]!.GetValue<string>(), json["shape"]!.GetValue<string>(), json["weights"]!.GetValue<string>()));
         Assert.Equal(json["gflops"]!.GetValue<double>() / json["peak_gflops"]!.GetValue<double>(), json["peak_share"]!.GetValue<double>(), 1e-9);
         Assert.All((string[])["p50_ms", "p90_ms", "p99_ms", "requests_per_second", "rss_peak_bytes"], key => Assert.NotNull(json[key]));
+    }
+
+    [Fact]
+    public void An_encoder_answers_too_and_its_goal_is_a_time_in_proportion_to_the_peak()
+    {
+        using var leaks = new LeakCheck();
+        var shape = new EncoderShape("tiny", TinyEncoder.Config with { MaxPositions = 128, Head = EncoderHead.EntityPair, Labels = ["a", "b", "c"] });
+        using var benchmark = new ServeBenchmark(new ServeBenchmarkOptions { Shape = shape, Requests = 4, Limit = TimeSpan.FromSeconds(2) }, TimeProvider.System);
+
+        var result = benchmark.Run(_ => { });
+
+        Assert.Equal([128], result.Prefills.Select(prefill => prefill.Tokens));
+        Assert.Equal(36e9 / result.PeakOperationsPerSecond, result.GoalSeconds, 1e-9);
+        Assert.Equal(OperationCount.OfEncoder(shape.Config, 64).Forward, result.Operations);
+        Assert.Equal("fp32", result.ToJson()["weights"]!.GetValue<string>());
     }
 }

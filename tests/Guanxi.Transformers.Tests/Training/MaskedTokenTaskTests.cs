@@ -42,6 +42,36 @@ public sealed class MaskedTokenTaskTests
     }
 
     [Fact]
+    public void Neighbours_are_guessed_together_in_spans_of_one_to_four_and_no_more_tokens_than_else()
+    {
+        using var leaks = new LeakCheck();
+        using var encoder = Encoder();
+        const int length = 100;
+        var rows = Enumerable.Range(0, 200).Select(row => (int[])[2, .. Enumerable.Range(0, length).Select(i => 10 + (((row * 100) + i) % 900)), 3]).ToArray();
+        var task = new MaskedTokenTask(encoder, rows, s_special, GuessedShare, labelSmoothing: 0) { LongestSpan = 4 };
+
+        var batch = (MaskedTokenBatch)task.Batch([.. Enumerable.Range(0, rows.Length)], new DropoutKey(42, 7, 0));
+
+        var guessed = batch.Batch.OutputRows!.ToHashSet();
+        var runs = new Dictionary<int, int>();
+        foreach (var start in guessed.Where(place => !guessed.Contains(place - 1)))
+        {
+            var run = Enumerable.Range(start, length).TakeWhile(guessed.Contains).Count();
+            runs[run] = runs.GetValueOrDefault(run) + 1;
+        }
+
+        // Spans that touch look like longer ones: 8 % of a span's ends, so the shares of the lengths are near 0.4, 0.3, 0.2 and 0.1 and their mean above 2.
+        double all = runs.Values.Sum();
+        Assert.Equal(GuessedShare, guessed.Count / 20_000.0, 0.02);
+        Assert.InRange(guessed.Count / all, 1.9, 2.4);
+        Assert.InRange(runs[1] / all, 0.32, 0.43);
+        Assert.InRange(runs[4] / all, 0.08, 0.18);
+        Assert.True(runs[1] > runs[2] && runs[2] > runs[3] && runs[3] > runs[4]);
+        Assert.Equal(0.8, guessed.Count(place => batch.Batch.Tokens[place] == s_special.Mask) / (double)guessed.Count, 0.045);
+        Assert.DoesNotContain(batch.Targets, target => target is 2 or 3);
+    }
+
+    [Fact]
     public void The_same_step_hides_the_same_and_another_one_others()
     {
         using var leaks = new LeakCheck();
