@@ -57,7 +57,7 @@ public sealed class Evaluator(TimeProvider time)
     /// <param name="progress">Told how many rows are done; null for nobody.</param>
     /// <param name="stop">Ends the work between batches.</param>
     /// <returns>The rows in the order of the data.</returns>
-    /// <exception cref="OptionsException">There is no row, or a row has no label.</exception>
+    /// <exception cref="OptionsException">A row has no label.</exception>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static IReadOnlyList<EvaluatedRow> Predict(
         IRelationClassifier classifier, IReadOnlyList<RelationExample> examples, IProgress<int>? progress, CancellationToken stop)

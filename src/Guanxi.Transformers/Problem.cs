@@ -10,6 +10,20 @@ namespace Guanxi.Transformers;
 /// <param name="Hint">What to do; null when it is plain.</param>
 public sealed record Problem(string Where, string What, string? Expected = null, string? Found = null, string? Hint = null)
 {
+    private const int MostShown = 20;
+
+    /// <summary>The first of many problems, and how many more there are: nobody reads a thousand.</summary>
+    /// <param name="problems">Every problem found.</param>
+    /// <param name="where">What the last line names.</param>
+    /// <returns>At most 20 of them and a line on the rest; all of them when they are no more.</returns>
+    public static IReadOnlyList<Problem> First(IReadOnlyList<Problem> problems, string where)
+    {
+        ArgumentNullException.ThrowIfNull(problems);
+        return problems.Count <= MostShown
+            ? problems
+            : [.. problems.Take(MostShown), new Problem(where, $"{problems.Count - MostShown} more problems")];
+    }
+
     /// <summary>The problem as one line of text.</summary>
     /// <returns>Place, fault, expectation, finding and hint, those that are known.</returns>
     public override string ToString()

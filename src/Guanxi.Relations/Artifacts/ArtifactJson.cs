@@ -9,6 +9,9 @@ namespace Guanxi.Relations.Artifacts;
 /// <summary>The text form of <see cref="ArtifactInfo"/>.</summary>
 internal static class ArtifactJson
 {
+    /// <summary>Key of a base's own values for keys of training that were not given.</summary>
+    public const string Defaults = "train_defaults";
+
     private const char ByteOrderMark = '\uFEFF';
     private const int MaxBytes = 4 * 1024 * 1024;
     private const string Format = "format_version";
@@ -101,6 +104,19 @@ internal static class ArtifactJson
         problems.AddRange(info.Aliases.Keys.Except(info.Labels).Select(name => new Problem(
             $"{path}, {Aliases}", "these belong to no label", $"a name from \"{Labels}\"", name)));
         return problems.Count == 0 ? info : throw new CheckpointException(problems);
+    }
+
+    /// <summary>What a base says of its training: its question, and an object of keys.</summary>
+    /// <param name="path">Its file.</param>
+    /// <returns>Each null where the file does not say.</returns>
+    /// <exception cref="CheckpointException">The file is damaged, or one of the two is of another kind.</exception>
+    public static (string? Template, JsonElement? Defaults) ReadDefaults(string path)
+    {
+        var problems = new List<Problem>();
+        var root = Parse(path);
+        var keys = new ArtifactKeys(root, path, problems);
+        var found = (keys.Text(Template), keys.Nested(Defaults) is null ? null : (JsonElement?)root.GetProperty(Defaults));
+        return problems.Count == 0 ? found : throw new CheckpointException(problems);
     }
 
     private static JsonElement Parse(string path)

@@ -9,8 +9,6 @@ namespace Guanxi.Relations.Artifacts;
 /// <param name="problems">Receives what is found.</param>
 internal sealed class ArtifactKeys(JsonElement root, string where, List<Problem> problems)
 {
-    private const int LongestQuote = 80;
-
     public string? Text(string key) => Find(key) is not { } value ? null : TextOf(value, key);
 
     public IReadOnlyList<string> Texts(string key)
@@ -116,10 +114,6 @@ internal sealed class ArtifactKeys(JsonElement root, string where, List<Problem>
         return null;
     }
 
-    private void Note(string key, string expected, JsonElement value)
-    {
-        var text = value.GetRawText();
-        problems.Add(new Problem($"{where}, {key}", "the value is of another kind", expected,
-            text.Length > LongestQuote ? text[..LongestQuote] + "..." : text));
-    }
+    private void Note(string key, string expected, JsonElement value) =>
+        problems.Add(new Problem($"{where}, {key}", "the value is of another kind", expected, Excerpt.Of(value.GetRawText())));
 }

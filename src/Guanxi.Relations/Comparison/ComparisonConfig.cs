@@ -14,12 +14,17 @@ public sealed record ComparisonConfig
 {
     private const int MaxFileBytes = 1 << 20;
     private const string ModelKey = "model_name_or_path";
+    private const string TestKey = "test_file";
+    private const string OutputKey = "output_dir";
+    private const string SeedsKey = "seeds";
+    private const string TrainKey = "train";
+    private const string SystemsKey = "systems";
+    private const string NameKey = "name";
+    private const string PublishedKey = "published";
+    private const string OptionalKey = "optional";
 
     /// <summary>Labelled rows that all systems answer; no system sees them in training.</summary>
     public required string TestFile { get; init; }
-
-    /// <summary>Folder of all runs.</summary>
-    public required string OutputDir { get; init; }
 
     /// <summary>The runs, system by system.</summary>
     public required IReadOnlyList<ComparedRun> Runs { get; init; }
@@ -32,60 +37,68 @@ public sealed record ComparisonConfig
     /// <exception cref="OptionsException">The file is no comparison, or keys of it are wrong; all problems are listed.</exception>
     public static ComparisonConfig Read(string path, string? testFile, Action<string> notes)
     {
+        ArgumentNullException.ThrowIfNull(notes);
+        var problems = new List<Problem>();
+        var root = new ComparisonKeys(ReadObject(path), path, problems);
+        root.Know(TestKey, OutputKey, SeedsKey, TrainKey, SystemsKey);
+        var (output, test) = (root.Text(OutputKey), testFile ?? root.Text(TestKey));
+        var (seeds, common, systems) = (root.Seeds(SeedsKey), root.TrainKeys(TrainKey), root.Objects(SystemsKey));
+        var runs = new List<ComparedRun>();
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var system in systems)
+        {
+            system.Know(NameKey, TrainKey, PublishedKey, OptionalKey);
+            var (name, own, published, isOptional) = (system.Text(NameKey), system.TrainKeys(TrainKey), system.Share(PublishedKey), system.Flag(OptionalKey));
+            if (name is null || output is null)
+            {
+                continue;
+            }
+
+            if (!names.Add(name))
+            {
+                problems.Add(new Problem($"{system.Where}, {NameKey}", "two systems have this name, and so one folder", Found: name));
+                continue;
+            }
+
+            try
+            {
+                runs.AddRange(seeds.Select(seed => new ComparedRun(name, ArgumentsOf([.. common, .. own], seed, Path.Combine(output, name), notes), published)).ToArray());
+            }
+            catch (OptionsException error) when (isOptional && error.Problems.All(problem => problem.Where == ModelKey))
+            {
+                notes($"{name} is left out: {error.Problems[0]}");
+            }
+            catch (OptionsException error)
+            {
+                problems.AddRange(error.Problems.Select(problem => problem with { Where = $"{path}, {name}: {problem.Where}" }));
+            }
+        }
+
+        if (problems.Count == 0 && runs.Count == 0)
+        {
+            problems.Add(new Problem($"{path}, {SystemsKey}", "there is no system to compare", "at least one whose model is there, and one seed"));
+        }
+
+        return problems.Count > 0 ? throw new OptionsException(problems) : new ComparisonConfig { TestFile = test!, Runs = runs };
+    }
+
+    private static TrainArguments ArgumentsOf(KeyValuePair<string, string>[] keys, int seed, string folder, Action<string> notes) => TrainArgumentsReader.Read(
+        null, [.. keys, new("seed", $"{seed}"), new(OutputKey, $"{folder}-seed{seed}"), new("resume_from_checkpoint", "true")], notes);
+
+    private static JsonElement ReadObject(string path)
+    {
         try
         {
             var bytes = new FileInfo(path).Length > MaxFileBytes ? throw new JsonException("too large for a comparison") : File.ReadAllBytes(path);
             using var document = JsonDocument.Parse(bytes, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
-            return Parse(document.RootElement, path, testFile, notes);
+            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone() : throw new JsonException("not an object");
         }
-        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException or InvalidOperationException or KeyNotFoundException or FormatException)
+        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
         {
             throw new OptionsException(new Problem(
-                path, $"cannot be read as a comparison: {error.Message.TrimEnd('.')}", "a JSON object with output_dir, test_file, seeds, train and systems"));
+                path, $"cannot be read as a comparison: {error.Message.TrimEnd('.')}", $"a JSON object with {OutputKey}, {TestKey}, {SeedsKey}, {TrainKey} and {SystemsKey}"));
         }
     }
-
-    private static ComparisonConfig Parse(JsonElement root, string path, string? testFile, Action<string> notes)
-    {
-        var output = root.GetProperty("output_dir").GetString()!;
-        int[] seeds = [.. root.GetProperty("seeds").EnumerateArray().Select(seed => seed.GetInt32())];
-        var common = Keys(root.GetProperty("train"));
-        var runs = new List<ComparedRun>();
-        var problems = new List<Problem>();
-        foreach (var system in root.GetProperty("systems").EnumerateArray())
-        {
-            var (name, own) = (system.GetProperty("name").GetString()!, Keys(system.GetProperty("train")));
-            foreach (var seed in seeds)
-            {
-                var folder = Path.Combine(output, $"{name}-seed{seed}");
-                try
-                {
-                    var arguments = TrainArgumentsReader.Read(
-                        null, [.. common, .. own, new("seed", $"{seed}"), new("output_dir", folder), new("resume_from_checkpoint", "true")], notes);
-                    runs.Add(new ComparedRun(name, arguments, system.TryGetProperty("published", out var published) ? published.GetDouble() : null));
-                }
-                catch (OptionsException error) when (IsOptional(system) && error.Problems.All(problem => problem.Where == ModelKey))
-                {
-                    notes($"{name} is left out: {error.Problems[0]}");
-                    break;
-                }
-                catch (OptionsException error)
-                {
-                    problems.AddRange(error.Problems.Select(problem => problem with { Where = $"{path}, {name}: {problem.Where}" }));
-                    break;
-                }
-            }
-        }
-
-        return problems.Count > 0
-            ? throw new OptionsException(problems)
-            : new ComparisonConfig { TestFile = testFile ?? root.GetProperty("test_file").GetString()!, OutputDir = output, Runs = runs };
-    }
-
-    private static bool IsOptional(JsonElement system) => system.TryGetProperty("optional", out var optional) && optional.GetBoolean();
-
-    private static List<KeyValuePair<string, string>> Keys(JsonElement keys) => [.. keys.EnumerateObject().Select(key => KeyValuePair.Create(
-        key.Name, key.Value.ValueKind == JsonValueKind.Array ? string.Join(',', key.Value.EnumerateArray().Select(item => item.ToString())) : key.Value.ToString()))];
 }
 
 /// <summary>One training run of a comparison.</summary>

@@ -4,6 +4,9 @@ namespace Guanxi.Relations.Comparison;
 /// <remarks>Fisher's randomisation test for paired values; for two single runs it asks the same question as McNemar's test.</remarks>
 internal static class SignFlip
 {
+    // Sums of thirds in another order are equal, not smaller.
+    private const double Tolerance = 1e-9;
+
     private const int Draws = 10_000;
 
     /// <summary>Tests two systems.</summary>
@@ -35,7 +38,4 @@ internal static class SignFlip
 
         return (asLarge + 1.0) / (Draws + 1);
     }
-
-    // Sums of thirds in another order are equal, not smaller.
-    private const double Tolerance = 1e-9;
 }

@@ -81,6 +81,12 @@ public sealed record Dataset(string File, DatasetFormat Format, IReadOnlyList<IE
     /// <summary>The rows as relations; empty when they are something else.</summary>
     public IReadOnlyList<RelationExample> Relations => [.. Examples.OfType<RelationExample>()];
 
+    /// <summary>The rows as relations.</summary>
+    /// <returns>The rows; at least one.</returns>
+    /// <exception cref="Transformers.OptionsException">They are something else.</exception>
+    public IReadOnlyList<RelationExample> RequireRelations() => Kind == DatasetKind.Relations ? Relations : throw new Transformers.OptionsException(new Transformers.Problem(
+        File, "these rows are not sentences with two names", "text, people1, people2 and label", $"{Kind}".ToLowerInvariant(), "guanxi data convert makes them of prompts."));
+
     /// <summary>The rows as prompts and answers; empty when they are something else.</summary>
     public IReadOnlyList<InstructionExample> Instructions => [.. Examples.OfType<InstructionExample>()];
 

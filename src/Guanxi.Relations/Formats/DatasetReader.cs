@@ -5,8 +5,6 @@ namespace Guanxi.Relations.Formats;
 /// <summary>Reads data of any form that is recognised by its content; the file's name does not matter.</summary>
 public static class DatasetReader
 {
-    private const int MaxProblemsShown = 20;
-
     /// <summary>Reads a file.</summary>
     /// <param name="path">A UTF-8 file.</param>
     /// <param name="options">How to treat bad rows and labels.</param>
@@ -78,22 +76,11 @@ public static class DatasetReader
 
         if (problems.Count > 0 && (!options.Lenient || examples.Count == 0))
         {
-            throw new OptionsException(Shown(data.Name, problems, badRows));
+            throw new OptionsException(Problem.First([.. problems.Select(problem => problem.ToProblem())], $"{data.Name}, {badRows} bad rows"));
         }
 
         return examples.Count > 0
             ? new Dataset(data.Name, data.Format, examples, problems)
             : throw new OptionsException(new Problem(data.Name, "there is no row of data"));
-    }
-
-    private static List<Problem> Shown(string file, List<RowProblem> problems, int badRows)
-    {
-        var shown = problems.Take(MaxProblemsShown).Select(problem => problem.ToProblem()).ToList();
-        if (problems.Count > MaxProblemsShown)
-        {
-            shown.Add(new Problem(file, $"{problems.Count - MaxProblemsShown} more problems; {badRows} rows are bad in all"));
-        }
-
-        return shown;
     }
 }

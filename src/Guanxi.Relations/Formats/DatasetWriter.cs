@@ -68,8 +68,8 @@ public static class DatasetWriter
     /// <param name="rows">The rows.</param>
     /// <param name="format">A form of relations, or Firefly's.</param>
     /// <param name="template">The question of Firefly's form; others do not ask for it.</param>
-    /// <returns>The file and what is not in it.</returns>
-    /// <exception cref="OptionsException">No row can be written, there are more rows than a sheet holds, or the form is none to write.</exception>
+    /// <returns>The file and what is not in it; an empty file when no row can be written.</returns>
+    /// <exception cref="OptionsException">There are more rows than a sheet holds, or the form is none to write.</exception>
     public static EncodedRows Encode(IReadOnlyList<RelationExample> rows, DatasetFormat format, PromptTemplate template)
     {
         ArgumentNullException.ThrowIfNull(rows);

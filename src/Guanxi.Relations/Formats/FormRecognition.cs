@@ -103,8 +103,7 @@ internal static class FormRecognition
         }
 
         var hint = first.TrimStart().StartsWith('[') ? "A JSON list is not read; write one object a line." : null;
-        var start = first.Length > 80 ? string.Concat(first.AsSpan(0, 80), "...") : first;
         var line = seen.First(line => line.Text == first).Number;
-        return [new Problem($"{file}:{line}:1", "the form of the data is not known", KnownForms, start, hint)];
+        return [new Problem($"{file}:{line}:1", "the form of the data is not known", KnownForms, Excerpt.Of(first), hint)];
     }
 }

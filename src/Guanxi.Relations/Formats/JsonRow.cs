@@ -153,5 +153,5 @@ internal sealed class JsonRow(string line, SourcePlace place, JsonElement root)
     private static ReadRow Bad(SourcePlace place, int column, string what, string? expected = null, string? found = null) =>
         new(place, null, [new RowProblem(DataRules.Json, place, column, what, expected, found)]);
 
-    private static string? Shortened(string? found) => found is { Length: > 80 } ? string.Concat(found.AsSpan(0, 80), "...") : found;
+    private static string? Shortened(string? found) => found is null ? null : Excerpt.Of(found);
 }

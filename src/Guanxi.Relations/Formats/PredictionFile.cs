@@ -36,7 +36,7 @@ public static class PredictionFile
         var broken = lines.Where(line => line.Problem is not null).Select(line => line.Problem!.ToProblem()).ToArray();
         if (broken.Length > 0)
         {
-            throw new OptionsException(broken);
+            throw new OptionsException(Problem.First(broken, path));
         }
 
         if (lines.All(line => line.Text.Length == 0))
@@ -63,7 +63,7 @@ public static class PredictionFile
             rows.Add(read.Example as Row ?? Row.Bare("", read.Place));
         }
 
-        return problems.Count > 0 ? throw new OptionsException(problems) : rows;
+        return problems.Count > 0 ? throw new OptionsException(Problem.First(problems, path)) : rows;
     }
 
     private static ReadRow ReadOne(JsonRow row)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Compression;
 using System.Text;
 using System.Xml;
 using ExcelDataReader;
@@ -12,6 +13,9 @@ internal static class Spreadsheet
 {
     // Rows of text are a few kilobytes each: a file this long is something else, or made to fill the memory.
     private const long MaxFileBytes = 256L << 20;
+
+    // Sheets are XML, which packs ten to twenty times.
+    private const long MaxUnpackedBytes = 2L << 30;
 
     private const string Header = "a header such as label, text, people1, people2, or label and content with markers";
 
@@ -32,12 +36,7 @@ internal static class Spreadsheet
             return null;
         }
 
-        if (stream.Length > MaxFileBytes)
-        {
-            throw new OptionsException(new Problem(
-                name, "the file is too long for a sheet of sentences", $"at most {MaxFileBytes >> 20} MiB", $"{stream.Length >> 20} MiB", "Save the sheet as CSV."));
-        }
-
+        Require(stream.Length, MaxFileBytes, name);
         var rows = Rows(stream, name);
         if (rows.Count == 0)
         {
@@ -49,6 +48,15 @@ internal static class Spreadsheet
                 $"{name}:{rows[0].Line}:1", "the columns of the sheet are not known", Header, string.Join(", ", rows[0].Cells.Select(cell => cell.Text))));
         var table = new TabularRows(map, hasHeader: true, widthHint: null);
         return new RecognisedForm(DatasetFormat.RelationXlsx, (_, context) => table.Read(rows, context), []);
+    }
+
+    private static void Require(long found, long most, string name)
+    {
+        if (found > most)
+        {
+            throw new OptionsException(new Problem(
+                name, "the file is too long for a sheet of sentences", $"at most {most >> 20} MiB", $"{found >> 20} MiB", "Save the sheet as CSV."));
+        }
     }
 
     private static bool Begins(Stream stream)
@@ -64,6 +72,13 @@ internal static class Spreadsheet
     {
         try
         {
+            var start = stream.Position;
+            using (var archive = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true))
+            {
+                Require(archive.Entries.Sum(entry => entry.Length), MaxUnpackedBytes, name);
+            }
+
+            stream.Position = start;
             using var reader = ExcelReaderFactory.CreateOpenXmlReader(stream, new ExcelReaderConfiguration { LeaveOpen = true });
             do
             {

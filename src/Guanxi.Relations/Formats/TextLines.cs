@@ -24,6 +24,7 @@ internal sealed class TextLines(Stream stream, string file)
     private int _end;
     private bool _ended;
     private bool _sawUtf8;
+    private int _number = 1;
 
     /// <summary>All lines; an empty one after the last line feed does not count.</summary>
     /// <exception cref="OptionsException">The file is in another encoding or cannot be read on.</exception>
@@ -31,9 +32,9 @@ internal sealed class TextLines(Stream stream, string file)
     {
         Fill();
         RefuseOtherEncodings();
-        for (var number = 1; TryTake(out var line); number++)
+        for (; TryTake(out var line); _number++)
         {
-            yield return Decode(number, line);
+            yield return Decode(_number, line);
         }
     }
 
@@ -116,7 +117,7 @@ internal sealed class TextLines(Stream stream, string file)
         {
             if (_end >= MaxLineBytes)
             {
-                throw new OptionsException(new Problem(file, "a line is too long to be a row of data",
+                throw new OptionsException(new Problem($"{file}:{_number}:1", "a line is too long to be a row of data",
                     $"less than {MaxLineBytes >> 20} MiB"));
             }
 

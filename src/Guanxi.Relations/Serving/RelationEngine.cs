@@ -264,6 +264,10 @@ public sealed class RelationEngine : IDisposable
             if (outcomes[row].Prediction is { } prediction && prediction.Lead < _options.TieMargin)
             {
                 outcomes[row] = _classifier.Classify([batch[row].Example])[0];
+                lock (_gate)
+                {
+                    _counts = _counts with { RowsComputed = _counts.RowsComputed + 1 };
+                }
             }
         }
 

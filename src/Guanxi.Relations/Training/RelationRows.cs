@@ -53,8 +53,8 @@ internal sealed record RelationRows(RelationSchema Schema, IReadOnlyList<Relatio
     private static Dataset ReadFile(string path, RelationSchema? schema)
     {
         var data = DatasetReader.Read(path, new DatasetReadOptions { Schema = schema });
-        return data.Kind == DatasetKind.Relations ? data : throw new OptionsException(new Problem(
-            path, "these rows are not sentences with two names", "text, people1, people2 and label", $"{data.Kind}".ToLowerInvariant()));
+        data.RequireRelations();
+        return data;
     }
 }
 

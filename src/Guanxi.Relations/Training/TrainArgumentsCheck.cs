@@ -196,8 +196,12 @@ internal static class TrainArgumentsCheck
         AtLeast("loraplus_lr_ratio", arguments.LoraplusLrRatio, 1, problems);
         AtLeast("ddp_timeout", arguments.DdpTimeout, 1, problems);
         AtLeast("rank_timeout", arguments.RankTimeout, 3, problems);
+        AtLeast("adam_epsilon", arguments.AdamEpsilon, 0, problems);
+        AtLeast("threads", arguments.Threads, 0, problems);
         AtLeast("mlm_span", arguments.MlmSpan, 1, problems);
         AtLeast("save_total_limit", arguments.SaveTotalLimit, 1, problems);
+        Share("adam_beta1", arguments.AdamBeta1, problems);
+        Share("adam_beta2", arguments.AdamBeta2, problems);
         Share("lora_dropout", arguments.LoraDropout, problems);
         Share("group_split", arguments.GroupSplit, problems);
         Share("label_smoothing_factor", arguments.LabelSmoothingFactor, problems);

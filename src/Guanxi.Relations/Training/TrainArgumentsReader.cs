@@ -176,6 +176,12 @@ public static class TrainArgumentsReader
     private static void Set(
         TrainArguments arguments, string key, JsonElement value, string where, IReadOnlyCollection<string> otherKeys, List<Problem> problems, Action<string> notes)
     {
+        // Files written from Hugging Face's arguments name every key, those that have no value too.
+        if (value.ValueKind == JsonValueKind.Null)
+        {
+            return;
+        }
+
         if (key == OlderGrouping && bool.TryParse(value.ToString(), out var groups))
         {
             (key, value) = ("train_sampling_strategy", JsonSerializer.SerializeToElement(groups ? OlderGrouping : "random"));

@@ -8,8 +8,6 @@ namespace Guanxi.Relations.Training;
 /// <summary>Values of keys that were not given: those that a base model's <c>guanxi.json</c> names, else those of the published recipe.</summary>
 public sealed record TrainingDefaults
 {
-    private const int MaxFileBytes = 1 << 20;
-
     /// <summary>Prompt that the base was made for; null where it names none.</summary>
     public string? PromptTemplate { get; private init; }
 
@@ -33,7 +31,8 @@ public sealed record TrainingDefaults
     /// <summary>Finds the defaults of a run.</summary>
     /// <param name="arguments">Arguments; the base's folder and the task decide.</param>
     /// <returns>The defaults.</returns>
-    /// <exception cref="OptionsException">The base's file is damaged or names unknown keys.</exception>
+    /// <exception cref="OptionsException">The base's file names unknown keys, or values that do not fit.</exception>
+    /// <exception cref="CheckpointException">The base's file is damaged.</exception>
     public static TrainingDefaults Of(TrainArguments arguments)
     {
         ArgumentNullException.ThrowIfNull(arguments);
@@ -50,18 +49,12 @@ public sealed record TrainingDefaults
             return new TrainingDefaults { Values = published };
         }
 
-        try
+        var (template, keys) = ArtifactJson.ReadDefaults(file);
+        return new TrainingDefaults
         {
-            using var document = JsonDocument.Parse(new FileInfo(file).Length > MaxFileBytes ? [] : File.ReadAllBytes(file));
-            var root = document.RootElement;
-            var template = root.TryGetProperty("prompt_template", out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
-            var values = root.TryGetProperty("train_defaults", out var keys) ? Overlay(published, keys, arguments.Method, $"{file}, train_defaults") : published;
-            return new TrainingDefaults { Values = values, PromptTemplate = template };
-        }
-        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
-        {
-            throw new OptionsException(new Problem(file, $"cannot be read: {error.Message}", "the JSON that came with the base"));
-        }
+            Values = keys is { } given ? Overlay(published, given, arguments.Method, $"{file}, {ArtifactJson.Defaults}") : published,
+            PromptTemplate = template,
+        };
     }
 
     /// <summary>Fills in what was not given.</summary>
@@ -94,7 +87,9 @@ public sealed record TrainingDefaults
     private static TrainArguments Overlay(TrainArguments published, JsonElement keys, string method, string where)
     {
         var values = TrainArgumentsReader.Overlay(published, keys, where);
-        return keys.TryGetProperty(method, out var own) ? TrainArgumentsReader.Overlay(values, own, $"{where}, {method}") : values;
+        return !keys.TryGetProperty(method, out var own) ? values
+            : own.ValueKind == JsonValueKind.Object ? TrainArgumentsReader.Overlay(values, own, $"{where}, {method}")
+            : throw new OptionsException(new Problem($"{where}, {method}", "the value is of another kind", "an object of keys", Excerpt.Of(own.GetRawText())));
     }
 
     /// <summary>task.md: the arguments of the article.</summary>

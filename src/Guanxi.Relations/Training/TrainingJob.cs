@@ -33,7 +33,7 @@ public sealed class TrainingJob : IDisposable
         progress.Note(OptimizerNames.Describe(arguments.Optim));
         var defaults = TrainingDefaults.Of(arguments);
         _arguments = defaults.Fill(arguments);
-        _subject = TrainingSubject.Open(_arguments, defaults, new SubjectContext(computeType, device, progress, time, stop));
+        _subject = TrainingSubject.Open(_arguments, defaults, new SubjectContext(computeType, device, progress, stop));
         try
         {
             var (parameters, task) = (_subject.Parameters, _subject.Task);

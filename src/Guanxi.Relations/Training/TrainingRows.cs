@@ -13,8 +13,6 @@ namespace Guanxi.Relations.Training;
 /// <summary>The rows of a run as tokens, and what the artefact must remember of how they were made.</summary>
 internal sealed class TrainingRows
 {
-    private const int MaxProblemsShown = 20;
-
     /// <summary>Rows to learn from.</summary>
     public required IReadOnlyList<TokenSequence> Train { get; init; }
 
@@ -60,10 +58,10 @@ internal sealed class TrainingRows
     public void Require(DecoderConfig config)
     {
         var problems = Unfit(Train, "training", config)
-            .Concat(Sets.SelectMany(set => Unfit(set.Rows, "evaluation", config))).Take(MaxProblemsShown).ToArray();
+            .Concat(Sets.SelectMany(set => Unfit(set.Rows, "evaluation", config))).ToArray();
         if (problems.Length > 0)
         {
-            throw new OptionsException(problems);
+            throw new OptionsException(Problem.First(problems, "train_file"));
         }
     }
 

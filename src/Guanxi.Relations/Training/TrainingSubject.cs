@@ -62,6 +62,5 @@ internal abstract class TrainingSubject : IDisposable
 /// <param name="ComputeType">Type of activations and products.</param>
 /// <param name="Device">Where the model computes.</param>
 /// <param name="Progress">Told of what is odd.</param>
-/// <param name="Time">The clock.</param>
 /// <param name="Stop">Ends preparations that take long.</param>
-internal sealed record SubjectContext(DType ComputeType, Device Device, ITrainingProgress Progress, TimeProvider Time, CancellationToken Stop);
+internal sealed record SubjectContext(DType ComputeType, Device Device, ITrainingProgress Progress, CancellationToken Stop);

@@ -145,7 +145,7 @@ public sealed class DatasetReaderTests
         var lenient = TestRows.Read(text, s_lenient);
 
         Assert.Equal(21, fault.Problems.Count);
-        Assert.EndsWith("13 more problems; 33 rows are bad in all", fault.Message, StringComparison.Ordinal);
+        Assert.EndsWith("33 bad rows: 13 more problems", fault.Message, StringComparison.Ordinal);
         Assert.Equal((1, 33), (lenient.Examples.Count, lenient.Problems.Count));
         Assert.Equal(34, lenient.Relations[0].Place.Row);
     }

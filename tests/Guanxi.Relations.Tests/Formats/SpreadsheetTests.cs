@@ -60,6 +60,25 @@ public sealed class SpreadsheetTests
         }
     }
 
+    [Fact]
+    public void A_small_file_that_would_unpack_to_gigabytes_is_refused_before_it_is_unpacked()
+    {
+        var archive = new MemoryStream();
+        using (var zip = new ZipArchive(archive, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            Write(zip, "xl/worksheets/sheet1.xml", "<x/>");
+        }
+
+        // The size that the directory claims is what readers make room by; it stands 24 bytes behind the directory's signature.
+        var bytes = archive.ToArray();
+        var entry = bytes.AsSpan().IndexOf("PK\u0001\u0002"u8);
+        BitConverter.TryWriteBytes(bytes.AsSpan(entry + 24), uint.MaxValue - 1);
+
+        var fault = Assert.Throws<OptionsException>(() => DatasetReader.Read(new MemoryStream(bytes), "rows.xlsx", new DatasetReadOptions()));
+
+        Assert.Contains("too long for a sheet of sentences; expected at most 2048 MiB; found 4095 MiB", fault.Message, StringComparison.Ordinal);
+    }
+
     /// <summary>The smallest workbook that spreadsheet programs open, with cells of inline text.</summary>
     private static MemoryStream Workbook(params string[][][] sheets)
     {

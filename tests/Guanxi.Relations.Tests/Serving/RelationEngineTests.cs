@@ -35,13 +35,19 @@ public sealed class RelationEngineTests : IDisposable
     [Fact]
     public async Task A_full_queue_refuses_at_once_and_says_when_to_try_again()
     {
-        using var engine = Engine(new RelationEngineOptions { QueueCapacity = 3 });
+        var clock = new Clock();
+        using var engine = new RelationEngine(_classifier, new RelationEngineOptions { QueueCapacity = 3 }, clock);
+        var slow = Ask(engine, "slow");
+        Assert.True(_classifier.WaitForPass(s_patience));
+        clock.Advance(TimeSpan.FromSeconds(6));
+        _classifier.Release(1);
+        await slow;
         var running = Ask(engine, "0");
         Assert.True(_classifier.WaitForPass(s_patience));
         var waiting = Enumerable.Range(1, 3).Select(i => Ask(engine, $"{i}")).ToArray();
 
         var refused = await Assert.ThrowsAsync<QueueFullException>(() => Ask(engine, "4"));
-        Assert.True(refused.RetryAfter >= TimeSpan.Zero);
+        Assert.Equal(TimeSpan.FromSeconds(3 * 6), refused.RetryAfter);
         Assert.Equal((3, 1L), (engine.Counts.Waiting, engine.Counts.Rejected));
 
         _classifier.ReleaseAll();
@@ -154,6 +160,7 @@ public sealed class RelationEngineTests : IDisposable
         Assert.NotEmpty(company);
         Assert.All(company, text => Assert.Contains(_classifier.Batches, batch => batch is [var only] && only == text));
         Assert.Equal(3, facts.Sum(batch => batch.Rows));
+        Assert.Equal(3 + company.Length, engine.Counts.RowsComputed);
     }
 
     [Fact]
@@ -185,7 +192,9 @@ public sealed class RelationEngineTests : IDisposable
             ForwardContext.Evaluate32);
         RelationExample[] rows = [.. TinyLanguageModel.Rows, .. Enumerable.Range(0, 40).Select(i => TestRows.Named($"贾政与贾宝玉{new string('又', i % 7)}第{i}回相见。", "贾政", "贾宝玉"))];
         var alone = rows.Select(row => classifier.Classify([row])[0].Prediction!).ToArray();
-        using var engine = new RelationEngine(classifier, new RelationEngineOptions { QueueCapacity = 1000, CachedAnswers = 0 }, TimeProvider.System);
+        var together = 0;
+        var options = new RelationEngineOptions { QueueCapacity = 1000, CachedAnswers = 0, BatchDone = batch => together = Math.Max(together, batch.Rows) };
+        using var engine = new RelationEngine(classifier, options, TimeProvider.System);
         var random = new Random(11);
         var worst = 0.0;
         for (var left = LongTests.Count(200, 10_000); left > 0;)
@@ -201,11 +210,23 @@ public sealed class RelationEngineTests : IDisposable
         }
 
         Assert.InRange(worst, 0, Tolerance);
-        Assert.True(engine.Counts.RowsComputed > 0);
+        Assert.True(together > 1, "no row had company");
     }
 
     private RelationEngine Engine(RelationEngineOptions options) => new(_classifier, options, TimeProvider.System);
 
     private static Task<RelationPrediction> Ask(RelationEngine engine, string text, CancellationToken stop = default) =>
         engine.ClassifyAsync(TestRows.Named(text, "", ""), stop).AsTask();
+
+    /// <summary>A clock that stands until it is told to go on.</summary>
+    private sealed class Clock : TimeProvider
+    {
+        private long _ticks;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Interlocked.Read(ref _ticks);
+
+        public void Advance(TimeSpan time) => Interlocked.Add(ref _ticks, time.Ticks);
+    }
 }

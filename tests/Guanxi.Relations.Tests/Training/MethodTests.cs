@@ -127,6 +127,24 @@ public sealed class MethodTests
         Assert.Contains("train_defaults, r-bert, no_such_key", wrong.Message, StringComparison.Ordinal);
     }
 
+    [GoldenTheory(Tokenizer)]
+    [InlineData("[]", "no JSON object")]
+    [InlineData("""{"train_defaults": []}""", "train_defaults: the value is of another kind; expected an object; found []")]
+    [InlineData("""{"train_defaults": {"r-bert": 3}}""", "train_defaults, r-bert: the value is of another kind; expected an object of keys; found 3")]
+    [InlineData("""{"prompt_template": 5}""", "prompt_template: the value is of another kind; expected a text; found 5")]
+    public void Defaults_of_another_kind_are_told_by_file_and_key(string text, string message)
+    {
+        using var folder = new TrainingFolder().WithEncoder();
+        folder.Add("base/guanxi.json", text);
+        var arguments = TrainingDefaults.Start(Methods.RBert) with { Method = Methods.RBert, ModelNameOrPath = folder["base"] };
+
+        var error = Assert.ThrowsAny<Exception>(() => TrainingDefaults.Of(arguments));
+
+        Assert.True(error is OptionsException or CheckpointException, error.ToString());
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        Assert.Contains(folder["base/guanxi.json"], error.Message, StringComparison.Ordinal);
+    }
+
     [GoldenFact(Tokenizer)]
     public void Hidden_names_change_a_run_and_only_its_training()
     {

@@ -45,6 +45,11 @@ public sealed class TrainArgumentsTests : IDisposable
     [InlineData("loraplus_lr_ratio", "loraplus_lr_ratio", "0.5")]
     [InlineData("neftune_noise_alpha", "neftune_noise_alpha", "-1")]
     [InlineData("save_total_limit", "save_total_limit", "0")]
+    [InlineData("adam_beta1", "adam_beta1", "1")]
+    [InlineData("adam_beta2", "adam_beta2", "-0.1")]
+    [InlineData("adam_epsilon", "adam_epsilon", "-1e-8")]
+    [InlineData("threads", "threads", "-3")]
+    [InlineData("mlm_span", "mlm_span", "0")]
     [InlineData("train_mode", "task_type", "mlm")]
     [InlineData("group_by_length", "group_by_length", "maybe")]
     public void What_does_not_fit_is_refused_by_its_key(string where, string key, string value)
@@ -72,9 +77,21 @@ public sealed class TrainArgumentsTests : IDisposable
         Assert.Equal(["lm_head", "embed_tokens"], Read(("modules_to_save", "lm_head,embed_tokens")).ModulesToSave);
     }
 
-    private TrainArguments Read(params (string Key, string Value)[] keys)
+    [Fact]
+    public void A_key_without_a_value_in_a_file_is_a_key_that_was_not_given()
+    {
+        _folder.Add("args.json", """{"labels_file": null, "save_total_limit": null, "learning_rate": null, "seed": 7}""");
+
+        var read = ReadFile(_folder["args.json"]);
+
+        Assert.Equal((null, null, null, 7L), (read.LabelsFile, read.SaveTotalLimit, read.LearningRate, (long)read.Seed));
+    }
+
+    private TrainArguments Read(params (string Key, string Value)[] keys) => ReadFile(null, keys);
+
+    private TrainArguments ReadFile(string? file, params (string Key, string Value)[] keys)
     {
         (string Key, string Value)[] needed = [("model_name_or_path", _folder["base"]), ("train_file", _folder["rows.tsv"]), ("output_dir", _folder["run"])];
-        return TrainArgumentsReader.Read(null, [.. needed.Concat(keys).Select(item => KeyValuePair.Create(item.Key, item.Value))], _ => { });
+        return TrainArgumentsReader.Read(file, [.. needed.Concat(keys).Select(item => KeyValuePair.Create(item.Key, item.Value))], _ => { });
     }
 }

@@ -9,6 +9,7 @@ internal static class ConfusionHeatMap
     public const int Shades = 8;
 
     // From this shade on a number stands in the other ink; the style sheet's contrasts are made for it.
+    private const double LegendWidth = 330;
     private const int FirstStrongShade = 5;
 
     private const double MostCell = 32;
@@ -46,8 +47,6 @@ internal static class ConfusionHeatMap
 
     /// <summary>The shade of a share: its root, so that rare mistakes can be seen.</summary>
     public static int ShadeOf(double share) => share <= 0 ? 0 : Math.Clamp((int)Math.Ceiling(Math.Sqrt(share) * Shades), 1, Shades);
-
-    private const double LegendWidth = 330;
 
     private static double HeightOf(string label) => IsStacked(label)
         ? label.EnumerateRunes().Count() * SvgChart.FontSize
