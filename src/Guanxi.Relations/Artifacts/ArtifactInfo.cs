@@ -1,4 +1,3 @@
-using Guanxi.Relations.Prompts;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Checkpoints;
 using Guanxi.Transformers.Tokenization;
@@ -83,13 +82,6 @@ public sealed record ArtifactInfo
     /// <exception cref="OptionsException">The labels are fewer than two, or they clash.</exception>
     public RelationSchema ToSchema(string where) =>
         RelationSchema.FromLabels([.. Labels.Select(label => (string[])[label, .. Aliases.GetValueOrDefault(label, [])])], where);
-
-    /// <summary>The question, or the usual one of the labels where the file names none.</summary>
-    /// <param name="where">What to call the file in an error.</param>
-    /// <returns>The template.</returns>
-    /// <exception cref="OptionsException">The template is wrong.</exception>
-    public PromptTemplate ToTemplate(string where) =>
-        Prompts.PromptTemplate.Parse(PromptTemplate ?? Prompts.PromptTemplate.Usual(Labels), Labels, where);
 
     /// <summary>Refuses a tokenizer that is not the one of the training, and a sequence format that this program does not speak.</summary>
     /// <param name="tokenizer">The tokenizer found with the model.</param>

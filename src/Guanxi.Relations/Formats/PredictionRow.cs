@@ -8,18 +8,6 @@ namespace Guanxi.Relations.Formats;
 public sealed record PredictionRow(
     RelationExample Example, string Label, double? Confidence, IReadOnlyList<KeyValuePair<string, double>> Probabilities)
 {
-    /// <summary>Makes the answer of a row from the probabilities of all labels.</summary>
-    /// <param name="example">The row.</param>
-    /// <param name="labels">The labels, at least one.</param>
-    /// <param name="probabilities">A probability each.</param>
-    /// <returns>The answer: the most probable label, of equals the first.</returns>
-    public static PredictionRow Of(RelationExample example, IReadOnlyList<string> labels, IReadOnlyList<double> probabilities)
-    {
-        var pairs = labels.Zip(probabilities, KeyValuePair.Create).ToArray();
-        var top = pairs.MaxBy(pair => pair.Value);
-        return new PredictionRow(example, top.Key, top.Value, pairs);
-    }
-
     /// <summary>The row that stands for one that could not be answered.</summary>
     /// <param name="row">Number of the row, from 1.</param>
     /// <param name="message">What is wrong with it.</param>

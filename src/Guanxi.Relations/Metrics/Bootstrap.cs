@@ -1,15 +1,5 @@
 namespace Guanxi.Relations.Metrics;
 
-/// <summary>The difference of two classifiers' weighted F1 over resamples of the rows.</summary>
-/// <param name="F1First">Weighted F1 of the first on all rows.</param>
-/// <param name="F1Second">Weighted F1 of the second on all rows.</param>
-/// <param name="Differences">Second minus first on each resample.</param>
-/// <param name="Interval">Percentile interval of the differences.</param>
-/// <param name="Mean">Mean of the differences.</param>
-/// <param name="ShareNotAboveZero">Share of the resamples on which the second is not better.</param>
-public sealed record PairedDifference(
-    double F1First, double F1Second, IReadOnlyList<double> Differences, Interval Interval, double Mean, double ShareNotAboveZero);
-
 /// <summary>Tells by resampling rows how much of a weighted F1, or of a difference of two, is chance.</summary>
 /// <remarks>Efron's percentile method; percentiles interpolate linearly, as numpy's do.</remarks>
 public static class Bootstrap
@@ -65,28 +55,6 @@ public static class Bootstrap
     /// <returns>The interval.</returns>
     public static Interval WeightedF1(IReadOnlyList<string> truth, IReadOnlyList<string> predicted) =>
         WeightedF1(truth, predicted, UsualLevel, UsualResamples, UsualSeed);
-
-    /// <summary>Compares two classifiers on the same rows.</summary>
-    /// <param name="truth">True labels, at least one.</param>
-    /// <param name="first">Predictions of the first, as many.</param>
-    /// <param name="second">Predictions of the second, as many.</param>
-    /// <param name="resamples">Row numbers of each resample, at least one.</param>
-    /// <param name="level">Confidence, above 0 and below 1.</param>
-    /// <returns>The differences and what they say.</returns>
-    public static PairedDifference Compare(
-        IReadOnlyList<string> truth, IReadOnlyList<string> first, IReadOnlyList<string> second, IEnumerable<int[]> resamples, double level)
-    {
-        var (left, right) = (LabelCounts.Of(truth, first, []), LabelCounts.Of(truth, second, []));
-        var differences = resamples.Select(rows => right.WeightedF1(rows) - left.WeightedF1(rows)).ToArray();
-        var all = Enumerable.Range(0, truth.Count).ToArray();
-        return new PairedDifference(
-            left.WeightedF1(all),
-            right.WeightedF1(all),
-            differences,
-            IntervalOf(differences, level, $"paired percentile bootstrap, {differences.Length} resamples"),
-            PairwiseSum.Of(differences) / differences.Length,
-            (double)differences.Count(difference => difference <= 0) / differences.Length);
-    }
 
     /// <summary>The percentile interval of scores on resamples.</summary>
     internal static Interval IntervalOf(double[] values, double level, string method)

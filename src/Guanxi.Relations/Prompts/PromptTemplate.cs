@@ -105,13 +105,8 @@ public sealed class PromptTemplate
 
     /// <summary>Makes the whole prompt of a row.</summary>
     /// <param name="example">The row.</param>
-    /// <returns><see cref="ConstantPrefix"/> and what <see cref="RenderRest"/> gives, joined.</returns>
+    /// <returns><see cref="ConstantPrefix"/> and what the row puts behind it.</returns>
     public string Render(RelationExample example) => Append(new StringBuilder(ConstantPrefix), example);
-
-    /// <summary>Makes the part of a prompt that comes after <see cref="ConstantPrefix"/>.</summary>
-    /// <param name="example">The row.</param>
-    /// <returns>The rest; it begins with what the row puts in.</returns>
-    public string RenderRest(RelationExample example) => Append(new StringBuilder(), example);
 
     /// <summary>All literal text of the template, with the labels where it lists them.</summary>
     /// <returns>The prompt without what depends on a row.</returns>

@@ -57,11 +57,10 @@ public sealed class ArtifactInfoTests : IDisposable
 
         var info = ArtifactInfo.TryRead(_folder)!;
 
-        Assert.Equal(PromptTemplate.Masked, info.ToTemplate("test").Template);
+        Assert.Equal(PromptTemplate.Masked, info.PromptTemplate);
         Assert.Empty(info.Labels);
         info.Require(new StubTokenizer(100, 1, 2), _folder);
         info.RequireBase(new BaseModelIdentity("any", "1234"), _folder);
-        Assert.Equal(PromptTemplate.Article, new ArtifactInfo().ToTemplate("test").Template);
     }
 
     [Fact]

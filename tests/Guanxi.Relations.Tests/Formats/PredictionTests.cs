@@ -69,9 +69,10 @@ public sealed class PredictionTests : IDisposable
     }
 
     [Fact]
-    public void An_answer_is_the_most_probable_label_and_is_read_back()
+    public void An_answer_is_read_back()
     {
-        var row = PredictionRow.Of(TestRows.Marked("<e1>甲</e1>和\u2028<e2>乙</e2>", "好友"), ["夫妻", "好友", "师生"], [0.25, 0.5, 0.25]);
+        var row = new PredictionRow(
+            TestRows.Marked("<e1>甲</e1>和\u2028<e2>乙</e2>", "好友"), "好友", 0.5, [new("夫妻", 0.25), new("好友", 0.5), new("师生", 0.25)]);
         var json = JsonSerializer.Deserialize<JsonElement>(row.ToJson());
 
         const string Expected = """

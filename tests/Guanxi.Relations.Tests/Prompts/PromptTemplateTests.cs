@@ -18,8 +18,7 @@ public sealed class PromptTemplateTests
         var template = PromptTemplate.Parse("标签：{labels}。句子：{text}，{labels}", ["夫妻", "it's", "\"'\\"], "test");
 
         Assert.Equal("标签：['夫妻', \"it's\", '\"\\'\\\\']。句子：", template.ConstantPrefix);
-        Assert.Equal(template.Render(s_row), template.ConstantPrefix + template.RenderRest(s_row));
-        Assert.StartsWith("{people2}和乙，['夫妻'", template.RenderRest(s_row), StringComparison.Ordinal);
+        Assert.StartsWith(template.ConstantPrefix + "{people2}和乙，['夫妻'", template.Render(s_row), StringComparison.Ordinal);
     }
 
     [Fact]
