@@ -22,7 +22,7 @@ public abstract record BenchmarkShape(string Name)
         ArgumentNullException.ThrowIfNull(name);
         return shapes.FirstOrDefault(shape => string.Equals(shape.Name, name, StringComparison.OrdinalIgnoreCase))
             ?? throw new OptionsException(new Problem(
-                "--shape", "this shape cannot be benchmarked", string.Join(", ", shapes.Select(shape => shape.Name)), $"'{name}'"));
+                "shape", "this shape cannot be benchmarked", string.Join(", ", shapes.Select(shape => shape.Name)), $"'{name}'"));
     }
 }
 

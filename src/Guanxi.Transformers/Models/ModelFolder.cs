@@ -14,7 +14,7 @@ public sealed record ModelFolder(string Base, string? Adapter)
 {
     private static readonly string[] s_companions =
     [
-        "tokenizer.*", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "spiece.model", "vocab.txt", "vocab.json",
+        "tokenizer.*", TokenizerConfig.FileName, TokenizerConfig.SpecialName, TokenizerConfig.AddedName, "spiece.model", "vocab.txt", "vocab.json",
         "merges.txt", "chat_template.*", "generation_config.json", "*.py",
     ];
 

@@ -160,7 +160,7 @@ public sealed class TokenizerFileTests : IDisposable
         Assert.Equal([5, 6, 7, 1, 1], tokenizer.Encode("ab <e1> A x"));
         Assert.Equal((2, 3, 0, 1), (tokenizer.BosId!.Value, tokenizer.EosId!.Value, tokenizer.PadId!.Value, tokenizer.UnknownId));
         Assert.Equal("ab", tokenizer.Decode([2, 5, 6, 3]));
-        Assert.Equal(4, tokenizer.TokenToId("[MASK]"));
+        Assert.Equal(4, tokenizer.SpecialTokens["[MASK]"]);
         Assert.DoesNotContain(4, tokenizer.Encode("[MASK]"));
         Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([8]));
     }

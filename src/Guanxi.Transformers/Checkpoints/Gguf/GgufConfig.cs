@@ -8,8 +8,6 @@ namespace Guanxi.Transformers.Checkpoints.Gguf;
 /// <summary>The configuration in the keys of a GGUF file, and Hugging Face's <c>config.json</c> that says the same.</summary>
 internal static class GgufConfig
 {
-    private const int Baichuan2VocabularySize = 125_696;
-
     // Of Baichuan's sizes llama.cpp tells the one with ALiBi by its layers; our own files say it by the largest bias.
     private const int Baichuan13BLayers = 40;
     private const string LargestBiasKey = "attention.max_alibi_bias";
@@ -188,7 +186,7 @@ internal static class GgufConfig
     // A head that was normalised when the file was made stays the same when it is normalised again.
     private static void AddBaichuan(JsonObject json, Section section)
     {
-        json["norm_head"] = (long?)json["vocab_size"] == Baichuan2VocabularySize;
+        json["norm_head"] = (long?)json["vocab_size"] == DecoderFamily.Baichuan2VocabularySize;
         var isAlibi = section.Single(LargestBiasKey, (long?)json["num_hidden_layers"] == Baichuan13BLayers ? LargestBias : 0) > 0;
         json["position_embedding"] = isAlibi ? "alibi" : "rope";
     }
