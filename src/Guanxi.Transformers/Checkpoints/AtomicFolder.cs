@@ -21,7 +21,8 @@ public static class AtomicFolder
         {
             foreach (var aside in Directory.GetDirectories(parent, Partial.AsidePattern))
             {
-                if (Partial.NameBefore(aside) is var name && Directory.Exists(name))
+                var name = Partial.NameBefore(aside);
+                if (Directory.Exists(name))
                 {
                     Directory.Delete(aside, recursive: true);
                 }

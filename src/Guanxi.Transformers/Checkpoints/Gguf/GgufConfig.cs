@@ -99,10 +99,13 @@ internal static class GgufConfig
             yield return Key(LargestBiasKey, (float)(config.UsesAlibi ? LargestBias : 0));
         }
 
-        var ids = s_ends.Zip(config.EosIds, (key, id) => (Key: key, Id: (int?)id)).Append((BosKey, config.BosId)).Append((PadKey, config.PadId));
-        foreach (var (key, id) in ids.Where(item => item.Id is not null))
+        (string Key, int? Id)[] ids = [.. s_ends.Zip(config.EosIds, (key, id) => (key, (int?)id)), (BosKey, config.BosId), (PadKey, config.PadId)];
+        foreach (var (key, id) in ids)
         {
-            yield return KeyValuePair.Create(key, (object)(long)id!.Value);
+            if (id is { } known)
+            {
+                yield return KeyValuePair.Create(key, (object)(long)known);
+            }
         }
     }
 

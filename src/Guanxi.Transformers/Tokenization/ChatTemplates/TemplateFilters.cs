@@ -27,7 +27,7 @@ internal static class TemplateFilters
             "string" or "safe" => TemplateValue.Text(value),
             "int" => Whole(value, arguments.At(0, "default")),
             "float" => Number(value) ?? 0.0,
-            "abs" => value is long number ? Magnitude(number, run, line) : Math.Abs(TemplateValue.Number(value) ?? 0),
+            "abs" => value is long number ? Magnitude(number, run, line) : (object)Math.Abs(TemplateValue.Number(value) ?? 0),
             "items" => value is TemplateMap map ? TemplateMethods.Items(map) : value is Undefined ? new List<object?>() : null,
             "upper" or "lower" or "capitalize" or "title" or "trim" or "replace" =>
                 OfText(name, TemplateValue.Text(value), arguments, run, line),

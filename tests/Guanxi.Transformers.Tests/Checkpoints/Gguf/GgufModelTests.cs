@@ -131,7 +131,7 @@ public sealed class GgufModelTests
         Assert.Equivalent(config, again.Config, strict: true);
         using var scope = TensorScope.Enter();
         using var mode = Autograd.NoGrad();
-        Close.Assert(TinyModel.Logits(model), TinyModel.Logits(again.Decoder), 1e-5, "logits");
+        Close.Assert(TinyModel.Logits(model), TinyModel.Logits(again.Decoder), 1e-5 * config.LayerCount, "logits");
     }
 
     [Theory]
@@ -156,10 +156,9 @@ public sealed class GgufModelTests
     [Fact]
     public void A_window_in_a_file_of_a_family_without_one_is_told()
     {
-        using var leaks = new LeakCheck();
         using var folder = new TemporaryFolder();
-        using var model = TinyModel.Make(layers: 1);
-        var keys = GgufConfig.KeysOf(model.Config, GgufFamily.Find("llama")!).Append(KeyValuePair.Create("llama.attention.sliding_window", (object)16L));
+        var keys = GgufConfig.KeysOf(TinyModel.Config(1), GgufFamily.Find("llama")!)
+            .Append(KeyValuePair.Create("llama.attention.sliding_window", (object)16L));
         GgufWriter.Write(folder["model.gguf"], keys, []);
 
         var error = Assert.Throws<CheckpointException>(() => DecoderConfig.Read(folder["model.gguf"]));
