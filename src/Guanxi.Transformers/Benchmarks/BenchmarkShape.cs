@@ -3,7 +3,7 @@ using Guanxi.Transformers.Models;
 namespace Guanxi.Transformers.Benchmarks;
 
 /// <summary>A model's size by name, with random weights: a benchmark needs no file.</summary>
-/// <param name="Name">What the command line calls it.</param>
+/// <param name="Name">What it is called.</param>
 public abstract record BenchmarkShape(string Name)
 {
     /// <summary>All shapes that can be asked for, smallest first.</summary>
@@ -27,7 +27,7 @@ public abstract record BenchmarkShape(string Name)
 }
 
 /// <summary>A language model's size.</summary>
-/// <param name="Name">What the command line calls it.</param>
+/// <param name="Name">What it is called.</param>
 /// <param name="Config">The shape.</param>
 public sealed record DecoderShape(string Name, DecoderConfig Config) : BenchmarkShape(Name)
 {
@@ -74,7 +74,7 @@ public sealed record DecoderShape(string Name, DecoderConfig Config) : Benchmark
 }
 
 /// <summary>An encoder's size; it has R-BERT's head.</summary>
-/// <param name="Name">What the command line calls it.</param>
+/// <param name="Name">What it is called.</param>
 /// <param name="Config">The shape.</param>
 public sealed record EncoderShape(string Name, EncoderConfig Config) : BenchmarkShape(Name)
 {

@@ -39,7 +39,8 @@ internal sealed class RandomNf4Weights : WeightSource
         var blocks = ((outputSize * inputSize) + FourBitWeight.BlockSize - 1) / FourBitWeight.BlockSize;
         var packed = Bytes(((outputSize * inputSize) + 1) >> 1).View(-1, 1);
         var maxima = Bytes(blocks);
-        var scales = Tensor.Full([(blocks + FourBitWeight.NestedBlockSize - 1) / FourBitWeight.NestedBlockSize], MaximumSpread, DType.Float32, Device.Cpu);
+        var nestedBlocks = (blocks + FourBitWeight.NestedBlockSize - 1) / FourBitWeight.NestedBlockSize;
+        var scales = Tensor.Full([nestedBlocks], MaximumSpread, DType.Float32, Device.Cpu);
         using var sample = FourBitTensor.Quantize(
             Tensor.Full([FourBitWeight.BlockSize], 1, DType.Float32, Device.Cpu), FourBitKind.Nf4, isDouble: true);
         var nested = new NestedMaxima(scales, sample.Nested!.Map.Clone(), MeanMaximum);

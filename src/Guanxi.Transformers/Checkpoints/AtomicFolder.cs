@@ -12,7 +12,9 @@ public static class AtomicFolder
     /// </exception>
     public static void Write(string path, Action<string> fill) => Write(RealFileSystem.Instance, path, fill);
 
-    /// <summary>Deletes what killed processes left unfinished in a folder; a folder that nothing has replaced yet gets its name back.</summary>
+    /// <summary>
+    /// Deletes what killed processes left unfinished in a folder; a folder that nothing has replaced yet gets its name back.
+    /// </summary>
     /// <param name="parent">The folder in which atomic files and folders are written; no other process may be writing there.</param>
     /// <exception cref="CheckpointException">Something cannot be deleted or moved.</exception>
     public static void DeleteLeftovers(string parent)

@@ -79,7 +79,9 @@ public sealed record MemoryEstimate(long FullBytes, long LoraBytes, long QloraBy
         public long StoredBytes(bool isQuantized)
         {
             var others = config.ParameterCount - LinearElements - (config.TieWordEmbeddings ? 0 : (long)config.VocabularySize * _hidden);
-            return isQuantized ? (long)(FourBitWeight.BytesOfWeight * LinearElements) + (ElementBytes * others) : ElementBytes * (LinearElements + others);
+            return isQuantized
+                ? (long)(FourBitWeight.BytesOfWeight * LinearElements) + (ElementBytes * others)
+                : ElementBytes * (LinearElements + others);
         }
 
         /// <summary>Keys and values of tokens that were read.</summary>

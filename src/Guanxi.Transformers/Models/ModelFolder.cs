@@ -14,8 +14,8 @@ public sealed record ModelFolder(string Base, string? Adapter)
 {
     private static readonly string[] s_companions =
     [
-        "tokenizer.*", TokenizerConfig.FileName, TokenizerConfig.SpecialName, TokenizerConfig.AddedName, "spiece.model", "vocab.txt", "vocab.json",
-        "merges.txt", "chat_template.*", "generation_config.json", "*.py",
+        "tokenizer.*", TokenizerConfig.FileName, TokenizerConfig.SpecialName, TokenizerConfig.AddedName, "spiece.model", "vocab.txt",
+        "vocab.json", "merges.txt", "chat_template.*", "generation_config.json", "*.py",
     ];
 
     private static readonly string[] s_tokenizerFiles = ["tokenizer*", "vocab*", "merges*", "spiece*"];

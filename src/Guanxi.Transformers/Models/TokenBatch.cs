@@ -96,8 +96,8 @@ public sealed record TokenBatch
 
         if (AppendToCache && (Cache is null || Layout.RowCount != 1))
         {
-            throw new ArgumentException(
-                $"a pass that adds its tokens to a cache needs a cache and one row; it has {(Cache is null ? "no" : "a")} cache and {Layout.RowCount} rows");
+            var found = $"it has {(Cache is null ? "no" : "a")} cache and {Layout.RowCount} rows";
+            throw new ArgumentException($"a pass that adds its tokens to a cache needs a cache and one row; {found}");
         }
 
         if (Layout.PositionCount > maxPositions)

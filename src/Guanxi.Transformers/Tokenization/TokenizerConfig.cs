@@ -132,7 +132,8 @@ internal sealed class TokenizerConfig
             }
             else
             {
-                _problems.Add(new Problem($"{path}, added_tokens_decoder", "the entry is no token with its id", Found: FileErrors.Quote(entry.Name)));
+                _problems.Add(new Problem(
+                    $"{path}, added_tokens_decoder", "the entry is no token with its id", Found: FileErrors.Quote(entry.Name)));
             }
         }
     }
@@ -171,7 +172,8 @@ internal sealed class TokenizerConfig
             }
             else
             {
-                _problems.Add(new Problem($"{path}, {FileErrors.Quote(entry.Name)}", "the value is no id", "a whole number", JsonKeys.Show(entry.Value)));
+                _problems.Add(new Problem(
+                    $"{path}, {FileErrors.Quote(entry.Name)}", "the value is no id", "a whole number", JsonKeys.Show(entry.Value)));
             }
         }
     }
@@ -180,7 +182,8 @@ internal sealed class TokenizerConfig
     {
         if (_added.TryGetValue(token.Id, out var other) && other.Text != token.Text)
         {
-            _problems.Add(new Problem(path, $"id {token.Id} has two spellings", Found: $"{FileErrors.Quote(other.Text)} and {FileErrors.Quote(token.Text)}"));
+            _problems.Add(new Problem(
+                path, $"id {token.Id} has two spellings", Found: $"{FileErrors.Quote(other.Text)} and {FileErrors.Quote(token.Text)}"));
         }
 
         _added.TryAdd(token.Id, token);

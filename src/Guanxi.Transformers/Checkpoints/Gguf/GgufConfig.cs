@@ -48,7 +48,8 @@ internal static class GgufConfig
     /// <summary>What of a configuration the format has no key for: a file without it would be another model.</summary>
     public static IEnumerable<Problem> Unwritable(DecoderConfig config, GgufFamily family)
     {
-        static Problem None(string what, string expected, string found) => new("model", $"the format has no key for {what}", expected, found);
+        static Problem None(string what, string expected, string found) =>
+            new("model", $"the format has no key for {what}", expected, found);
         if (config.RopeScaling is { } scaling && scaling.Type != RopeScaling.Linear && GgufRopeFactors.Of(config) is null)
         {
             yield return None("this scaling of rotary positions", "linear, or that of LLaMA 3 with its own numbers", scaling.Type);
@@ -57,7 +58,8 @@ internal static class GgufConfig
         if (config.SlidingWindow > 0 && (!HasWindow(family) || config.FirstWindowLayer > 0))
         {
             yield return None(
-                "this window", "none, or in qwen2 and qwen3 one of all layers", $"{config.SlidingWindow} tokens from layer {config.FirstWindowLayer}");
+                "this window", "none, or in qwen2 and qwen3 one of all layers",
+                $"{config.SlidingWindow} tokens from layer {config.FirstWindowLayer}");
         }
 
         if (config.EosIds.Count > s_ends.Length)
@@ -99,7 +101,8 @@ internal static class GgufConfig
             yield return Key(LargestBiasKey, (float)(config.UsesAlibi ? LargestBias : 0));
         }
 
-        (string Key, int? Id)[] ids = [.. s_ends.Zip(config.EosIds, (key, id) => (key, (int?)id)), (BosKey, config.BosId), (PadKey, config.PadId)];
+        (string Key, int? Id)[] ids =
+            [.. s_ends.Zip(config.EosIds, (key, id) => (key, (int?)id)), (BosKey, config.BosId), (PadKey, config.PadId)];
         foreach (var (key, id) in ids)
         {
             if (id is { } known)

@@ -198,7 +198,8 @@ public sealed record GgufTokenizer
 
         // Ids without a token of their own are filled with unused ones; as control tokens no text produces them.
         var pieces = Tokens.Select((text, id) => new SentencePiece(
-            text, (float)Scores[id], Types[id] == (int)SentencePieceType.Unused ? SentencePieceType.Control : (SentencePieceType)Types[id])).ToArray();
+            text, (float)Scores[id],
+            Types[id] == (int)SentencePieceType.Unused ? SentencePieceType.Control : (SentencePieceType)Types[id])).ToArray();
         var model = new SentencePieceModel
         {
             Source = Source,

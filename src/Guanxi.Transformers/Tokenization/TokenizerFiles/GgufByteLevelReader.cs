@@ -74,17 +74,15 @@ internal static class GgufByteLevelReader
             return null;
         }
 
-        var added = model.Added.ToDictionary(token => token.Id, token => token.IsSpecial ? SentencePieceType.Control : SentencePieceType.UserDefined);
+        var types = model.Added.ToDictionary(
+            token => token.Id, token => token.IsSpecial ? SentencePieceType.Control : SentencePieceType.UserDefined);
         return new GgufTokenizer
         {
             Source = form.Name,
             Model = ModelName,
             Pre = form.Name,
             Tokens = [.. model.Tokens.Select((token, id) => token ?? GgufTokenizer.Filling(id))],
-            Types =
-            [
-                .. model.Tokens.Select((token, id) => (int)(token is null ? SentencePieceType.Unused : added.GetValueOrDefault(id, SentencePieceType.Normal))),
-            ],
+            Types = [.. model.Tokens.Select((token, id) => (int)TypeOf(token, id))],
             Merges = [.. model.Merges.Select(merge => $"{model.Tokens[merge.Left]} {model.Tokens[merge.Right]}")],
             BosId = model.BosId,
             EosId = model.EosId,
@@ -93,6 +91,9 @@ internal static class GgufByteLevelReader
             AddBos = model.Frame.Prefix.Length > 0,
             AddEos = model.Frame.Suffix.Length > 0,
         };
+
+        SentencePieceType TypeOf(string? token, int id) =>
+            token is null ? SentencePieceType.Unused : types.GetValueOrDefault(id, SentencePieceType.Normal);
     }
 
     private static byte[] Lines(IEnumerable<string> lines) => Encoding.UTF8.GetBytes(string.Join('\n', lines));
