@@ -237,7 +237,7 @@ public static class TrainArgumentsReader
     }
 
     /// <summary>An object, or the text of one as a command line has it; null for anything else.</summary>
-    private static object? ObjectOf(JsonElement value)
+    private static JsonElement? ObjectOf(JsonElement value)
     {
         try
         {

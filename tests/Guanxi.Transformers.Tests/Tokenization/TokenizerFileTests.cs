@@ -165,6 +165,23 @@ public sealed class TokenizerFileTests : IDisposable
         Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([8]));
     }
 
+    [Fact]
+    public void A_configuration_is_read_as_strictly_as_other_files_and_quoted_in_part()
+    {
+        File.WriteAllText(Path.Combine(_folder, "vocab.txt"), "[UNK]\n[CLS]\n[SEP]\nA\n");
+        var config = Path.Combine(_folder, "tokenizer_config.json");
+        File.WriteAllText(config, """{"do_lower_case": false}""", new System.Text.UTF8Encoding(encoderShouldEmitUTF8Identifier: true));
+        Assert.Equal([3], TokenizerLoader.Load(_folder).Encode("A"));
+
+        File.WriteAllText(config, """{"do_lower_case": false, "do_lower_case": true}""");
+        Assert.Contains("do_lower_case", Assert.Throws<CheckpointException>(() => TokenizerLoader.Load(_folder)).Message, StringComparison.Ordinal);
+
+        File.WriteAllText(config, $$"""{"do_lower_case": "{{new string('x', 100_000)}}", "added_tokens_decoder": {"y": {"content": "z"}}}""");
+        var error = Assert.Throws<CheckpointException>(() => TokenizerLoader.Load(_folder));
+        Assert.Equal(2, error.Problems.Count);
+        Assert.InRange(error.Message.Length, 1, 1000);
+    }
+
     private void AssertRefused(string content, string message)
     {
         Write(content);
