@@ -176,7 +176,7 @@ public sealed class TokenizerFileTests : IDisposable
         File.WriteAllText(config, """{"do_lower_case": false, "do_lower_case": true}""");
         Assert.Contains("do_lower_case", Assert.Throws<CheckpointException>(() => TokenizerLoader.Load(_folder)).Message, StringComparison.Ordinal);
 
-        File.WriteAllText(config, $$"""{"do_lower_case": "{{new string('x', 100_000)}}", "added_tokens_decoder": {"y": {"content": "z"}}}""");
+        File.WriteAllText(config, """{"added_tokens_decoder": {"y": {"content": "z"}}, "do_lower_case": """ + $"\"{new string('x', 100_000)}\"}}");
         var error = Assert.Throws<CheckpointException>(() => TokenizerLoader.Load(_folder));
         Assert.Equal(2, error.Problems.Count);
         Assert.InRange(error.Message.Length, 1, 1000);
