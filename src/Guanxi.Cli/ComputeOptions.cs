@@ -34,7 +34,7 @@ internal sealed class ComputeOptions
     {
         var device = DeviceOf(parsed.GetValue(_device) ?? "cpu", ranks);
         ranks.UseThreads(parsed.GetValue(_threads) ?? 0);
-        var computeType = ComputeType.Choose(parsed.GetValue(_dtype)!, device, out var why);
+        var computeType = ComputeType.Choose(parsed.GetValue(_dtype)!, device, TimeProvider.System, out var why);
         say(why);
         return new LanguageModelOptions { ComputeType = computeType, Device = device };
     }

@@ -209,7 +209,7 @@ internal sealed class BenchmarkCases(BenchmarkEffort effort, string dtype, Statu
 
     private DType ComputeTypeOf()
     {
-        var computeType = ComputeType.Choose(dtype, Device.Cpu, out var why);
+        var computeType = ComputeType.Choose(dtype, Device.Cpu, TimeProvider.System, out var why);
         status.Say(why);
         return computeType;
     }

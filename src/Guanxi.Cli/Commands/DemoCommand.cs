@@ -66,7 +66,7 @@ internal static class DemoCommand
 
     private static void Show(string root, string output, CancellationToken stop)
     {
-        using var model = TrainedModel.Load(output, new LanguageModelOptions { ComputeType = ComputeType.Choose("auto", Device.Cpu, out _) });
+        using var model = TrainedModel.Load(output, new LanguageModelOptions { ComputeType = ComputeType.Choose("auto", Device.Cpu, TimeProvider.System, out _) });
         var data = DatasetReader.Read(Path.Combine(root, EmbeddedFiles.TestRows), new DatasetReadOptions { Schema = model.Schema });
         var evaluation = new Evaluator(TimeProvider.System).Evaluate(model.Classifier, data.Relations, null, stop);
         Console.Out.WriteLine(evaluation.Result.Report.ToString());

@@ -24,9 +24,9 @@ internal static class TrainKeys
         ("How long", [
             "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps", "max_seq_length", "train_sampling_strategy", "seed"]),
         ("How fast to learn", [
-            "learning_rate", "lr_scheduler_type", "warmup_steps", "warmup_ratio", "max_grad_norm", "weight_decay", "label_smoothing_factor", "optim",
-            "adam_beta1", "adam_beta2", "adam_epsilon", "loss_mean", "neftune_noise_alpha", "mlm_probability", "mlm_span", "name_mask_probability", "teacher_share",
-            "adapt_epochs"]),
+            "learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio", "max_grad_norm", "weight_decay",
+            "label_smoothing_factor", "optim", "adam_beta1", "adam_beta2", "adam_epsilon", "loss_mean", "neftune_noise_alpha", "mlm_probability",
+            "mlm_span", "name_mask_probability", "teacher_share", "adapt_epochs"]),
         ("Adapters", ["lora_rank", "lora_alpha", "lora_dropout", "lora_target_modules", "use_rslora", "use_dora", "modules_to_save", "loraplus_lr_ratio", "model_load_dtype"]),
         ("Computing", [
             "dtype", "bf16", "fp16", "device", "threads", "gradient_checkpointing", "shared_prefix", "supervised_only", "pad_rows", "feature_cache",
@@ -78,6 +78,7 @@ internal static class TrainKeys
     private static string KindOf(Type type) => type == typeof(int) ? "N"
         : type == typeof(double) ? "X"
         : type == typeof(IReadOnlyList<string>) ? "NAME[,NAME...]"
+        : type == typeof(JsonElement) ? "JSON"
         : "TEXT";
 
     /// <summary>The summaries of the properties, from the documentation beside the assembly; none where it was left away.</summary>

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Guanxi.Transformers.Training;
 
 namespace Guanxi.Relations.Training;
@@ -62,6 +63,9 @@ public sealed record TrainArguments
 
     /// <summary>Shape of the learning rate.</summary>
     public string? LrSchedulerType { get; init; }
+
+    /// <summary>What that shape has beside, as JSON: {"num_cycles": 2}, or whatever Hugging Face's schedule of that name takes.</summary>
+    public JsonElement? LrSchedulerKwargs { get; init; }
 
     /// <summary>Steps over which the rate rises.</summary>
     public int? WarmupSteps { get; init; }

@@ -162,10 +162,29 @@ internal static class TrainArgumentsCheck
         OneOf("save_strategy", arguments.SaveStrategy, problems);
         OneOf("eval_strategy", arguments.EvalStrategy, problems);
         OneOf("lr_scheduler_type", arguments.LrSchedulerType, problems);
+        CheckScheduler(arguments, problems);
         OneOf("model_load_dtype", arguments.ModelLoadDtype, problems);
         if (!Torch.Device.TryParse(arguments.Device, out _))
         {
             problems.Add(new Problem("device", "unknown device", "cpu, cuda or cuda:N", arguments.Device));
+        }
+    }
+
+    private static void CheckScheduler(TrainArguments arguments, List<Problem> problems)
+    {
+        var name = arguments.LrSchedulerType;
+        if (arguments.LrSchedulerKwargs is not { } values || (name is not null && !LearningRateSchedule.KindNames.Contains(name)))
+        {
+            return;
+        }
+
+        try
+        {
+            _ = LearningRateForm.Parse(values, name is null ? null : LearningRateSchedule.ParseKind(name));
+        }
+        catch (OptionsException error)
+        {
+            problems.AddRange(error.Problems);
         }
     }
 

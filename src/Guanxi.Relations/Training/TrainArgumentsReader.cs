@@ -226,6 +226,11 @@ public static class TrainArgumentsReader
                 : text?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         }
 
+        if (type == typeof(JsonElement))
+        {
+            return ObjectOf(value);
+        }
+
         if (type.IsEnum)
         {
             return Enum.GetValues(type).Cast<object>().FirstOrDefault(item => JsonNamingPolicy.SnakeCaseLower.ConvertName(item.ToString()!) == text);
@@ -237,10 +242,26 @@ public static class TrainArgumentsReader
             : null;
     }
 
+    /// <summary>An object, or the text of one as a command line has it; null for anything else.</summary>
+    private static JsonElement? ObjectOf(JsonElement value)
+    {
+        try
+        {
+            var given = value.ValueKind == JsonValueKind.String ? JsonElement.Parse(value.GetString()!) : value;
+            return given.ValueKind == JsonValueKind.Object ? given : null;
+        }
+        catch (JsonException)
+        {
+            // No JSON at all: told as any other value that does not fit.
+            return null;
+        }
+    }
+
     private static string Expectation(Type type) => type.IsEnum
         ? string.Join(" | ", Enum.GetNames(type).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName))
         : type == typeof(bool) ? "true or false"
         : type == typeof(int) ? "a whole number"
         : type == typeof(double) ? "a number"
+        : type == typeof(JsonElement) ? "a JSON object"
         : "text";
 }

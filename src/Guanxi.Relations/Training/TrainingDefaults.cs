@@ -72,6 +72,7 @@ public sealed record TrainingDefaults
             GradientAccumulationSteps = given.GradientAccumulationSteps ?? Values.GradientAccumulationSteps,
             LearningRate = given.LearningRate ?? Values.LearningRate,
             LrSchedulerType = given.LrSchedulerType ?? Values.LrSchedulerType,
+            LrSchedulerKwargs = given.LrSchedulerKwargs ?? (given.LrSchedulerType is null ? Values.LrSchedulerKwargs : null),
             WarmupSteps = warmup ? Values.WarmupSteps : given.WarmupSteps,
             WarmupRatio = warmup ? Values.WarmupRatio : given.WarmupRatio,
             MaxGradNorm = given.MaxGradNorm ?? Values.MaxGradNorm,
@@ -157,6 +158,7 @@ internal static class TrainArgumentsConversion
     /// <param name="hasLabels">Whether the rows evaluated have labels to be scored.</param>
     public static TrainingOptions ToOptions(this TrainArguments arguments, int rows, bool hasLabels)
     {
+        var scheduler = LearningRateSchedule.ParseKind(arguments.LrSchedulerType!);
         var options = new TrainingOptions
         {
             Epochs = arguments.NumTrainEpochs!.Value,
@@ -166,7 +168,8 @@ internal static class TrainArgumentsConversion
             LossMean = arguments.LossMean,
             Optimizer = OptimizerNames.KindOf(arguments.Optim),
             LearningRate = arguments.LearningRate!.Value,
-            Scheduler = LearningRateSchedule.ParseKind(arguments.LrSchedulerType!),
+            Scheduler = scheduler,
+            SchedulerForm = arguments.LrSchedulerKwargs is { } form ? LearningRateForm.Parse(form, scheduler) : new LearningRateForm(),
             WarmupSteps = arguments.WarmupSteps ?? 0,
             WarmupRatio = arguments.WarmupRatio ?? 0,
             WeightDecay = arguments.WeightDecay,

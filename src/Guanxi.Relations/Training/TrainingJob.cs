@@ -28,7 +28,7 @@ public sealed class TrainingJob : IDisposable
         var device = DeviceOf(arguments, ranks);
         var (wanted, why) = (arguments.Bf16 || arguments.Fp16 ? "auto" : arguments.Dtype, string.Empty);
         // Rank 0 decides: another processor might come to another choice, and the run would be neither.
-        var computeType = (DType)(int)ranks.OfFirst(1, () => [(int)ComputeType.Choose(wanted, device, out why)])[0];
+        var computeType = (DType)(int)ranks.OfFirst(1, () => [(int)ComputeType.Choose(wanted, device, time, out why)])[0];
         progress.Note(why);
         progress.Note(OptimizerNames.Describe(arguments.Optim));
         var defaults = TrainingDefaults.Of(arguments);

@@ -3,7 +3,7 @@ using Guanxi.Transformers.Models;
 namespace Guanxi.Transformers.Benchmarks;
 
 /// <summary>A model's size by name, with random weights: a benchmark needs no file.</summary>
-/// <param name="Name">What the command line calls it.</param>
+/// <param name="Name">What it is called.</param>
 public abstract record BenchmarkShape(string Name)
 {
     /// <summary>All shapes that can be asked for, smallest first.</summary>
@@ -22,12 +22,12 @@ public abstract record BenchmarkShape(string Name)
         ArgumentNullException.ThrowIfNull(name);
         return shapes.FirstOrDefault(shape => string.Equals(shape.Name, name, StringComparison.OrdinalIgnoreCase))
             ?? throw new OptionsException(new Problem(
-                "--shape", "this shape cannot be benchmarked", string.Join(", ", shapes.Select(shape => shape.Name)), $"'{name}'"));
+                "shape", "this shape cannot be benchmarked", string.Join(", ", shapes.Select(shape => shape.Name)), $"'{name}'"));
     }
 }
 
 /// <summary>A language model's size.</summary>
-/// <param name="Name">What the command line calls it.</param>
+/// <param name="Name">What it is called.</param>
 /// <param name="Config">The shape.</param>
 public sealed record DecoderShape(string Name, DecoderConfig Config) : BenchmarkShape(Name)
 {
@@ -74,7 +74,7 @@ public sealed record DecoderShape(string Name, DecoderConfig Config) : Benchmark
 }
 
 /// <summary>An encoder's size; it has R-BERT's head.</summary>
-/// <param name="Name">What the command line calls it.</param>
+/// <param name="Name">What it is called.</param>
 /// <param name="Config">The shape.</param>
 public sealed record EncoderShape(string Name, EncoderConfig Config) : BenchmarkShape(Name)
 {

@@ -131,7 +131,8 @@ internal sealed class DecoderStep : BenchmarkedStep
         {
             LayerCount = count, VocabularySize = Math.Min(SmallVocabulary, shape.Config.VocabularySize),
         },
-        _ => throw new OptionsException(new Problem("--layers", "the shape has no such number of layers", $"1 to {shape.Config.LayerCount}", $"{layers}")),
+        _ => throw new OptionsException(
+            new Problem("layers", "the shape has no such number of layers", $"1 to {shape.Config.LayerCount}", $"{layers}")),
     };
 
     private static (Decoder Model, IReadOnlyList<TrainableParameter> Parameters) Start(DecoderConfig config, bool isWhole)
@@ -198,12 +199,13 @@ internal sealed class EncoderStep : BenchmarkedStep
         List<Problem> problems = [];
         if (layers is not null)
         {
-            problems.Add(new Problem("--layers", "an encoder is measured whole", "no such option", $"{layers}"));
+            problems.Add(new Problem("layers", "an encoder is measured whole", "no such option", $"{layers}"));
         }
 
         if (sharesPrefix)
         {
-            problems.Add(new Problem("--shared_prefix", "an encoder's rows share nothing: every token sees all of its row", "no such option", "true"));
+            problems.Add(new Problem(
+                "shared_prefix", "an encoder's rows share nothing: every token sees all of its row", "no such option", "true"));
         }
 
         return problems.Count == 0 ? config : throw new OptionsException(problems);

@@ -30,7 +30,6 @@ public sealed class DecodeBenchmark : IDisposable
 {
     private const int PromptLength = 66;
     private const int Seed = 7;
-    private const double FourBitBytes = 0.5 + ((1 + (4.0 / 256)) / 64);
 
     private readonly DecodeBenchmarkOptions _options;
     private readonly TimeProvider _time;
@@ -75,7 +74,7 @@ public sealed class DecodeBenchmark : IDisposable
         var blocks = OperationCount.OfLayers(config, config.LayerCount, rank: 0, tokens: 1).Forward / 2;
         return _options.StorageType is { } stored
             ? (blocks + head) * stored.SizeInBytes()
-            : (blocks * FourBitBytes) + (head * DType.BFloat16.SizeInBytes());
+            : (blocks * FourBitWeight.BytesOfWeight) + (head * DType.BFloat16.SizeInBytes());
     }
 }
 
@@ -97,10 +96,10 @@ public sealed record DecodeBenchmarkResult(DecodeBenchmarkOptions Options, doubl
     {
         ["case"] = "decode",
         ["shape"] = Options.Shape.Name,
-        ["weights"] = DTypeNames.Of(Options.StorageType),
+        ["weights"] = DTypeNames.ShortOfWeights(Options.StorageType),
         ["seconds"] = Seconds,
         ["tokens_per_second"] = TokensPerSecond,
         ["weight_bytes_per_second"] = WeightBytesPerSecond,
-        ["compute_dtype"] = DTypeNames.Of(Options.ComputeType),
+        ["compute_dtype"] = DTypeNames.ShortOf(Options.ComputeType),
     };
 }

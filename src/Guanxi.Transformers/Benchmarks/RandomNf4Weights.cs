@@ -10,9 +10,6 @@ namespace Guanxi.Transformers.Benchmarks;
 /// </summary>
 internal sealed class RandomNf4Weights : WeightSource
 {
-    private const int BlockSize = 64;
-    private const int MaximaPerScale = 256;
-
     // Uniform codes have a deviation of 0.54 of their block's maximum; that gives matrices one of 0.02.
     private const float MeanMaximum = 0.037f;
     private const float MaximumSpread = 0.01f;
@@ -39,11 +36,13 @@ internal sealed class RandomNf4Weights : WeightSource
         }
 
         using var scope = TensorScope.Enter();
-        var blocks = ((outputSize * inputSize) + BlockSize - 1) / BlockSize;
-        var packed = Bytes((outputSize * inputSize) + 1 >> 1).View(-1, 1);
+        var blocks = ((outputSize * inputSize) + FourBitWeight.BlockSize - 1) / FourBitWeight.BlockSize;
+        var packed = Bytes(((outputSize * inputSize) + 1) >> 1).View(-1, 1);
         var maxima = Bytes(blocks);
-        var scales = Tensor.Full([(blocks + MaximaPerScale - 1) / MaximaPerScale], MaximumSpread, DType.Float32, Device.Cpu);
-        using var sample = FourBitTensor.Quantize(Tensor.Full([BlockSize], 1, DType.Float32, Device.Cpu), FourBitKind.Nf4, isDouble: true);
+        var nestedBlocks = (blocks + FourBitWeight.NestedBlockSize - 1) / FourBitWeight.NestedBlockSize;
+        var scales = Tensor.Full([nestedBlocks], MaximumSpread, DType.Float32, Device.Cpu);
+        using var sample = FourBitTensor.Quantize(
+            Tensor.Full([FourBitWeight.BlockSize], 1, DType.Float32, Device.Cpu), FourBitKind.Nf4, isDouble: true);
         var nested = new NestedMaxima(scales, sample.Nested!.Map.Clone(), MeanMaximum);
         return new FourBitWeight(new FourBitTensor(FourBitKind.Nf4, [outputSize, inputSize], OriginalType, packed, maxima, nested), null);
     }

@@ -95,7 +95,7 @@ internal sealed class PeakProbe(DType computeType)
 
     public double Measure() => PeakMeter.Measure(computeType, TorchRuntime.Threads, _look)
         ?? throw new OptionsException(new Problem(
-            "--dtype", "this processor has no products of that type whose peak could be measured", "fp32", computeType.ToString()));
+            "dtype", "this processor has no products of that type whose peak could be measured", "fp32", computeType.ToString()));
 
     public void Adapt(TimeSpan half)
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Guanxi.Torch;
+using Guanxi.Transformers.Models;
 
 namespace Guanxi.Transformers.Benchmarks;
 
@@ -163,7 +164,7 @@ public sealed record ServeBenchmarkResult
     {
         ["case"] = "serve",
         ["shape"] = Shape,
-        ["weights"] = DTypeNames.Of(Options.StorageType ?? (Options.Shape is EncoderShape ? DType.Float32 : null)),
+        ["weights"] = DTypeNames.ShortOfWeights(Options.StorageType ?? (Options.Shape is EncoderShape ? DType.Float32 : null)),
         ["p50_ms"] = Median * 1e3,
         ["p90_ms"] = Percentile(0.9) * 1e3,
         ["p99_ms"] = Percentile(0.99) * 1e3,
@@ -182,7 +183,7 @@ public sealed record ServeBenchmarkResult
         })]),
         ["rss_peak_bytes"] = PeakResidentBytes,
         ["seconds"] = Median,
-        ["compute_dtype"] = DTypeNames.Of(Options.ComputeType),
+        ["compute_dtype"] = DTypeNames.ShortOf(Options.ComputeType),
         ["samples"] = Seconds.Count,
         ["samples_dropped"] = DroppedSamples,
         ["disturbed"] = IsDisturbed,

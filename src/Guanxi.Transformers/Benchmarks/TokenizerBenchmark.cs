@@ -34,7 +34,7 @@ public sealed class TokenizerBenchmark
         _bytes = _lines.Sum(line => (long)Encoding.UTF8.GetByteCount(line));
         if (_bytes == 0)
         {
-            throw new OptionsException(new Problem("--text", "there is no text to encode", "at least one line that is not empty"));
+            throw new OptionsException(new Problem("text", "there is no text to encode", "at least one line that is not empty"));
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Guanxi.Torch;
+using Guanxi.Transformers.Models;
 
 namespace Guanxi.Transformers.Benchmarks;
 
@@ -82,7 +83,7 @@ public sealed record TrainBenchmarkResult
         ["tokens_padded"] = PaddedTokens,
         ["rss_peak_bytes"] = PeakResidentBytes,
         ["seconds"] = Seconds,
-        ["compute_dtype"] = DTypeNames.Of(ComputeType),
+        ["compute_dtype"] = DTypeNames.ShortOf(ComputeType),
         ["samples"] = Samples,
         ["samples_dropped"] = DroppedSamples,
         ["disturbed"] = IsDisturbed,

@@ -10,13 +10,19 @@ public static class AtomicFile
     /// <summary>Writes a file: a temporary one beside it, flushed to the device, renamed over it, the folder flushed.</summary>
     /// <param name="path">The file; its folder must exist.</param>
     /// <param name="write">Writes the content; the stream is not seekable for it and stays ours.</param>
-    /// <exception cref="CheckpointException">The file cannot be written. Nothing is left beside the old one.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file cannot be written: the old one is untouched, with nothing beside it. Or it was written, as the message then says, but its
+    /// folder cannot be flushed.
+    /// </exception>
     public static void Write(string path, Action<Stream> write) => Write(RealFileSystem.Instance, path, write);
 
     /// <summary>Writes a text file in UTF-8 without byte order mark.</summary>
     /// <param name="path">The file; its folder must exist.</param>
     /// <param name="text">The whole content.</param>
-    /// <exception cref="CheckpointException">The file cannot be written. Nothing is left beside the old one.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file cannot be written: the old one is untouched, with nothing beside it. Or it was written, as the message then says, but its
+    /// folder cannot be flushed.
+    /// </exception>
     public static void WriteText(string path, string text) => Write(path, stream => stream.Write(s_utf8.GetBytes(text)));
 
     internal static void Write(IFileSystem files, string path, Action<Stream> write)
@@ -37,7 +43,7 @@ public static class AtomicFile
 
             files.MoveFile(temporary, target);
             created = false;
-            files.FlushFolder(Path.GetDirectoryName(target)!);
+            Partial.FlushEntry(files, path, target);
         }
         catch (Exception error)
         {

@@ -6,16 +6,34 @@ public static class AtomicFolder
     /// <summary>Fills a folder under a temporary name beside the final one, flushes every file in it, then renames it.</summary>
     /// <param name="path">The final folder. When it exists it is replaced; its old content goes only after the new is in place.</param>
     /// <param name="fill">Writes the content into the folder whose path it is given.</param>
-    /// <exception cref="CheckpointException">The folder cannot be written. The old one, if any, is untouched.</exception>
+    /// <exception cref="CheckpointException">
+    /// The folder cannot be written: the old one, if any, is whole. Or it was written, as the message then says, but cannot be flushed, or
+    /// the old one not be deleted.
+    /// </exception>
     public static void Write(string path, Action<string> fill) => Write(RealFileSystem.Instance, path, fill);
 
-    /// <summary>Deletes what killed processes left unfinished in a folder: files and folders.</summary>
+    /// <summary>
+    /// Deletes what killed processes left unfinished in a folder; a folder that nothing has replaced yet gets its name back.
+    /// </summary>
     /// <param name="parent">The folder in which atomic files and folders are written; no other process may be writing there.</param>
-    /// <exception cref="CheckpointException">Something cannot be deleted.</exception>
+    /// <exception cref="CheckpointException">Something cannot be deleted or moved.</exception>
     public static void DeleteLeftovers(string parent)
     {
         try
         {
+            foreach (var aside in Directory.GetDirectories(parent, Partial.AsidePattern))
+            {
+                var name = Partial.NameBefore(aside);
+                if (Directory.Exists(name))
+                {
+                    Directory.Delete(aside, recursive: true);
+                }
+                else
+                {
+                    Directory.Move(aside, name);
+                }
+            }
+
             foreach (var folder in Directory.GetDirectories(parent, Partial.Pattern))
             {
                 Directory.Delete(folder, recursive: true);
@@ -43,7 +61,7 @@ public static class AtomicFolder
             files.CreateFolder(temporary);
             fill(temporary);
             FlushTree(files, temporary);
-            Publish(files, temporary, target);
+            Publish(files, temporary, target, path);
         }
         catch (Exception error)
         {
@@ -72,17 +90,17 @@ public static class AtomicFolder
         files.FlushFolder(folder);
     }
 
-    private static void Publish(IFileSystem files, string temporary, string target)
+    private static void Publish(IFileSystem files, string temporary, string target, string path)
     {
-        var parent = Path.GetDirectoryName(target)!;
         if (!Directory.Exists(target))
         {
             files.MoveFolder(temporary, target);
-            files.FlushFolder(parent);
+            Partial.FlushEntry(files, path, target);
             return;
         }
 
-        var aside = Partial.NameBeside(target);
+        var aside = Partial.AsideOf(target);
+        DeleteIfPresent(files, aside);
         files.MoveFolder(target, aside);
         try
         {
@@ -94,8 +112,8 @@ public static class AtomicFolder
             throw;
         }
 
-        files.FlushFolder(parent);
-        files.DeleteFolder(aside);
+        Partial.FlushEntry(files, path, target);
+        Partial.AfterRename(path, "was written, but the folder that it replaces cannot be deleted", () => files.DeleteFolder(aside));
     }
 
     private static void DeleteIfPresent(IFileSystem files, string folder)

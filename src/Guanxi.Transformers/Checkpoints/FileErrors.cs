@@ -19,6 +19,19 @@ internal static class FileErrors
     public static CheckpointException Wrap(string path, string what, Exception inner) =>
         new(Describe(path, what, inner), inner);
 
+    /// <summary>Does something with a file; what the system says against it becomes an error about that file.</summary>
+    public static T Wrapped<T>(string path, string what, Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception error) when (Is(error))
+        {
+            throw Wrap(path, what, error);
+        }
+    }
+
     /// <summary>The same as a <see cref="Problem"/>, for lists.</summary>
     public static Problem Describe(string path, string what, Exception inner) =>
         new(path, what, Found: inner.Message.TrimEnd('.'), Hint:

@@ -11,8 +11,8 @@ namespace Guanxi.Transformers.Checkpoints;
 internal static class FourBitCheckpointTensors
 {
     private const string StateSuffix = ".quant_state.bitsandbytes__";
-    private const int BlockSize = 64;
-    private const int NestedBlockSize = 256;
+    private const int BlockSize = FourBitWeight.BlockSize;
+    private const int NestedBlockSize = FourBitWeight.NestedBlockSize;
     private const int TableSize = 16;
     private const int NestedMapSize = 256;
     private const int MaxStateBytes = 4096;
@@ -81,7 +81,7 @@ internal static class FourBitCheckpointTensors
     // Python's json.dumps with its default separators, keys in the order in which bitsandbytes packs them.
     private static string StateText(FourBitTensor layer)
     {
-        var dtype = DecoderConfigWriter.NameOf(layer.OriginalType);
+        var dtype = DTypeNames.PythonOf(layer.OriginalType);
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture,
             $"{{\"quant_type\": \"{NameOf(layer.Kind)}\", \"blocksize\": {BlockSize}, \"dtype\": \"{dtype}\"");
@@ -133,13 +133,8 @@ internal static class FourBitCheckpointTensors
 
     private static State Parse(JsonElement root)
     {
-        var dtype = root.GetProperty("dtype").GetString() switch
-        {
-            "bfloat16" => DType.BFloat16,
-            "float16" => DType.Float16,
-            "float32" => DType.Float32,
-            var other => throw new JsonException($"dtype {FileErrors.Quote(other ?? "null")}"),
-        };
+        var name = root.GetProperty("dtype").GetString();
+        var dtype = DTypeNames.FromPython(name) ?? throw new JsonException($"dtype {FileErrors.Quote(name ?? "null")}");
         float? offset = null;
         if (root.TryGetProperty("nested_offset", out var value))
         {

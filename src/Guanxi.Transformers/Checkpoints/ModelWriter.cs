@@ -79,7 +79,7 @@ public static class ModelWriter
     private static QuantizationConfig? ConfigOf(LinearWeight weight) => weight switch
     {
         FourBitWeight { Quantized: var layer } => new QuantizationConfig(
-            FourBitCheckpointTensors.NameOf(layer.Kind), layer.Nested is not null, DecoderConfigWriter.NameOf(layer.OriginalType),
+            FourBitCheckpointTensors.NameOf(layer.Kind), layer.Nested is not null, DTypeNames.PythonOf(layer.OriginalType),
             "uint8", null),
         Int8Weight => QuantizationConfig.EightBit,
         _ => null,

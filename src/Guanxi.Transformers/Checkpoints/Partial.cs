@@ -1,12 +1,24 @@
 namespace Guanxi.Transformers.Checkpoints;
 
-/// <summary>Names of unfinished files and folders, and what is done with them when the work fails.</summary>
+/// <summary>Names of unfinished files and folders, and of replaced ones; what is done with them when the work fails.</summary>
 internal static class Partial
 {
     private const string Suffix = ".partial";
+    private const string AsideSuffix = ".replaced";
 
     /// <summary>Matches every unfinished file and folder, and nothing else.</summary>
     public const string Pattern = ".*" + Suffix;
+
+    /// <summary>Matches every folder that stands aside while another takes its name, and nothing else.</summary>
+    public const string AsidePattern = ".*" + AsideSuffix;
+
+    /// <summary>Where a folder stands while another takes its name.</summary>
+    public static string AsideOf(string fullPath) =>
+        Path.Combine(Path.GetDirectoryName(fullPath)!, $".{Path.GetFileName(fullPath)}{AsideSuffix}");
+
+    /// <summary>The name that a folder had before it stood aside.</summary>
+    public static string NameBefore(string aside) =>
+        Path.Combine(Path.GetDirectoryName(aside)!, Path.GetFileName(aside)[1..^AsideSuffix.Length]);
 
     /// <summary>A free name in the folder of <paramref name="fullPath"/>, because a rename must not cross devices.</summary>
     public static string NameBeside(string fullPath) => NameBeside(fullPath, $"{Guid.NewGuid():N}");
@@ -14,6 +26,27 @@ internal static class Partial
     /// <summary>A name in the folder of <paramref name="fullPath"/> that is found again by its mark.</summary>
     public static string NameBeside(string fullPath, string mark) =>
         Path.Combine(Path.GetDirectoryName(fullPath)!, $".{Path.GetFileName(fullPath)}.{mark}{Suffix}");
+
+    /// <summary>Does what is left to do when the new content has its name: a failure must not read as if it had not.</summary>
+    /// <param name="path">The file or folder that was written.</param>
+    /// <param name="what">What may fail, e.g. <c>was written, but ...</c>.</param>
+    /// <param name="finish">Does it.</param>
+    public static void AfterRename(string path, string what, Action finish)
+    {
+        try
+        {
+            finish();
+        }
+        catch (Exception error) when (FileErrors.Is(error))
+        {
+            throw FileErrors.Wrap(path, what, error);
+        }
+    }
+
+    /// <summary>The last step of every write.</summary>
+    public static void FlushEntry(IFileSystem files, string path, string target) => AfterRename(
+        path, "was written, but may be lost if the machine stops now: its folder cannot be flushed to the device",
+        () => files.FlushFolder(Path.GetDirectoryName(target)!));
 
     /// <summary>Removes what was left half done; a failure to remove it is reported beside the first error.</summary>
     /// <param name="path">The file or folder that was to be written.</param>

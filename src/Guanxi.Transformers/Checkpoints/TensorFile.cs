@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Guanxi.Torch;
@@ -12,8 +11,6 @@ namespace Guanxi.Transformers.Checkpoints;
 /// </remarks>
 public abstract class TensorFile : IDisposable
 {
-    private const int CopyBytes = 1 << 20;
-
     private readonly MappedFile _mapped;
 
     private protected TensorFile(MappedFile mapped, IReadOnlyDictionary<string, TensorEntry> entries)
@@ -115,32 +112,6 @@ public abstract class TensorFile : IDisposable
         if (entry.IsInOrder)
         {
             MappedPages.Release(Buffer, entry.Offset, entry.ByteLength);
-        }
-    }
-
-    internal void CopyTo(TensorEntry entry, Stream target)
-    {
-        if (!entry.IsInOrder)
-        {
-            using var scope = TensorScope.Enter();
-            TensorBytes.Write(ToTensor(entry), entry.DType, target);
-            return;
-        }
-
-        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(entry.ByteLength, CopyBytes));
-        try
-        {
-            for (long done = 0; done < entry.ByteLength;)
-            {
-                var part = buffer.AsSpan(0, (int)Math.Min(buffer.Length, entry.ByteLength - done));
-                Buffer.ReadSpan((ulong)(entry.Offset + done), part);
-                target.Write(part);
-                done += part.Length;
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 

@@ -62,17 +62,6 @@ public sealed record TensorSource
             : throw new ArgumentException($"tensor '{name}' has {source.ByteLength} bytes, not {bytes.Length}", nameof(bytes));
     }
 
-    /// <summary>A tensor of an open file, copied through a small buffer.</summary>
-    /// <param name="file">The file; it must stay open until the tensor is written.</param>
-    /// <param name="entry">One of its entries.</param>
-    /// <returns>The source.</returns>
-    public static TensorSource FromFile(TensorFile file, TensorEntry entry)
-    {
-        ArgumentNullException.ThrowIfNull(file);
-        ArgumentNullException.ThrowIfNull(entry);
-        return new TensorSource(entry.Name, entry.DType, entry.Shape, stream => file.CopyTo(entry, stream));
-    }
-
     /// <summary>A tensor of libtorch.</summary>
     /// <param name="name">Name in the checkpoint.</param>
     /// <param name="dtype">Element type to write; elements are converted a part at a time.</param>

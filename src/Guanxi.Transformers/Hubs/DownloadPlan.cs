@@ -27,7 +27,7 @@ internal static class DownloadPlan
         if (wanted.Count == 0)
         {
             throw new OptionsException(
-                new Problem("--include", "no file of the repository fits", string.Join(' ', include), Shown(listing.Files)));
+                new Problem("include", "no file of the repository fits", string.Join(' ', include), Shown(listing.Files)));
         }
 
         var problems = new List<Problem>();
@@ -42,7 +42,7 @@ internal static class DownloadPlan
             else if (LinkAbove(root, path) is { } link)
             {
                 problems.Add(new Problem(
-                    link, "is a link to another folder, through which nothing is written", Hint: "Choose another folder with --to."));
+                    link, "is a link to another folder, through which nothing is written", Hint: "Choose another folder."));
             }
             else
             {

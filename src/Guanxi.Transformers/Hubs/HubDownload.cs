@@ -124,7 +124,7 @@ public sealed class HubDownload
         {
             throw new CheckpointException(new Problem(
                 _root, "the disk has too little room", $"{bytes} bytes", $"{free} bytes",
-                "Choose another folder with --to, or fewer files with --include."));
+                "Choose another folder, or fewer files."));
         }
 
         _progress.Begin(missing.Count, bytes);

@@ -17,7 +17,7 @@ internal sealed class HubErrors(HubSource source, HubRepository repository)
     /// <summary>An answer that no hub gives.</summary>
     public CheckpointException NotAHub(string found) => new(new Problem(
         Place, "the answer is not that of such a hub", "a listing of files", found,
-        "Check --endpoint, --source and proxies that answer in the hub's place."));
+        "Check endpoint, source and proxies that answer in the hub's place."));
 
     /// <summary>A revision that is not there.</summary>
     public OptionsException NoRevision(string revision) => new(new Problem(
@@ -133,6 +133,6 @@ internal sealed class HubErrors(HubSource source, HubRepository repository)
             what.Length > 0 ? $"{what} is not there" : $"there is no such {repository.Kind}",
             Hint: repository.IsDataset
                 ? $"Check the name, or try {source.OtherSource}."
-                : $"Check the name (a data set needs --repo_type dataset), or try {source.OtherSource}."),
+                : $"Check the name (a data set needs repo_type dataset), or try {source.OtherSource}."),
     });
 }

@@ -1,3 +1,5 @@
+using Guanxi.Transformers.Checkpoints;
+
 namespace Guanxi.Transformers.Hubs;
 
 /// <summary>What the environment says about hubs: the variables of the hubs' own programs, with their meaning there.</summary>
@@ -81,7 +83,7 @@ public sealed class HubVariables(Func<string, string?> read)
         {
             return File.Exists(file) ? Checked(File.ReadAllText(file), file) : null;
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (FileErrors.Is(error))
         {
             throw new OptionsException(new Problem(file, "the token cannot be read", Found: error.Message.TrimEnd('.')));
         }

@@ -21,7 +21,7 @@ internal sealed partial class HuggingFaceHub(Uri endpoint, string? token) : HubS
     public override string TokenVariable => HubVariables.HuggingFaceTokenName;
 
     /// <inheritdoc/>
-    public override string OtherSource => "--source modelscope";
+    public override string OtherSource => "source modelscope";
 
     /// <inheritdoc/>
     public override Uri PageOf(HubRepository repository) => At($"/{PrefixOf(repository)}{repository.Id}");

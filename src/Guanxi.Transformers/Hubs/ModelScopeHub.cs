@@ -24,7 +24,7 @@ internal sealed class ModelScopeHub(Uri endpoint, string? token) : HubSource(end
     public override string TokenVariable => HubVariables.ModelScopeTokenName;
 
     /// <inheritdoc/>
-    public override string OtherSource => "--source hf";
+    public override string OtherSource => "source hf";
 
     /// <inheritdoc/>
     public override Uri PageOf(HubRepository repository) => At($"/{KindOf(repository)}/{repository.Id}");

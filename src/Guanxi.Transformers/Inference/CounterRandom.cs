@@ -10,9 +10,11 @@ internal static class CounterRandom
     /// <param name="seed">The seed.</param>
     /// <param name="place">The place, from 0.</param>
     /// <returns>64 random bits.</returns>
-    public static ulong Bits(ulong seed, long place)
+    public static ulong Bits(ulong seed, long place) => Mix(unchecked(seed + (((ulong)place + 1) * Step)));
+
+    /// <summary>Scatters the bits of a number.</summary>
+    public static ulong Mix(ulong bits)
     {
-        var bits = unchecked(seed + (((ulong)place + 1) * Step));
         bits = unchecked((bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9);
         bits = unchecked((bits ^ (bits >> 27)) * 0x94D049BB133111EB);
         return bits ^ (bits >> 31);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Guanxi.Transformers.Checkpoints;
 
 namespace Guanxi.Transformers.Models;
 
@@ -35,7 +36,7 @@ public static class AvailableMemory
         {
             return File.Exists(file) && long.TryParse(File.ReadAllText(file).Trim(), CultureInfo.InvariantCulture, out var number) ? number : null;
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (FileErrors.Is(error))
         {
             // Not ours to read: then there is no limit that could be known.
             return null;

@@ -33,7 +33,6 @@ public sealed class BiGruAttention : Module
 
     // The published value.
     private const double Dropout = 0.2;
-    private const int DropoutSite = Encoder.FirstDropoutSite - 8;
 
     private static readonly string[] s_gruNames = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"];
 
@@ -50,7 +49,9 @@ public sealed class BiGruAttention : Module
         _gru =
         [
             .. ((string[])["", "_reverse"]).SelectMany(direction => s_gruNames.Select(name => Named(
-                $"gru.{name}{direction}", name.StartsWith("bias", StringComparison.Ordinal) ? [3 * hidden] : [3 * hidden, name.Contains("ih", StringComparison.Ordinal) ? shape.InputSize : hidden]))),
+                $"gru.{name}{direction}", name.StartsWith("bias", StringComparison.Ordinal)
+                    ? [3 * hidden]
+                    : [3 * hidden, name.Contains("ih", StringComparison.Ordinal) ? shape.InputSize : hidden]))),
         ];
         _weight = Named("attention_weight", [2 * hidden, attention]);
         _bias = Named("attention_bias", [attention]);
@@ -131,7 +132,7 @@ public sealed class BiGruAttention : Module
         ArgumentNullException.ThrowIfNull(features);
         ArgumentNullException.ThrowIfNull(layout);
         using var scope = TensorScope.Enter();
-        var read = dropout is { } key ? Functional.Dropout(features, Dropout, key, DropoutSite) : features;
+        var read = dropout is { } key ? Functional.Dropout(features, Dropout, key, DropoutSites.GruFeatures) : features;
         var states = Functional.BidirectionalGru(read, layout, [.. _gru.Select(weight => weight.Value)]); // [N, 2H]
         return scope.Keep(_classifier.Forward(Attend(states, layout), ForwardContext.Evaluate32));
     }

@@ -14,11 +14,12 @@ public static class ComputeType
     /// </summary>
     /// <param name="requested"><c>auto</c>, <c>fp32</c> or <c>bf16</c>.</param>
     /// <param name="device">Where the model computes.</param>
+    /// <param name="clock">Times the product.</param>
     /// <param name="why">One line for the log.</param>
     /// <returns>Float32 or BFloat16.</returns>
     /// <exception cref="OptionsException">The word is none of the three.</exception>
-    public static DType Choose(string requested, Device device, out string why) =>
-        Choose(requested, HasBFloat16Products(device), dtype => Measure(dtype, device, TimeProvider.System), out why);
+    public static DType Choose(string requested, Device device, TimeProvider clock, out string why) =>
+        Choose(requested, HasBFloat16Products(device), dtype => Measure(dtype, device, clock), out why);
 
     internal static DType Choose(string requested, bool hasProducts, Func<DType, TimeSpan> measure, out string why)
     {

@@ -27,20 +27,14 @@ internal static class ConfigKeys
     public static DType? StorageType(JsonKeys keys)
     {
         var key = keys.Has("dtype") ? "dtype" : "torch_dtype";
-        switch (keys.Text(key))
+        var name = keys.Text(key);
+        var type = DTypeNames.FromPython(name);
+        if (type is null && name is not (null or "auto"))
         {
-            case null or "auto":
-                return null;
-            case "float32":
-                return DType.Float32;
-            case "float16":
-                return DType.Float16;
-            case "bfloat16":
-                return DType.BFloat16;
-            case var other:
-                keys.Report(key, "unknown element type", "float32, float16 or bfloat16", FileErrors.Quote(other));
-                return null;
+            keys.Report(key, "unknown element type", "float32, float16 or bfloat16", FileErrors.Quote(name));
         }
+
+        return type;
     }
 
     /// <summary>Refuses every other activation; the first name is the one to recommend.</summary>

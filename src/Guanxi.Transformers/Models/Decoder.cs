@@ -67,7 +67,9 @@ public sealed class Decoder : Module
     /// <param name="batch">Tokens and their rows.</param>
     /// <param name="context">Compute type and dropout.</param>
     /// <returns>[N, C], or [rows asked for, C].</returns>
-    /// <exception cref="ArgumentException">A row is longer than the model's positions, or an id is outside its vocabulary.</exception>
+    /// <exception cref="ArgumentException">
+    /// A row is longer than the model's positions, an id is outside its vocabulary, or tokens cannot be added to the cache.
+    /// </exception>
     public Tensor Forward(TokenBatch batch, ForwardContext context) => _norm.Forward(HiddenStates(batch, context, null));
 
     /// <summary>Turns normalised hidden states into logits.</summary>
@@ -143,7 +145,7 @@ public sealed class Decoder : Module
 /// <param name="Layout">The rows.</param>
 /// <param name="Cache">A common prefix, or null.</param>
 /// <param name="AppendToCache">Whether this pass adds its tokens to the cache.</param>
-/// <param name="OutputRows">Int64 indices of the tokens whose output is wanted, or null for all.</param>
+/// <param name="OutputRows">Indices of the tokens whose output is wanted, or null for all.</param>
 /// <param name="Context">Compute type and dropout.</param>
 internal sealed record LayerCall(
     SequenceLayout Layout, KeyValueCache? Cache, bool AppendToCache, int[]? OutputRows, ForwardContext Context)

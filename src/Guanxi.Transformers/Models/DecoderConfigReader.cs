@@ -13,8 +13,7 @@ internal sealed class DecoderConfigReader
     private const double DefaultInitializerRange = 0.02;
     private const int DefaultLastFullLayer = 28; // max_window_layers
 
-    // Baichuan2's vocabulary and Baichuan-7B's width: all that published files have to tell the forms apart.
-    private const int Baichuan2VocabularySize = 125_696;
+    // Beside Baichuan2's vocabulary all that published files have to tell the forms apart.
     private const int Baichuan7BHiddenSize = 4096;
 
     // Sizes that have to go together.
@@ -196,7 +195,7 @@ internal sealed class DecoderConfigReader
 
     // z_loss_weight stands only in the files of Baichuan2.
     private bool HasNormHead(int vocabularySize) =>
-        _keys.Flag("norm_head", vocabularySize == Baichuan2VocabularySize || _keys.Mentions("z_loss_weight"));
+        _keys.Flag("norm_head", vocabularySize == DecoderFamily.Baichuan2VocabularySize || _keys.Mentions("z_loss_weight"));
 
     private bool UsesAlibi(int hiddenSize)
     {

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Guanxi.Torch;
 using Guanxi.Transformers.Checkpoints;
 
 namespace Guanxi.Transformers.Models;
@@ -38,7 +37,7 @@ internal static class DecoderConfigWriter
         AddFamilyKeys(json, config);
         if (config.StorageType is { } type)
         {
-            json["torch_dtype"] = NameOf(type);
+            json["torch_dtype"] = DTypeNames.PythonOf(type);
         }
 
         if (config.AuthorClasses is { } classes)
@@ -102,13 +101,5 @@ internal static class DecoderConfigWriter
         0 => null,
         1 => ids[0],
         _ => new JsonArray([.. ids.Select(id => JsonValue.Create(id))]),
-    };
-
-    /// <summary>Python's name of a floating-point type.</summary>
-    public static string NameOf(DType type) => type switch
-    {
-        DType.Float16 => "float16",
-        DType.BFloat16 => "bfloat16",
-        _ => "float32",
     };
 }

@@ -6,6 +6,9 @@ namespace Guanxi.Transformers.Models;
 /// <remarks>The defaults are those of transformers' configuration classes, and of Baichuan's own.</remarks>
 internal sealed record DecoderFamily(string ModelType, params string[] Architectures)
 {
+    /// <summary>Rows of Baichuan2's embedding, by which its published files are told from Baichuan's.</summary>
+    public const int Baichuan2VocabularySize = 125_696;
+
     private const int DefaultWindow = 4096;
 
     public static IReadOnlyList<DecoderFamily> All { get; } =

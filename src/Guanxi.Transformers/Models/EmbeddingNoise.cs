@@ -10,9 +10,6 @@ namespace Guanxi.Transformers.Models;
 /// </remarks>
 internal static class EmbeddingNoise
 {
-    // Dropout counts its sites from 0, and an encoder's from 1 << 20.
-    private const int Site = 1 << 24;
-
     /// <summary>Adds the noise that the context asks for.</summary>
     /// <param name="x">[N, C].</param>
     /// <param name="layout">The rows.</param>
@@ -35,6 +32,6 @@ internal static class EmbeddingNoise
         }
 
         var sizes = Tensor.From<float>(magnitudes, magnitudes.Length).ToDevice(x.Device);
-        return scope.Keep(x + Functional.UniformNoise(sizes, width, key, Site).To(x.DType));
+        return scope.Keep(x + Functional.UniformNoise(sizes, width, key, DropoutSites.EmbeddingNoise).To(x.DType));
     }
 }

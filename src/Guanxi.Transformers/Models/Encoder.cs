@@ -9,10 +9,6 @@ namespace Guanxi.Transformers.Models;
 /// </summary>
 public sealed class Encoder : Module
 {
-    // Adapters count the places of their dropout from 0; heads count down from here.
-    internal const int FirstDropoutSite = 1 << 20;
-    private const int SitesOfLayer = 3;
-
     private readonly Parameter _words;
     private readonly Parameter _positions;
     private readonly Parameter _types;
@@ -41,7 +37,7 @@ public sealed class Encoder : Module
         for (var i = 0; i < _layers.Length; i++)
         {
             var path = $"{root}encoder.layer.{i}";
-            _layers[i] = Register(path, new EncoderLayer(config, path, source, FirstDropoutSite + 1 + (SitesOfLayer * i)));
+            _layers[i] = Register(path, new EncoderLayer(config, path, source, DropoutSites.FirstOfEncoderLayer(i)));
         }
 
         if (hasPooler || EncoderConfigFile.HasClasses(config.Head))
@@ -71,9 +67,6 @@ public sealed class Encoder : Module
 
     /// <summary>Shape and constants.</summary>
     public EncoderConfig Config { get; }
-
-    /// <summary>Whether there is a pooled state.</summary>
-    public bool HasPooler => _pooler is not null;
 
     /// <summary>Whether activations inside a layer are computed again in the backward pass instead of being kept.</summary>
     /// <value>False.</value>
@@ -131,7 +124,7 @@ public sealed class Encoder : Module
         var classifier = Having(_classifier, "classifier");
         var first = FirstTokens(batch);
         var pooled = Pool(HiddenStates(batch with { OutputRows = first }, context, null), context);
-        return scope.Keep(classifier.Forward(Drop(pooled, Config.ClassifierDropout, context, FirstDropoutSite - 1), context));
+        return scope.Keep(classifier.Forward(Drop(pooled, Config.ClassifierDropout, context, DropoutSites.Classifier), context));
     }
 
     /// <summary>Scores of the classes of every row, from its first token and two spans of it.</summary>
@@ -240,7 +233,7 @@ public sealed class Encoder : Module
         var types = batch.TokenTypes ?? new long[batch.Tokens.Length];
         long[] positions = [.. batch.Layout.Positions.Select(position => (long)position)];
         var sum = Rows(_words, batch.Tokens) + Rows(_types, types) + Rows(_positions, positions); // [N, C]
-        var x = Drop(_norm.Forward(sum.To(context.ComputeType)), Config.HiddenDropout, context, FirstDropoutSite);
+        var x = Drop(_norm.Forward(sum.To(context.ComputeType)), Config.HiddenDropout, context, DropoutSites.EncoderEmbedding);
         if (Autograd.IsRecording && !x.RequiresGrad && context.IsTraining)
         {
             // Frozen embeddings begin no graph, yet the adapters of the first layer must be reached through them.

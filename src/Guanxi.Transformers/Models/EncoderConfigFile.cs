@@ -89,7 +89,7 @@ internal sealed class EncoderConfigFile
 
         if (config.StorageType is { } type)
         {
-            json["torch_dtype"] = DecoderConfigWriter.NameOf(type);
+            json["torch_dtype"] = DTypeNames.PythonOf(type);
         }
 
         AtomicFile.WriteText(path, PythonJson.Write(json) + "\n");

@@ -9,7 +9,7 @@ namespace Guanxi.Transformers.Models;
 public sealed class EncoderModel : IDisposable
 {
     private readonly CheckpointReader? _reader;
-    private readonly CheckpointException? _tokenizerError;
+    private readonly LoadedTokenizer _tokenizer;
 
     private EncoderModel(string folder, EncoderModelOptions options, Encoder encoder, CheckpointReader? reader)
     {
@@ -17,15 +17,7 @@ public sealed class EncoderModel : IDisposable
         Encoder = encoder;
         Evaluation = new ForwardContext(options.ComputeType, null);
         _reader = reader;
-        try
-        {
-            Tokenizer = TokenizerLoader.Load(folder);
-        }
-        catch (CheckpointException error)
-        {
-            // Whoever gives ids needs no tokenizer; whoever gives text learns then what is wrong with it.
-            _tokenizerError = error;
-        }
+        _tokenizer = new LoadedTokenizer(() => TokenizerLoader.Load(folder));
     }
 
     /// <summary>Folder of the model.</summary>
@@ -38,7 +30,7 @@ public sealed class EncoderModel : IDisposable
     public EncoderConfig Config => Encoder.Config;
 
     /// <summary>The tokenizer; null when there is none or it cannot be read.</summary>
-    public ITokenizer? Tokenizer { get; }
+    public ITokenizer? Tokenizer => _tokenizer.Value;
 
     /// <summary>A forward pass in the compute type without dropout.</summary>
     public ForwardContext Evaluation { get; }
@@ -113,7 +105,7 @@ public sealed class EncoderModel : IDisposable
     /// <summary>The tokenizer, for calls that give text.</summary>
     /// <returns>The tokenizer.</returns>
     /// <exception cref="CheckpointException">There is none, or it cannot be read.</exception>
-    public ITokenizer RequireTokenizer() => Tokenizer ?? throw new CheckpointException(_tokenizerError!.Problems, _tokenizerError);
+    public ITokenizer RequireTokenizer() => _tokenizer.Require();
 
     /// <summary>Releases the weights and closes the files.</summary>
     public void Dispose()

@@ -15,9 +15,6 @@ public sealed record SpanPair((int Start, int End) First, (int Start, int End) S
 /// </remarks>
 internal sealed class EntityPairHead : Module
 {
-    // Below the site of the other classifier.
-    private const int Site = Encoder.FirstDropoutSite - 2;
-
     private readonly EncoderConfig _config;
     private readonly Linear _first;
     private readonly Linear _entity;
@@ -48,8 +45,13 @@ internal sealed class EntityPairHead : Module
     internal Tensor Forward(Tensor start, Tensor first, Tensor second, ForwardContext context)
     {
         using var scope = TensorScope.Enter();
-        var joined = Tensor.Cat([Layer(_first, start, Site), Layer(_entity, first, Site - 1), Layer(_entity, second, Site - 2)], 1); // [B, 3C]
-        return scope.Keep(_classifier.Forward(Drop(joined, Site - 3), context));
+        Tensor[] parts =
+        [
+            Layer(_first, start, DropoutSites.PairStart), Layer(_entity, first, DropoutSites.PairFirst),
+            Layer(_entity, second, DropoutSites.PairSecond),
+        ];
+        var joined = Tensor.Cat(parts, 1); // [B, 3C]
+        return scope.Keep(_classifier.Forward(Drop(joined, DropoutSites.PairClassifier), context));
 
         Tensor Layer(Linear layer, Tensor x, int site) => layer.Forward(Drop(x, site).Tanh(), context);
 

@@ -11,7 +11,7 @@ namespace Guanxi.Transformers.Models;
 public sealed class LanguageModel : IDisposable
 {
     private readonly CheckpointReader? _reader;
-    private readonly CheckpointException? _tokenizerError;
+    private readonly LoadedTokenizer _tokenizer;
 
     private LanguageModel(ModelFolder folder, LanguageModelOptions options, Decoder decoder, CheckpointReader? reader)
     {
@@ -20,15 +20,7 @@ public sealed class LanguageModel : IDisposable
         Decoder = decoder;
         Evaluation = new ForwardContext(options.ComputeType, null);
         _reader = reader;
-        try
-        {
-            Tokenizer = folder.LoadTokenizer();
-        }
-        catch (CheckpointException error)
-        {
-            // Whoever gives ids needs no tokenizer; whoever gives text learns then what is wrong with it.
-            _tokenizerError = error;
-        }
+        _tokenizer = new LoadedTokenizer(folder.LoadTokenizer);
     }
 
     /// <summary>Folder of the full model.</summary>
@@ -47,7 +39,7 @@ public sealed class LanguageModel : IDisposable
     public AdapterModel? Adapter { get; private set; }
 
     /// <summary>The tokenizer; null when there is none or it cannot be read.</summary>
-    public ITokenizer? Tokenizer { get; }
+    public ITokenizer? Tokenizer => _tokenizer.Value;
 
     /// <summary>A forward pass in the compute type without dropout.</summary>
     public ForwardContext Evaluation { get; }
@@ -112,15 +104,7 @@ public sealed class LanguageModel : IDisposable
     /// <summary>The tokenizer, for calls that give text.</summary>
     /// <returns>The tokenizer.</returns>
     /// <exception cref="CheckpointException">There is none, or it cannot be read.</exception>
-    public ITokenizer RequireTokenizer() => Tokenizer ?? throw new CheckpointException(_tokenizerError!.Problems, _tokenizerError);
-
-    /// <summary>Merges the adapter, when there is one, into the weights in memory.</summary>
-    /// <param name="storage">Type of the merged weights; null: the type each is stored in.</param>
-    public void MergeAdapter(DType? storage)
-    {
-        AdapterMerge.Apply(Decoder, storage);
-        Adapter = null;
-    }
+    public ITokenizer RequireTokenizer() => _tokenizer.Require();
 
     /// <summary>Releases the weights and closes the files.</summary>
     public void Dispose()

@@ -1,4 +1,5 @@
 using Guanxi.Torch;
+using Guanxi.Transformers.Nn;
 
 namespace Guanxi.Transformers.Models;
 
@@ -14,9 +15,6 @@ public sealed record MemoryEstimate(long FullBytes, long LoraBytes, long QloraBy
 
     /// <summary>Of a parameter that trains, in single precision: itself, its gradient and AdamW's two moments.</summary>
     internal const int TrainedBytes = 4 * sizeof(float);
-
-    // NF4: half a byte, a byte of scale a block of 64, and a Float32 for 256 of those scales.
-    private const double Nf4Bytes = 0.5 + (1.0 / 64) + (4.0 / (64 * 256));
 
     // The forward pass holds the logits and their softmax in Float32, the backward pass a gradient of the same size.
     private const int HeadBytes = 3 * sizeof(float);
@@ -81,7 +79,9 @@ public sealed record MemoryEstimate(long FullBytes, long LoraBytes, long QloraBy
         public long StoredBytes(bool isQuantized)
         {
             var others = config.ParameterCount - LinearElements - (config.TieWordEmbeddings ? 0 : (long)config.VocabularySize * _hidden);
-            return isQuantized ? (long)(Nf4Bytes * LinearElements) + (ElementBytes * others) : ElementBytes * (LinearElements + others);
+            return isQuantized
+                ? (long)(FourBitWeight.BytesOfWeight * LinearElements) + (ElementBytes * others)
+                : ElementBytes * (LinearElements + others);
         }
 
         /// <summary>Keys and values of tokens that were read.</summary>

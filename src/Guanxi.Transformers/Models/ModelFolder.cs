@@ -14,8 +14,8 @@ public sealed record ModelFolder(string Base, string? Adapter)
 {
     private static readonly string[] s_companions =
     [
-        "tokenizer.*", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "spiece.model", "vocab.txt", "vocab.json",
-        "merges.txt", "chat_template.*", "generation_config.json", "*.py",
+        "tokenizer.*", TokenizerConfig.FileName, TokenizerConfig.SpecialName, TokenizerConfig.AddedName, "spiece.model", "vocab.txt",
+        "vocab.json", "merges.txt", "chat_template.*", "generation_config.json", "*.py",
     ];
 
     private static readonly string[] s_tokenizerFiles = ["tokenizer*", "vocab*", "merges*", "spiece*"];
@@ -116,14 +116,13 @@ public sealed record ModelFolder(string Base, string? Adapter)
 
     private static int Copy(string from, string to)
     {
-        var files = s_companions.SelectMany(pattern => Directory.EnumerateFiles(from, pattern)).ToArray();
+        var files = FileErrors.Wrapped(
+            from, "the folder cannot be read", () => s_companions.SelectMany(pattern => Directory.EnumerateFiles(from, pattern)).ToArray());
         foreach (var file in files)
         {
-            AtomicFile.Write(Path.Combine(to, Path.GetFileName(file)), stream =>
-            {
-                using var source = File.OpenRead(file);
-                source.CopyTo(stream);
-            });
+            // Opened first: a file that cannot be read is no fault of the one that is written.
+            using var source = FileErrors.Wrapped(file, "the file cannot be read", () => File.OpenRead(file));
+            AtomicFile.Write(Path.Combine(to, Path.GetFileName(file)), source.CopyTo);
         }
 
         return files.Length;

@@ -26,12 +26,7 @@ public sealed record QuantizationConfig(
     private const string DefaultQuantType = "fp4";
 
     /// <summary>The half-precision type that the author computed in; null for any other.</summary>
-    public DType? HalfComputeType => ComputeDType switch
-    {
-        "bfloat16" => DType.BFloat16,
-        "float16" => DType.Float16,
-        _ => null,
-    };
+    public DType? HalfComputeType => DTypeNames.FromPython(ComputeDType) is { } type and not DType.Float32 ? type : null;
 
     /// <summary>8-bit layers, with bitsandbytes' defaults for everything else.</summary>
     internal static QuantizationConfig EightBit { get; } = new(Int8, false, DefaultComputeDType, DefaultStorage, null);

@@ -15,9 +15,9 @@ namespace Guanxi.Transformers.Models;
 public sealed record RopeScaling(
     string Type, double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalPositions)
 {
-    private const string Linear = "linear";
+    internal const string Linear = "linear";
+    internal const string Llama3 = "llama3";
     private const string Dynamic = "dynamic";
-    private const string Llama3 = "llama3";
     private const string None = "default";
     private const double LeastFactor = 1e-6;
     private const double MostFactor = 1e6;

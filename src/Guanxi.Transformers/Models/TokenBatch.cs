@@ -94,6 +94,12 @@ public sealed record TokenBatch
             }
         }
 
+        if (AppendToCache && (Cache is null || Layout.RowCount != 1))
+        {
+            var found = $"it has {(Cache is null ? "no" : "a")} cache and {Layout.RowCount} rows";
+            throw new ArgumentException($"a pass that adds its tokens to a cache needs a cache and one row; {found}");
+        }
+
         if (Layout.PositionCount > maxPositions)
         {
             throw new ArgumentException($"a row reaches position {Layout.PositionCount - 1}; the model was made for {maxPositions}");

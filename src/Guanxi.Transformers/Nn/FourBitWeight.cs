@@ -5,6 +5,15 @@ namespace Guanxi.Transformers.Nn;
 /// <summary>A matrix in 4 bits (Dettmers et al. 2023, arXiv 2305.14314); it does not train.</summary>
 public sealed class FourBitWeight : LinearWeight
 {
+    /// <summary>Weights that share a scale.</summary>
+    internal const int BlockSize = 64;
+
+    /// <summary>Scales that share one of their own, where they are quantised too.</summary>
+    internal const int NestedBlockSize = 256;
+
+    /// <summary>Bytes of a weight then: half a byte, and its part of a byte of scale and of a Float32 for those.</summary>
+    internal const double BytesOfWeight = 0.5 + ((1 + ((double)sizeof(float) / NestedBlockSize)) / BlockSize);
+
     private readonly FourBitTensor _quantized;
     private readonly DType? _authorType;
 

@@ -25,7 +25,7 @@ public sealed class Linear : Module
     }
 
     /// <summary>The matrix.</summary>
-    public LinearWeight Weight { get; private set; }
+    public LinearWeight Weight { get; }
 
     /// <summary>The bias, or null.</summary>
     public Parameter? Bias { get; }
@@ -44,29 +44,6 @@ public sealed class Linear : Module
         }
 
         Adapter = adapter;
-    }
-
-    /// <summary>Takes the adapter away.</summary>
-    /// <returns>The adapter, now the caller's; null when there was none.</returns>
-    public LoraAdapter? Detach()
-    {
-        var adapter = Adapter;
-        Adapter = null;
-        return adapter;
-    }
-
-    /// <summary>Puts a dense matrix in the place of the weight, in whatever form it was stored.</summary>
-    /// <param name="value">[out, in]; leaves its scope.</param>
-    internal void SetDense(Tensor value)
-    {
-        if (Weight.Parameter is { } parameter)
-        {
-            parameter.Value = value;
-            return;
-        }
-
-        Weight.Dispose();
-        Weight = new DenseWeight(Register("weight", new Parameter(value)));
     }
 
     /// <summary>Applies the layer.</summary>

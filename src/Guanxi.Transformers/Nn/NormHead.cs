@@ -37,6 +37,13 @@ public sealed class NormHead : Module
         return scope.Keep(_products.Forward(x, context) * InverseLengths().To(context.ComputeType));
     }
 
+    /// <summary>The rows divided by their lengths: the matrix of a plain head that gives the same logits.</summary>
+    internal static Tensor Normalized(Tensor weight)
+    {
+        using var scope = TensorScope.Enter();
+        return scope.Keep(weight.To(DType.Float32) * Compute(weight).Reshape(weight.Size(0), 1)); // [V, C]
+    }
+
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {

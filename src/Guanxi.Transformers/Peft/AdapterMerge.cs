@@ -10,23 +10,6 @@ namespace Guanxi.Transformers.Peft;
 /// </remarks>
 public static class AdapterMerge
 {
-    /// <summary>Merges every adapter of a model into the weight of its layer and takes it away.</summary>
-    /// <param name="model">The model; its other layers stay as they are.</param>
-    /// <param name="storage">Type of the merged weights; null: the type each is stored in, for a 4-bit one what it was before.</param>
-    public static void Apply(Module model, DType? storage)
-    {
-        ArgumentNullException.ThrowIfNull(model);
-        foreach (var (_, part) in model.NamedModules(string.Empty))
-        {
-            if (part is Linear { Adapter: not null } layer)
-            {
-                using var scope = TensorScope.Enter();
-                layer.SetDense(Weight(layer, storage ?? layer.Weight.StorageType));
-                layer.Detach()!.Dispose();
-            }
-        }
-    }
-
     /// <summary>The weight of a layer with its adapter, when it has one.</summary>
     /// <param name="layer">The layer; it is not changed.</param>
     /// <param name="dtype">Type of the result; the sum is rounded to it once.</param>

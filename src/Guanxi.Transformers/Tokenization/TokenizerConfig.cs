@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Guanxi.Transformers.Checkpoints;
 
 namespace Guanxi.Transformers.Tokenization;
 
@@ -6,9 +7,17 @@ namespace Guanxi.Transformers.Tokenization;
 /// <remarks>Files of a Hugging Face model folder: tokenizer_config.json, special_tokens_map.json, added_tokens.json.</remarks>
 internal sealed class TokenizerConfig
 {
-    private const string ConfigFile = "tokenizer_config.json";
-    private const string SpecialFile = "special_tokens_map.json";
-    private const string AddedFile = "added_tokens.json";
+    /// <summary>Name of the first of the files.</summary>
+    public const string FileName = "tokenizer_config.json";
+
+    /// <summary>Name of the older file with the spellings of special tokens.</summary>
+    public const string SpecialName = "special_tokens_map.json";
+
+    /// <summary>Name of the older file with the tokens that were added to the vocabulary.</summary>
+    public const string AddedName = "added_tokens.json";
+
+    /// <summary>Largest file of this kind.</summary>
+    public const int MostBytes = 16 << 20;
 
     private readonly List<Problem> _problems = [];
     private readonly SortedDictionary<int, AddedToken> _added = [];
@@ -73,9 +82,9 @@ internal sealed class TokenizerConfig
     public static TokenizerConfig Read(string folder)
     {
         var config = new TokenizerConfig(folder);
-        config.ReadFile(ConfigFile, config.ReadMain);
-        config.ReadFile(SpecialFile, config.ReadNames);
-        config.ReadFile(AddedFile, config.ReadAdded);
+        config.ReadFile(FileName, config.ReadMain);
+        config.ReadFile(SpecialName, config.ReadNames);
+        config.ReadFile(AddedName, config.ReadAdded);
         return config._problems.Count == 0 ? config : throw new CheckpointException(config._problems);
     }
 
@@ -89,20 +98,12 @@ internal sealed class TokenizerConfig
 
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            if (document.RootElement.ValueKind == JsonValueKind.Object)
-            {
-                read(path, document.RootElement);
-            }
-            else
-            {
-                _problems.Add(new Problem(path, "the file holds no JSON object", "{...}", $"{document.RootElement.ValueKind}"));
-            }
+            read(path, JsonFile.ReadObject(path, MostBytes));
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or IOException or UnauthorizedAccessException)
+        catch (CheckpointException error)
         {
-            // InvalidOperationException: a string with half a surrogate pair is only found when it is read.
-            _problems.Add(new Problem(path, "the file cannot be read as JSON", Found: e.Message));
+            // Told together with what is wrong with the other files.
+            _problems.AddRange(error.Problems);
         }
     }
 
@@ -115,7 +116,7 @@ internal sealed class TokenizerConfig
         SplitChinese = Flag(path, root, "tokenize_chinese_chars");
         CleanUp = Flag(path, root, "clean_up_tokenization_spaces");
         TokenizerClass = Name(path, root, "tokenizer_class");
-        NeverSplit = Names(path, root, "never_split");
+        NeverSplit = new JsonKeys(root, path, _problems).Texts("never_split") ?? [];
         ReadNames(path, root);
         if (!root.TryGetProperty("added_tokens_decoder", out var added) || added.ValueKind != JsonValueKind.Object)
         {
@@ -131,7 +132,8 @@ internal sealed class TokenizerConfig
             }
             else
             {
-                _problems.Add(new Problem($"{path}, added_tokens_decoder", "the entry is no token with its id", Found: $"'{entry.Name}'"));
+                _problems.Add(new Problem(
+                    $"{path}, added_tokens_decoder", "the entry is no token with its id", Found: FileErrors.Quote(entry.Name)));
             }
         }
     }
@@ -170,7 +172,8 @@ internal sealed class TokenizerConfig
             }
             else
             {
-                _problems.Add(new Problem($"{path}, {entry.Name}", "the value is no id", "a whole number", entry.Value.GetRawText()));
+                _problems.Add(new Problem(
+                    $"{path}, {FileErrors.Quote(entry.Name)}", "the value is no id", "a whole number", JsonKeys.Show(entry.Value)));
             }
         }
     }
@@ -179,43 +182,15 @@ internal sealed class TokenizerConfig
     {
         if (_added.TryGetValue(token.Id, out var other) && other.Text != token.Text)
         {
-            _problems.Add(new Problem(path, $"id {token.Id} has two spellings", Found: $"'{other.Text}' and '{token.Text}'"));
+            _problems.Add(new Problem(
+                path, $"id {token.Id} has two spellings", Found: $"{FileErrors.Quote(other.Text)} and {FileErrors.Quote(token.Text)}"));
         }
 
         _added.TryAdd(token.Id, token);
     }
 
-    private bool? Flag(string path, JsonElement root, string key)
-    {
-        if (!root.TryGetProperty(key, out var value) || value.ValueKind == JsonValueKind.Null)
-        {
-            return null;
-        }
-
-        if (value.ValueKind is JsonValueKind.True or JsonValueKind.False)
-        {
-            return value.GetBoolean();
-        }
-
-        _problems.Add(new Problem($"{path}, {key}", "the value has the wrong kind", "true or false", value.GetRawText()));
-        return null;
-    }
-
-    private string[] Names(string path, JsonElement root, string key)
-    {
-        if (!root.TryGetProperty(key, out var value) || value.ValueKind == JsonValueKind.Null)
-        {
-            return [];
-        }
-
-        if (value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String))
-        {
-            return [.. value.EnumerateArray().Select(item => item.GetString()!)];
-        }
-
-        _problems.Add(new Problem($"{path}, {key}", "the value has the wrong kind", "a list of tokens", value.GetRawText()));
-        return [];
-    }
+    private bool? Flag(string path, JsonElement root, string key) =>
+        new JsonKeys(root, path, _problems) is var keys && keys.Has(key) ? keys.Flag(key, false) : null;
 
     /// <summary>A token's spelling, given as a string or as an object with <c>content</c>.</summary>
     private string? Name(string path, JsonElement root, string key)
@@ -231,7 +206,7 @@ internal sealed class TokenizerConfig
             return text;
         }
 
-        _problems.Add(new Problem($"{path}, {key}", "the value has the wrong kind", "a token's spelling", value.GetRawText()));
+        _problems.Add(new Problem($"{path}, {key}", "the value has the wrong kind", "a token's spelling", JsonKeys.Show(value)));
         return null;
     }
 }

@@ -9,8 +9,6 @@ namespace Guanxi.Transformers.Tokenization;
 /// <summary>Writes a tokenizer in the files of a Hugging Face folder: one that came from a GGUF file has none to be copied.</summary>
 internal static class TokenizerWriter
 {
-    private const string ConfigName = "tokenizer_config.json";
-
     /// <summary>Writes the files.</summary>
     /// <param name="tokenizer">The tokenizer.</param>
     /// <param name="chatTemplate">Its template of a conversation, or null.</param>
@@ -58,6 +56,6 @@ internal static class TokenizerWriter
             keys.Add("chat_template", chatTemplate);
         }
 
-        AtomicFile.WriteText(Path.Combine(folder, ConfigName), PythonJson.Write(keys) + "\n");
+        AtomicFile.WriteText(Path.Combine(folder, TokenizerConfig.FileName), PythonJson.Write(keys) + "\n");
     }
 }

@@ -48,29 +48,9 @@ public sealed record LearningRateOptions
     /// <value>0</value>
     public int WarmupSteps { get; init; }
 
-    /// <summary>Waves of the cosine kinds.</summary>
-    /// <value>Null: half a wave; with restarts, one fall.</value>
-    public double? Cycles { get; init; }
-
-    /// <summary>Exponent of <see cref="LearningRateKind.Polynomial"/>.</summary>
-    /// <value>1</value>
-    public double Power { get; init; } = 1;
-
-    /// <summary>Last rate of <see cref="LearningRateKind.Polynomial"/>.</summary>
-    /// <value>1e-7</value>
-    public double EndRate { get; init; } = 1e-7;
-
-    /// <summary>Lowest rate as a share of <see cref="BaseRate"/>, for the kinds that have one.</summary>
-    /// <value>0</value>
-    public double MinRateShare { get; init; }
-
-    /// <summary>Steps of the fall of <see cref="LearningRateKind.WarmupStableDecay"/>.</summary>
-    /// <value>0: that kind needs it.</value>
-    public int DecaySteps { get; init; }
-
-    /// <summary>Steps in which <see cref="LearningRateKind.InverseSqrt"/> falls to 1/sqrt(2).</summary>
-    /// <value>Null: the warm-up steps, or 10 000 without a warm-up.</value>
-    public int? TimeScale { get; init; }
+    /// <summary>What <see cref="Kind"/> has beside.</summary>
+    /// <value>The kind's own defaults.</value>
+    public LearningRateForm Form { get; init; } = new();
 }
 
 /// <summary>The learning rate of every optimizer step.</summary>
@@ -97,6 +77,8 @@ public sealed class LearningRateSchedule
     };
 
     private readonly LearningRateOptions _options;
+    private readonly LearningRateForm _form;
+    private readonly double _minRateShare;
 
     /// <summary>Makes a schedule.</summary>
     /// <param name="options">Its settings.</param>
@@ -106,6 +88,8 @@ public sealed class LearningRateSchedule
         ArgumentNullException.ThrowIfNull(options);
         var problems = Check(options);
         _options = problems.Count == 0 ? options : throw new OptionsException(problems);
+        _form = options.Form;
+        _minRateShare = options.Form.MinRateShareOf(options.BaseRate);
     }
 
     /// <summary>The names that <see cref="ParseKind"/> knows, as Hugging Face spells them.</summary>
@@ -130,7 +114,7 @@ public sealed class LearningRateSchedule
 
     private static List<Problem> Check(LearningRateOptions options)
     {
-        var problems = new List<Problem>();
+        var (form, problems) = (options.Form, new List<Problem>());
         void Need(bool isRight, string where, string expected, double found)
         {
             if (!isRight)
@@ -139,25 +123,30 @@ public sealed class LearningRateSchedule
             }
         }
 
+        void NeedForm(bool isRight, string key, string expected, double? found) =>
+            Need(isRight, $"{LearningRateForm.Key}, {key}", expected, found ?? 0);
+
         var isPolynomial = options.Kind == LearningRateKind.Polynomial;
         var isStable = options.Kind == LearningRateKind.WarmupStableDecay;
+        var share = form.MinRateShareOf(options.BaseRate);
         Need(options.BaseRate > 0 && double.IsFinite(options.BaseRate), "learning_rate", "above 0", options.BaseRate);
         Need(options.TotalSteps >= 1, "max_steps", "at least 1", options.TotalSteps);
         Need(options.WarmupSteps >= 0, "warmup_steps", "at least 0", options.WarmupSteps);
-        Need(options.MinRateShare is >= 0 and <= 1, "min_lr_rate", "0 to 1", options.MinRateShare);
-        Need(options.TimeScale is null or > 0, "timescale", "above 0", options.TimeScale ?? 0);
-        Need(double.IsFinite(options.Cycles ?? 0), "num_cycles", "a finite number", options.Cycles ?? 0);
-        Need(!isPolynomial || options.Power >= 0, "power", "at least 0", options.Power);
-        Need(
-            !isPolynomial || (options.EndRate >= 0 && options.EndRate < options.BaseRate),
-            "lr_end",
-            $"0 to below learning_rate, {options.BaseRate}",
-            options.EndRate);
-        Need(
-            !isStable || (options.DecaySteps >= 1 && options.DecaySteps + options.WarmupSteps <= options.TotalSteps),
-            "num_decay_steps",
-            $"1 to {options.TotalSteps - options.WarmupSteps}, the steps after the warm-up",
-            options.DecaySteps);
+        NeedForm(share is >= 0 and <= 1, form.MinRate is null ? "min_lr_rate" : "min_lr", "a share from 0 to 1 of learning_rate", share);
+        NeedForm(form.TimeScale is null or > 0, "timescale", "above 0", form.TimeScale);
+        NeedForm(double.IsFinite(form.Cycles ?? 0), "num_cycles", "a finite number", form.Cycles);
+        NeedForm(!isPolynomial || form.Power >= 0, "power", "at least 0", form.Power);
+        NeedForm(
+            !isPolynomial || (form.EndRate >= 0 && form.EndRate < options.BaseRate),
+            "lr_end", $"0 to below learning_rate, {options.BaseRate}", form.EndRate);
+        NeedForm(
+            !isStable || (form.DecaySteps >= 1 && (form.StableSteps is not null || form.DecaySteps <= options.TotalSteps - options.WarmupSteps)),
+            "num_decay_steps", $"1 to {options.TotalSteps - options.WarmupSteps}, the steps after the warm-up", form.DecaySteps);
+        if (options.Kind == LearningRateKind.CosineWithMinLr && (form.MinRate is null) == (form.MinRateShare is null))
+        {
+            problems.Add(new Problem(LearningRateForm.Key, "this schedule needs its lowest rate", "min_lr or min_lr_rate, and not both"));
+        }
+
         return problems;
     }
 
@@ -165,7 +154,8 @@ public sealed class LearningRateSchedule
     {
         if (_options.Kind != LearningRateKind.Constant && done < _options.WarmupSteps)
         {
-            return (double)done / _options.WarmupSteps;
+            var risen = (double)done / _options.WarmupSteps;
+            return _options.Kind == LearningRateKind.WarmupStableDecay ? AboveMinimum(risen) : risen;
         }
 
         var (after, steps) = (done - _options.WarmupSteps, _options.TotalSteps - _options.WarmupSteps);
@@ -174,7 +164,7 @@ public sealed class LearningRateSchedule
         {
             LearningRateKind.Linear => Math.Max(0, (double)(_options.TotalSteps - done) / Math.Max(1, steps)),
             LearningRateKind.Cosine => Math.Max(0, Cosine(progress)),
-            LearningRateKind.CosineWithRestarts => progress >= 1 ? 0 : Math.Max(0, Wave((_options.Cycles ?? 1) * progress % 1)),
+            LearningRateKind.CosineWithRestarts => progress >= 1 ? 0 : Math.Max(0, Wave((_form.Cycles ?? 1) * progress % 1)),
             LearningRateKind.Polynomial => Polynomial(done),
             LearningRateKind.InverseSqrt => InverseSqrt(done),
             LearningRateKind.CosineWithMinLr => AboveMinimum(Cosine(progress)),
@@ -186,36 +176,48 @@ public sealed class LearningRateSchedule
     // The order of the operations is that of the source: rates are equal to the last bit.
     private static double Wave(double angle) => 0.5 * (1 + Math.Cos(Math.PI * angle));
 
-    private double Cosine(double progress) => 0.5 * (1 + Math.Cos(Math.PI * (_options.Cycles ?? HalfWave) * 2 * progress));
+    private double Cosine(double progress) => 0.5 * (1 + Math.Cos(Math.PI * (_form.Cycles ?? HalfWave) * 2 * progress));
 
-    private double AboveMinimum(double factor) => Math.Max(0, (factor * (1 - _options.MinRateShare)) + _options.MinRateShare);
+    private double AboveMinimum(double factor) => Math.Max(0, (factor * (1 - _minRateShare)) + _minRateShare);
 
     private double Polynomial(int done)
     {
-        var (top, end) = (_options.BaseRate, _options.EndRate);
+        var (top, end) = (_options.BaseRate, _form.EndRate);
         if (done > _options.TotalSteps)
         {
             return end / top;
         }
 
         var left = 1 - ((double)(done - _options.WarmupSteps) / Math.Max(1, _options.TotalSteps - _options.WarmupSteps));
-        return (((top - end) * Math.Pow(left, _options.Power)) + end) / top;
+        return (((top - end) * Math.Pow(left, _form.Power)) + end) / top;
     }
 
     private double InverseSqrt(int done)
     {
-        var scale = _options.TimeScale ?? (_options.WarmupSteps > 0 ? _options.WarmupSteps : TimeScaleWithoutWarmup);
+        var scale = _form.TimeScale ?? (_options.WarmupSteps > 0 ? _options.WarmupSteps : TimeScaleWithoutWarmup);
         return 1 / Math.Sqrt((double)(done + scale - _options.WarmupSteps) / scale);
     }
 
     private double StableDecay(int done)
     {
-        var fallen = done - (_options.TotalSteps - _options.DecaySteps);
+        var stable = _form.StableSteps ?? _options.TotalSteps - _options.WarmupSteps - _form.DecaySteps;
+        var fallen = (long)done - _options.WarmupSteps - stable;
         if (fallen < 0)
         {
             return 1;
         }
 
-        return fallen < _options.DecaySteps ? AboveMinimum(Cosine((double)fallen / _options.DecaySteps)) : _options.MinRateShare;
+        if (fallen >= _form.DecaySteps)
+        {
+            return _minRateShare;
+        }
+
+        var progress = (double)fallen / _form.DecaySteps;
+        return AboveMinimum(_form.Decay switch
+        {
+            DecayKind.Linear => 1 - progress,
+            DecayKind.OneMinusSqrt => 1 - Math.Sqrt(progress),
+            _ => Cosine(progress),
+        });
     }
 }

@@ -14,8 +14,6 @@ namespace Guanxi.Transformers.Training;
 /// </remarks>
 public sealed class MaskedTokenTask : ITrainingTask
 {
-    // Dropout counts its sites from 0, and an encoder's from 1 << 20.
-    private const int Site = (1 << 24) + 1;
     private const int WordsOfToken = 3;
     private const double HiddenShare = 0.8;
     private const double ReplacedShare = 0.1;
@@ -62,7 +60,7 @@ public sealed class MaskedTokenTask : ITrainingTask
         var targets = new List<long>();
         using var scope = TensorScope.Enter();
         var words = MemoryMarshal.Cast<int, uint>(
-            Functional.RandomWords((long)WordsOfToken * texts.Sum(text => text.Length), key, Site).ToArray<int>());
+            Functional.RandomWords((long)WordsOfToken * texts.Sum(text => text.Length), key, DropoutSites.HiddenTokens).ToArray<int>());
         var place = 0;
         foreach (var text in texts)
         {

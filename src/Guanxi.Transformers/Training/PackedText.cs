@@ -1,4 +1,5 @@
 using System.Text;
+using Guanxi.Transformers.Checkpoints;
 using Guanxi.Transformers.Tokenization;
 
 namespace Guanxi.Transformers.Training;
@@ -12,6 +13,7 @@ public static class PackedText
     /// <param name="length">Tokens of a row.</param>
     /// <returns>The rows; the last may be shorter.</returns>
     /// <exception cref="OptionsException">There is no text, or the tokenizer has no end token.</exception>
+    /// <exception cref="CheckpointException">A file cannot be read.</exception>
     public static IReadOnlyList<TokenSequence> Read(string path, ITokenizer tokenizer, int length)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
@@ -26,6 +28,7 @@ public static class PackedText
     /// <param name="length">Tokens of a row, at least 3.</param>
     /// <returns>The rows; the last may be shorter.</returns>
     /// <exception cref="OptionsException">There is no text.</exception>
+    /// <exception cref="CheckpointException">A file cannot be read.</exception>
     public static IReadOnlyList<int[]> Read(string path, ITokenizer tokenizer, MaskingTokens special, int length)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
@@ -38,20 +41,24 @@ public static class PackedText
 
     private static List<int> Tokens(string path, ITokenizer tokenizer, int end)
     {
-        string[] files = Directory.Exists(path)
+        var files = FileErrors.Wrapped<string[]>(path, "the folder cannot be read", () => Directory.Exists(path)
             ? [.. Directory.EnumerateFiles(path, "*.txt").Order(StringComparer.Ordinal)]
-            : [path];
+            : [path]);
         var tokens = new List<int>();
         foreach (var file in files)
         {
-            foreach (var line in File.ReadLines(file, Encoding.UTF8))
+            FileErrors.Wrapped(file, "the text cannot be read", () => Append(file));
+        }
+
+        int Append(string file)
+        {
+            foreach (var line in File.ReadLines(file, Encoding.UTF8).Where(line => !string.IsNullOrWhiteSpace(line)))
             {
-                if (!string.IsNullOrWhiteSpace(line))
-                {
-                    tokens.AddRange(tokenizer.Encode(line.Trim()));
-                    tokens.Add(end);
-                }
+                tokens.AddRange(tokenizer.Encode(line.Trim()));
+                tokens.Add(end);
             }
+
+            return tokens.Count;
         }
 
         return tokens.Count >= 2

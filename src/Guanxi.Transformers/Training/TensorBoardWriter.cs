@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
 using Google.Protobuf;
+using Guanxi.Transformers.Checkpoints;
 
 namespace Guanxi.Transformers.Training;
 
@@ -95,17 +96,8 @@ public sealed class TensorBoardWriter : IDisposable
         }
     }
 
-    private static T Guarded<T>(string where, Func<T> act)
-    {
-        try
-        {
-            return act();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CheckpointException(new Problem(where, "the TensorBoard event file cannot be written", Found: e.Message), e);
-        }
-    }
+    private static T Guarded<T>(string where, Func<T> act) =>
+        FileErrors.Wrapped(where, "the TensorBoard event file cannot be written", act);
 
     private static void WriteMessage(CodedOutputStream output, int field, Action<CodedOutputStream> write)
     {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Guanxi.Transformers.Checkpoints;
 
 namespace Guanxi.Transformers.Training;
 
@@ -112,17 +113,7 @@ public sealed class TrainLog : IDisposable
 
     private static FileStream Open(string path, FileMode mode) => new(path, mode, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
 
-    private static T Guarded<T>(string path, Func<T> act)
-    {
-        try
-        {
-            return act();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CheckpointException(new Problem(path, "the training log cannot be written", Found: e.Message), e);
-        }
-    }
+    private static T Guarded<T>(string path, Func<T> act) => FileErrors.Wrapped(path, "the training log cannot be written", act);
 
     private static void WriteNumber(Utf8JsonWriter json, string name, double value)
     {

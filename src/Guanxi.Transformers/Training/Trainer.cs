@@ -51,6 +51,7 @@ public sealed class Trainer : IDisposable
             TotalSteps = Plan.TotalSteps,
             Kind = options.Scheduler,
             WarmupSteps = Plan.WarmupSteps,
+            Form = options.SchedulerForm,
         });
         _optimizer = new Optimizer(parameters, options, ranks);
     }

@@ -35,6 +35,10 @@ public sealed record TrainingOptions
     /// <value><see cref="LearningRateKind.Linear"/>.</value>
     public LearningRateKind Scheduler { get; init; } = LearningRateKind.Linear;
 
+    /// <summary>What <see cref="Scheduler"/> has beside its rate and steps.</summary>
+    /// <value>The kind's own defaults.</value>
+    public LearningRateForm SchedulerForm { get; init; } = new();
+
     /// <summary>Steps over which the rate rises from zero.</summary>
     /// <value>0.</value>
     public int WarmupSteps { get; init; }
@@ -94,6 +98,29 @@ public sealed record TrainingOptions
     /// <summary>Evaluations in a row without a better one that end the run; 0 for no such end.</summary>
     /// <value>0.</value>
     public int Patience { get; init; }
+
+    /// <summary>Finds numbers that make no run; the learning rate's are left to <see cref="LearningRateSchedule"/>.</summary>
+    internal List<Problem> Check()
+    {
+        var problems = new List<Problem>();
+        void Need(bool isRight, string where, string expected, double found)
+        {
+            if (!isRight)
+            {
+                problems.Add(new Problem(where, "the value is out of range", expected, $"{found}"));
+            }
+        }
+
+        Need(BatchSize >= 1, "per_device_train_batch_size", "at least 1", BatchSize);
+        Need(Accumulation >= 1, "gradient_accumulation_steps", "at least 1", Accumulation);
+        Need(MaxSteps > 0 || (Epochs > 0 && double.IsFinite(Epochs)), "num_train_epochs", "above 0, or max_steps", Epochs);
+        Need(WarmupRatio is >= 0 and <= 1, "warmup_ratio", "0 to 1", WarmupRatio);
+        Need(MaxGradNorm >= 0, "max_grad_norm", "at least 0", MaxGradNorm);
+        Need(SaveSteps >= 0, "save_steps", "at least 0", SaveSteps);
+        Need(EvalSteps >= 0, "eval_steps", "at least 0", EvalSteps);
+        Need(Patience >= 0, "early_stopping_patience", "at least 0", Patience);
+        return problems;
+    }
 }
 
 /// <summary>What the loss of an optimizer step is the mean of.</summary>

@@ -17,7 +17,7 @@ public sealed class TrainingPlan
     /// <param name="lengthOf">Tokens of a row; asked only when rows are grouped by length.</param>
     /// <param name="options">Batch, accumulation, epochs, seed.</param>
     /// <param name="worldSize">Processes that share the rows.</param>
-    /// <exception cref="OptionsException">There are no rows, or the numbers make no step.</exception>
+    /// <exception cref="OptionsException">There are no rows, or numbers of the options are out of range; all are listed.</exception>
     public TrainingPlan(int rowCount, Func<int, int> lengthOf, TrainingOptions options, int worldSize)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -25,9 +25,15 @@ public sealed class TrainingPlan
         _rowCount = rowCount;
         _lengthOf = lengthOf;
         _worldSize = worldSize;
+        var problems = options.Check();
         if (rowCount == 0)
         {
-            throw new OptionsException(new Problem("training set", "it has no rows"));
+            problems.Add(new Problem("training set", "it has no rows"));
+        }
+
+        if (problems.Count > 0)
+        {
+            throw new OptionsException(problems);
         }
 
         MicroBatchesPerEpoch = DivideUp(DivideUp(rowCount, options.BatchSize), worldSize);
@@ -68,7 +74,7 @@ public sealed class TrainingPlan
         return Batches(epoch, rank)[first..last];
     }
 
-    private static int DivideUp(int value, int by) => (value + by - 1) / by;
+    private static int DivideUp(int value, int by) => (int)(((long)value + by - 1) / by);
 
     private int[][] Batches(int epoch, int rank)
     {

@@ -82,16 +82,46 @@ public sealed class TrainArgumentsTests : IDisposable
     {
         _folder.Add("args.json", """{"labels_file": null, "save_total_limit": null, "learning_rate": null, "seed": 7}""");
 
-        var read = ReadFile(_folder["args.json"]);
+        var read = TrainArgumentsReader.Read(_folder["args.json"], Given(), _ => { });
 
         Assert.Equal((null, null, null, 7L), (read.LabelsFile, read.SaveTotalLimit, read.LearningRate, (long)read.Seed));
     }
 
-    private TrainArguments Read(params (string Key, string Value)[] keys) => ReadFile(null, keys);
+    [Fact]
+    public void Settings_of_a_schedule_come_from_the_command_line_or_a_file_and_go_into_the_run()
+    {
+        _folder.Add("file.json", """{"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": {"num_decay_steps": 7, "decay_type": "linear"}}""");
+        var fromFile = TrainArgumentsReader.Read(_folder["file.json"], Given(), _ => { });
+        _folder.Add("again.json", TrainArgumentsReader.Write(fromFile));
 
-    private TrainArguments ReadFile(string? file, params (string Key, string Value)[] keys)
+        foreach (var arguments in new[]
+        {
+            fromFile, TrainArgumentsReader.Read(_folder["again.json"], [], _ => { }),
+            Read(("lr_scheduler_type", "warmup_stable_decay"), ("lr_scheduler_kwargs", """{"num_decay_steps": 7, "decay_type": "linear"}""")),
+        })
+        {
+            var options = TrainingDefaults.Of(arguments).Fill(arguments).ToOptions(rows: 16, hasLabels: true);
+            Assert.Equal(new LearningRateForm { DecaySteps = 7, Decay = DecayKind.Linear }, options.SchedulerForm);
+        }
+    }
+
+    [Theory]
+    [InlineData("{\"num_cyles\": 2}", "lr_scheduler_kwargs, num_cyles")]
+    [InlineData("{\"power\": 2}", "lr_scheduler_kwargs, power")]
+    [InlineData("[2]", "--lr_scheduler_kwargs")]
+    [InlineData("num_cycles=2", "--lr_scheduler_kwargs")]
+    public void Settings_that_a_schedule_does_not_have_are_refused_by_name(string text, string where)
+    {
+        var error = Assert.Throws<OptionsException>(() => Read(("lr_scheduler_type", "cosine"), ("lr_scheduler_kwargs", text)));
+        Assert.Equal(where, Assert.Single(error.Problems).Where);
+    }
+
+    private TrainArguments Read(params (string Key, string Value)[] keys) =>
+        TrainArgumentsReader.Read(null, Given(keys), _ => { });
+
+    private List<KeyValuePair<string, string>> Given(params (string Key, string Value)[] keys)
     {
         (string Key, string Value)[] needed = [("model_name_or_path", _folder["base"]), ("train_file", _folder["rows.tsv"]), ("output_dir", _folder["run"])];
-        return TrainArgumentsReader.Read(file, [.. needed.Concat(keys).Select(item => KeyValuePair.Create(item.Key, item.Value))], _ => { });
+        return [.. needed.Concat(keys).Select(item => KeyValuePair.Create(item.Key, item.Value))];
     }
 }

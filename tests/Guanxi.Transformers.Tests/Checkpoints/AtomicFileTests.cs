@@ -49,6 +49,7 @@ public sealed class AtomicFileTests
 
             var text = File.ReadAllText(path);
             survived += text == "old" ? 1 : 0;
+            Assert.Equal(hasFailed && text != "old", error?.Message.Contains("was written, but", StringComparison.Ordinal) ?? false);
             Assert.True(text is "old" or "new content", text);
             Assert.Equal(["a"], folder.Files());
         }

@@ -63,6 +63,11 @@ public sealed class AtomicFolderTests
                 Assert.InRange(Version(path), replaces ? 1 : 2, 2);
             }
 
+            if (hasFailed && Directory.Exists(path))
+            {
+                Assert.Equal(Version(path) == 2, error!.Message.StartsWith($"{path}: was written, but", StringComparison.Ordinal));
+            }
+
             // Only the old folder may be left over, and only when it is its deletion that failed.
             var leftovers = folder.Files().Where(name => name != "checkpoint-5").ToArray();
             Assert.True(leftovers.Length == 0 || (leftovers.Length == 1 && Version(path) == 2), string.Join(", ", leftovers));
@@ -98,6 +103,37 @@ public sealed class AtomicFolderTests
 
         Assert.Equal(["checkpoint-4", "notes.partial"], folder.Files());
         Assert.Throws<CheckpointException>(() => AtomicFolder.DeleteLeftovers(folder["absent"]));
+    }
+
+    [Fact]
+    public void A_folder_whose_replacement_was_never_named_gets_its_name_back()
+    {
+        // As a process leaves it that is killed between the two renames.
+        using var folder = new TemporaryFolder();
+        AtomicFolder.Write(folder["checkpoint-5"], inner => Fill(RealFileSystem.Instance, inner, 1));
+        Directory.Move(folder["checkpoint-5"], folder[".checkpoint-5.replaced"]);
+        Directory.CreateDirectory(folder[".checkpoint-5.0123.partial"]);
+
+        AtomicFolder.DeleteLeftovers(folder.FullPath);
+
+        Assert.Equal(["checkpoint-5"], folder.Files());
+        Assert.Empty(Integrity.Verify(folder["checkpoint-5"]));
+        Assert.Equal(1, Version(folder["checkpoint-5"]));
+    }
+
+    [Fact]
+    public void A_folder_that_was_replaced_is_deleted_at_the_next_start_or_the_next_write()
+    {
+        using var folder = new TemporaryFolder();
+        AtomicFolder.Write(folder["checkpoint-5"], inner => Fill(RealFileSystem.Instance, inner, 1));
+        Directory.CreateDirectory(folder[".checkpoint-5.replaced"]);
+        AtomicFolder.DeleteLeftovers(folder.FullPath);
+        Assert.Equal(["checkpoint-5"], folder.Files());
+
+        Directory.CreateDirectory(folder[".checkpoint-5.replaced"]);
+        AtomicFolder.Write(folder["checkpoint-5"], inner => Fill(RealFileSystem.Instance, inner, 2));
+        Assert.Equal(["checkpoint-5"], folder.Files());
+        Assert.Equal(2, Version(folder["checkpoint-5"]));
     }
 
     private static void Fill(IFileSystem files, string folder, byte version)

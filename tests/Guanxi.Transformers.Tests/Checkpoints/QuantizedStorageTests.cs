@@ -182,7 +182,7 @@ public sealed class QuantizedStorageTests
     private static void Rewrite(TemporaryFolder folder, Func<TensorSource, TensorSource?> change)
     {
         using var file = SafetensorsFile.Open(folder["model.safetensors"]);
-        var sources = file.Entries.Values.Select(entry => change(TensorSource.FromFile(file, entry))).OfType<TensorSource>().ToList();
+        var sources = file.Entries.Values.Select(entry => change(TensorOf.File(file, entry))).OfType<TensorSource>().ToList();
         SafetensorsWriter.Write(folder["model.safetensors"], sources, SafetensorsWriter.PyTorchMetadata);
     }
 }

@@ -34,7 +34,7 @@ public sealed class SafetensorsWriterTests
         using var written = new MemoryStream();
 
         // In reverse, so that the order of the file is the writer's doing.
-        SafetensorsWriter.Write(written, file.Entries.Values.Reverse().Select(entry => TensorSource.FromFile(file, entry)), file.Metadata);
+        SafetensorsWriter.Write(written, file.Entries.Values.Reverse().Select(entry => TensorOf.File(file, entry)), file.Metadata);
 
         Assert.True(File.ReadAllBytes(path).AsSpan().SequenceEqual(written.ToArray()));
     }
@@ -91,7 +91,7 @@ public sealed class SafetensorsWriterTests
         var ramp = new TensorSource("t", DType.UInt8, [Size], WriteRamp);
         SafetensorsWriter.Write(folder["a.safetensors"], [ramp], SafetensorsWriter.PyTorchMetadata);
         using var file = SafetensorsFile.Open(folder["a.safetensors"]);
-        SafetensorsWriter.Write(folder["b.safetensors"], [TensorSource.FromFile(file, file.Entries["t"])], file.Metadata);
+        SafetensorsWriter.Write(folder["b.safetensors"], [TensorOf.File(file, file.Entries["t"])], file.Metadata);
 
         Assert.Equal(File.ReadAllBytes(folder["a.safetensors"]), File.ReadAllBytes(folder["b.safetensors"]));
         Assert.Equal((byte)((Size - 1) % 251), file.ReadBytes("t")[^1]);

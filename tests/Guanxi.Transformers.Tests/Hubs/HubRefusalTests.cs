@@ -14,10 +14,10 @@ public sealed class HubRefusalTests
     [InlineData(false, 401, null, true, "the hub does not accept the token", "the token's rights")]
     [InlineData(false, 401, "GatedRepo", false, "access is given on request", "put your token into HF_TOKEN")]
     [InlineData(false, 403, "GatedRepo", true, "access is given on request", "Ask for it at http://127.0.0.1")]
-    [InlineData(false, 404, "RepoNotFound", false, "there is no such model", "or try --source modelscope")]
+    [InlineData(false, 404, "RepoNotFound", false, "there is no such model", "or try source modelscope")]
     [InlineData(false, 404, "RevisionNotFound", false, "the model has no such revision", "a branch, tag or commit")]
     [InlineData(true, 403, null, false, "the hub shows this model to nobody without a token", "MODELSCOPE_API_TOKEN")]
-    [InlineData(true, 404, null, false, "there is no such model", "or try --source hf")]
+    [InlineData(true, 404, null, false, "there is no such model", "or try source hf")]
     public void A_refusal_says_what_to_do(bool isModelScope, int status, string? code, bool hasToken, string what, string hint)
     {
         using var call = new HubCall(isModelScope);

@@ -34,14 +34,14 @@ public sealed class ComputeTypeTests
     [InlineData("bf16", DType.BFloat16)]
     public void What_is_asked_for_is_taken(string requested, DType expected)
     {
-        Assert.Equal(expected, ComputeType.Choose(requested, Device.Cpu, out var why));
+        Assert.Equal(expected, ComputeType.Choose(requested, Device.Cpu, TimeProvider.System, out var why));
         Assert.Contains(requested, why, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Another_word_is_refused()
     {
-        var error = Assert.Throws<OptionsException>(() => ComputeType.Choose("fp16", Device.Cpu, out _));
+        var error = Assert.Throws<OptionsException>(() => ComputeType.Choose("fp16", Device.Cpu, TimeProvider.System, out _));
 
         Assert.Equal("dtype: unknown compute type; expected auto, fp32 or bf16; found 'fp16'", error.Message);
     }
@@ -57,7 +57,7 @@ public sealed class ComputeTypeTests
     {
         using var leaks = new LeakCheck();
 
-        var chosen = ComputeType.Choose("auto", Device.Cpu, out var why);
+        var chosen = ComputeType.Choose("auto", Device.Cpu, TimeProvider.System, out var why);
 
         Assert.Contains(chosen == DType.Float32 ? "fp32" : "bf16", why, StringComparison.Ordinal);
         var processor = File.Exists("/proc/cpuinfo") ? File.ReadAllText("/proc/cpuinfo") : string.Empty;

@@ -181,6 +181,22 @@ public sealed class DecoderParityTests
         Close.Assert(expected, cached, Tolerance, "behind the cache");
     }
 
+    [Fact]
+    public void Tokens_are_added_to_a_cache_only_where_there_is_one_and_they_are_one_row()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        using var mode = Autograd.NoGrad();
+        using var model = TinyModel.Make(layers: 1);
+        using var cache = new KeyValueCache(1);
+
+        Assert.Contains("it has no cache and 1 rows", Refused(TokenBatch.Of([[1, 2]]) with { AppendToCache = true }), StringComparison.Ordinal);
+        Assert.Contains(
+            "it has a cache and 2 rows", Refused(TokenBatch.Of([[1], [2]]) with { AppendToCache = true, Cache = cache }), StringComparison.Ordinal);
+
+        string Refused(TokenBatch batch) => Assert.Throws<ArgumentException>(() => model.Forward(batch, ForwardContext.Evaluate32)).Message;
+    }
+
     // The reference's own logits in bf16 are off by up to 0.3; case.json allows 0.4.
     [Theory]
     [GoldenInlineData("golden/models/llama3-rope", "llama3-rope")]

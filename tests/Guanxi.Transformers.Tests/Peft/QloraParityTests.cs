@@ -4,6 +4,7 @@ using Guanxi.Transformers.Checkpoints;
 using Guanxi.Transformers.Models;
 using Guanxi.Transformers.Nn;
 using Guanxi.Transformers.Peft;
+using Guanxi.Transformers.Tests.Checkpoints;
 using Xunit;
 
 namespace Guanxi.Transformers.Tests.Peft;
@@ -92,9 +93,11 @@ public sealed class QloraParityTests
         using var model = BaseOf(name, loadType);
         _ = AdapterModel.Load(model, golden.Adapter, isTrainable: false);
 
-        AdapterMerge.Apply(model, DType.Float32);
+        using var folder = new TemporaryFolder();
+        ModelWriter.Write(model, folder.FullPath, DType.Float32, ModelWriter.DefaultShardBytes);
+        using var merged = LanguageModel.Load(folder.FullPath, new LanguageModelOptions());
 
-        Close.Assert(golden.Expected["logits"], golden.Logits(model, ForwardContext.Evaluate32), LogitTolerance, "merged");
+        Close.Assert(golden.Expected["logits"], golden.Logits(merged.Decoder, merged.Evaluation), LogitTolerance, "merged");
         Assert.True((golden.Expected["logits_merged_4bit"] - golden.Expected["logits"]).Abs().Max().Item() > 1);
     }
 
@@ -107,10 +110,12 @@ public sealed class QloraParityTests
         using var model = BaseOf("qlora_load_bf16_compute_fp32", DType.BFloat16);
         _ = AdapterModel.Load(model, golden.Adapter, isTrainable: false);
 
-        AdapterMerge.Apply(model, null);
+        using var folder = new TemporaryFolder();
+        ModelWriter.Write(model, folder.FullPath, null, ModelWriter.DefaultShardBytes);
+        using var merged = LanguageModel.Load(folder.FullPath, new LanguageModelOptions());
 
         Assert.All(
-            model.NamedModules(string.Empty).Select(item => item.Part).OfType<Linear>(),
+            merged.Decoder.NamedModules(string.Empty).Select(item => item.Part).OfType<Linear>(),
             layer => Assert.Equal(DType.BFloat16, Assert.IsType<DenseWeight>(layer.Weight).StorageType));
     }
 

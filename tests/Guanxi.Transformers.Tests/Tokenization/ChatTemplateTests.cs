@@ -117,6 +117,7 @@ public sealed class ChatTemplateTests
     [InlineData("{{ bos_token }}{{ add_generation_prompt }}{{ tools }}{{ messages[0].content }}{{ messages[0]['none'] is defined }}", "<s>TrueNonehiFalse")]
     [InlineData("{{ 'a\\'b\\n\\u4e2d' }}{{ \"x\" 'y' }}", "a'b\n中xy")]
     [InlineData("{{ messages | length - 1 }}{{ (messages | length) }}", "01")]
+    [InlineData("{{ (-3) | abs }}|{{ (-0.5) | abs }}", "3|0.5")]
     public void Constructs_do_what_Jinja_does(string source, string expected) => Assert.Equal(expected, Render(source));
 
     [Theory]
@@ -160,6 +161,9 @@ public sealed class ChatTemplateTests
     [InlineData("{% set n = namespace(x=[]) %}{% for a in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x }}", "too large")]
     [InlineData("{% set n = namespace(x=[]) %}{% for a in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x | tojson }}", "too large")]
     [InlineData("{% set n = namespace(x=[]) %}{% for a in range(200000) %}{% set n.x = [n.x] %}{% endfor %}{{ n.x }}", "too large")]
+    [InlineData("{% set n = namespace(x='abcd', y=['']) %}{% for a in range(19) %}{% set n.x = n.x + n.x %}{% endfor %}{% for a in range(10) %}{% set n.y = n.y + n.y %}{% endfor %}{{ n.y | join(n.x) }}", "too much text")]
+    [InlineData("{% set n = namespace(x='abcd', y=['']) %}{% for a in range(19) %}{% set n.x = n.x + n.x %}{% endfor %}{% for a in range(10) %}{% set n.y = n.y + n.y %}{% endfor %}{{ n.x.join(n.y) }}", "too much text")]
+    [InlineData("{{ (-9223372036854775807 + 0) | abs }}", "'abs'")]
     public void A_failure_while_rendering_is_said_and_bounded(string source, string message) =>
         Assert.Contains(message, Assert.Throws<CheckpointException>(() => Render(source)).Message, StringComparison.Ordinal);
 

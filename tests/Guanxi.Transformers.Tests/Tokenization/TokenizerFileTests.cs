@@ -160,9 +160,26 @@ public sealed class TokenizerFileTests : IDisposable
         Assert.Equal([5, 6, 7, 1, 1], tokenizer.Encode("ab <e1> A x"));
         Assert.Equal((2, 3, 0, 1), (tokenizer.BosId!.Value, tokenizer.EosId!.Value, tokenizer.PadId!.Value, tokenizer.UnknownId));
         Assert.Equal("ab", tokenizer.Decode([2, 5, 6, 3]));
-        Assert.Equal(4, tokenizer.TokenToId("[MASK]"));
+        Assert.Equal(4, tokenizer.SpecialTokens["[MASK]"]);
         Assert.DoesNotContain(4, tokenizer.Encode("[MASK]"));
         Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([8]));
+    }
+
+    [Fact]
+    public void A_configuration_is_read_as_strictly_as_other_files_and_quoted_in_part()
+    {
+        File.WriteAllText(Path.Combine(_folder, "vocab.txt"), "[UNK]\n[CLS]\n[SEP]\nA\n");
+        var config = Path.Combine(_folder, "tokenizer_config.json");
+        File.WriteAllText(config, """{"do_lower_case": false}""", new System.Text.UTF8Encoding(encoderShouldEmitUTF8Identifier: true));
+        Assert.Equal([3], TokenizerLoader.Load(_folder).Encode("A"));
+
+        File.WriteAllText(config, """{"do_lower_case": false, "do_lower_case": true}""");
+        Assert.Contains("do_lower_case", Assert.Throws<CheckpointException>(() => TokenizerLoader.Load(_folder)).Message, StringComparison.Ordinal);
+
+        File.WriteAllText(config, """{"added_tokens_decoder": {"y": {"content": "z"}}, "do_lower_case": """ + $"\"{new string('x', 100_000)}\"}}");
+        var error = Assert.Throws<CheckpointException>(() => TokenizerLoader.Load(_folder));
+        Assert.Equal(2, error.Problems.Count);
+        Assert.InRange(error.Message.Length, 1, 1000);
     }
 
     private void AssertRefused(string content, string message)

@@ -57,9 +57,7 @@ internal static class TokenizerGolden
     public static int[] Ids(JsonElement row) => [.. row.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32())];
 
     /// <summary>The ranges of a row, which count code points, as ranges of UTF-16 units.</summary>
-    public static (int Start, int End)[] Offsets(JsonElement row, string text) => Offsets(row.GetProperty("offsets").EnumerateArray(), text);
-
-    public static (int Start, int End)[] Offsets(IEnumerable<JsonElement> pairs, string text)
+    public static (int Start, int End)[] Offsets(JsonElement row, string text)
     {
         var units = new List<int>(text.Length + 1);
         for (var at = 0; at < text.Length; at += char.IsSurrogatePair(text, at) ? 2 : 1)
@@ -68,7 +66,7 @@ internal static class TokenizerGolden
         }
 
         units.Add(text.Length);
-        return [.. pairs.Select(pair => (units[pair[0].GetInt32()], units[pair[1].GetInt32()]))];
+        return [.. row.GetProperty("offsets").EnumerateArray().Select(pair => (units[pair[0].GetInt32()], units[pair[1].GetInt32()]))];
     }
 
     /// <summary>All code points in the inclusive ranges of a golden list.</summary>

@@ -52,53 +52,11 @@ public sealed class WordPieceGoldenTests
         Assert.All(rows, row => Assert.Equal(row.GetProperty("decoded_clean").GetString(), tokenizer.Decode(TokenizerGolden.Ids(row), keepSpecial: true)));
     }
 
-    [Theory]
-    [GoldenInlineData("golden/tokenizers/nano-wordpiece/pairs.jsonl.gz", "nano-wordpiece")]
-    [GoldenInlineData("golden/tokenizers/tiny-wordpiece/pairs.jsonl.gz", "tiny-wordpiece")]
-    [GoldenInlineData("golden/tokenizers/bert-base-chinese/pairs.jsonl.gz", "bert-base-chinese")]
-    public void Two_texts_are_framed_and_cut_as_the_reference_does(string name)
-    {
-        var tokenizer = Load(name);
-        var rows = TokenizerGolden.Rows(name, "pairs.jsonl.gz").ToList();
-        Assert.Equal(400, rows.Count);
-        foreach (var row in rows)
-        {
-            var (first, second) = (row.GetProperty("a").GetString()!, row.GetProperty("b").GetString()!);
-            var truncation = row.GetProperty("truncation").GetString() switch
-            {
-                null => PairTruncation.None,
-                "longest_first" => PairTruncation.LongestFirst,
-                "only_first" => PairTruncation.OnlyFirst,
-                _ => PairTruncation.OnlySecond,
-            };
-
-            var pair = tokenizer.EncodePair(
-                first, second, parseSpecial: true, truncation, row.GetProperty("max_length").ValueKind == JsonValueKind.Null ? 0 : row.GetProperty("max_length").GetInt32());
-
-            // The reference fills rows up to the longest; there is no padding here.
-            var length = row.GetProperty("attention_mask").EnumerateArray().Sum(bit => bit.GetInt32());
-            Assert.Equal(TokenizerGolden.Ids(row)[..length], pair.Ids);
-            Assert.Equal(row.GetProperty("token_type_ids").Deserialize<int[]>()![..length], pair.Types);
-            var boundary = pair.Types.Count(type => type == 0);
-            JsonElement[] places = [.. row.GetProperty("offsets").EnumerateArray()];
-            Assert.Equal(TokenizerGolden.Offsets(places[..boundary], first), pair.Offsets[..boundary]);
-            Assert.Equal(TokenizerGolden.Offsets(places[boundary..length], second), pair.Offsets[boundary..]);
-        }
-    }
-
-    [GoldenFact("golden/tokenizers/nano-wordpiece")]
-    public void A_text_that_cannot_be_cut_short_enough_is_refused()
-    {
-        var told = Assert.Throws<OptionsException>(() => Load("nano-wordpiece").EncodePair("一二三四", "五六七八", parseSpecial: false, PairTruncation.OnlySecond, 5));
-
-        Assert.Contains("cannot be cut so short", told.Message, StringComparison.Ordinal);
-    }
-
     [GoldenFact("golden/tokenizers/bert-base-chinese")]
     public void Every_character_has_the_role_that_the_reference_gives_it()
     {
         var classes = TokenizerGolden.Packed("bert-base-chinese", "char_classes.json.gz");
-        var characters = BertCharacters.Of(BertNormalization.Uncased);
+        var characters = BertCharacters.Of(new BertNormalization(Clean: true, SplitChinese: true, StripAccents: true, LowerCase: true));
         foreach (var (key, role) in new[]
         {
             ("removed", BertRole.Vanishes), ("space", BertRole.Splits), ("alone", BertRole.Alone), ("joins", BertRole.Joins),

@@ -53,7 +53,7 @@ public sealed class LearningRateScheduleTests
 
                 var schedule = new LearningRateSchedule(new LearningRateOptions
                 {
-                    BaseRate = 0.5, TotalSteps = total, WarmupSteps = warmup, Kind = kind, DecaySteps = 1,
+                    BaseRate = 0.5, TotalSteps = total, WarmupSteps = warmup, Kind = kind, Form = new() { DecaySteps = 1, MinRateShare = 0.1 },
                 });
                 for (var step = 1; step <= total + 3; step++)
                 {
@@ -71,11 +71,59 @@ public sealed class LearningRateScheduleTests
     {
         var error = Assert.Throws<OptionsException>(() => new LearningRateSchedule(new LearningRateOptions
         {
-            BaseRate = 0, TotalSteps = 0, WarmupSteps = -1, MinRateShare = 2, Kind = LearningRateKind.Polynomial, EndRate = 1, Power = -1,
+            BaseRate = 0, TotalSteps = 0, WarmupSteps = -1, Kind = LearningRateKind.Polynomial, Form = new() { MinRateShare = 2, EndRate = 1, Power = -1 },
         }));
         Assert.Equal(
-            ["learning_rate", "max_steps", "warmup_steps", "min_lr_rate", "power", "lr_end"],
+            [
+                "learning_rate", "max_steps", "warmup_steps", "lr_scheduler_kwargs, min_lr_rate", "lr_scheduler_kwargs, power",
+                "lr_scheduler_kwargs, lr_end",
+            ],
             error.Problems.Select(problem => problem.Where));
+    }
+
+    // transformers' optimization.py, _get_wsd_scheduler_lambda: the share lifts the warm-up too, and the fall begins where it is told.
+    [Theory]
+    [InlineData("linear", new[] { 0.2, 0.6, 1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0.2 })]
+    [InlineData("1-sqrt", new[] { 0.2, 0.6, 1, 1, 1, 0.6, 0.434314575050762, 0.307179676972449, 0.2, 0.2 })]
+    [InlineData("cosine", new[] { 0.2, 0.6, 1, 1, 1, 0.882842712474619, 0.6, 0.317157287525381, 0.2, 0.2 })]
+    public void A_stable_schedule_falls_when_and_how_it_is_told(string decay, double[] expected)
+    {
+        var form = Form(
+            $$"""{"num_decay_steps": 4, "num_stable_steps": 2, "min_lr_ratio": 0.2, "decay_type": "{{decay}}"}""", LearningRateKind.WarmupStableDecay);
+        var schedule = new LearningRateSchedule(new LearningRateOptions
+        {
+            BaseRate = 1, TotalSteps = 100, WarmupSteps = 2, Kind = LearningRateKind.WarmupStableDecay, Form = form,
+        });
+
+        Assert.Equal(expected, Enumerable.Range(1, expected.Length).Select(step => Math.Round(schedule.RateOf(step), 15)));
+    }
+
+    [Fact]
+    public void A_lowest_rate_is_a_rate_or_a_share_and_one_of_them_is_needed()
+    {
+        var options = new LearningRateOptions { BaseRate = 0.5, TotalSteps = 10, Kind = LearningRateKind.CosineWithMinLr };
+        foreach (var text in new[] { """{"min_lr": 0.05}""", """{"min_lr_rate": 0.1}""" })
+        {
+            Assert.Equal(0.05, new LearningRateSchedule(options with { Form = Form(text, options.Kind) }).RateOf(11), 1e-15);
+        }
+
+        foreach (var text in new[] { "{}", """{"min_lr": 0.05, "min_lr_rate": 0.1}""" })
+        {
+            var error = Assert.Throws<OptionsException>(() => new LearningRateSchedule(options with { Form = Form(text, options.Kind) }));
+            Assert.Contains("min_lr or min_lr_rate", Assert.Single(error.Problems).Expected, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Unknown_and_unfit_settings_of_a_schedule_are_named()
+    {
+        var error = Assert.Throws<OptionsException>(() => Form(
+            """{"num_cyles": 2, "power": 1, "num_decay_steps": 1.5, "decay_type": "steep", "num_cycles": "2"}""", LearningRateKind.WarmupStableDecay));
+
+        Assert.Equal(
+            ["num_cyles", "power", "num_cycles", "num_decay_steps", "decay_type"],
+            error.Problems.Select(problem => problem.Where["lr_scheduler_kwargs, ".Length..]));
+        Assert.Equal(2, Form("""{"power": 2, "timescale": 7}""", kind: null).Power);
     }
 
     [Fact]
@@ -87,23 +135,18 @@ public sealed class LearningRateScheduleTests
         Assert.Equal("cosin", problem.Found);
     }
 
+    private static LearningRateForm Form(string json, LearningRateKind? kind) => LearningRateForm.Parse(JsonElement.Parse(json), kind);
+
     private static LearningRateOptions Options(JsonElement golden, string name, JsonElement arguments)
     {
-        double? Argument(string key) => arguments.TryGetProperty(key, out var value) ? value.GetDouble() : null;
-        var options = new LearningRateOptions
+        var kind = LearningRateSchedule.ParseKind(name);
+        return new LearningRateOptions
         {
             BaseRate = golden.GetProperty("base_learning_rate").GetDouble(),
             TotalSteps = golden.GetProperty("total_steps").GetInt32(),
             WarmupSteps = golden.GetProperty("warmup_steps").GetInt32(),
-            Kind = LearningRateSchedule.ParseKind(name),
-        };
-        return options with
-        {
-            Cycles = Argument("num_cycles"),
-            Power = Argument("power") ?? options.Power,
-            EndRate = Argument("lr_end") ?? options.EndRate,
-            MinRateShare = Argument("min_lr_rate") ?? options.MinRateShare,
-            DecaySteps = (int)(Argument("num_decay_steps") ?? options.DecaySteps),
+            Kind = kind,
+            Form = LearningRateForm.Parse(arguments, kind),
         };
     }
 }

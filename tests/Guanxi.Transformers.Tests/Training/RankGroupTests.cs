@@ -79,6 +79,39 @@ public sealed class RankGroupTests(ITestOutputHelper output)
         AssertCollectable();
     }
 
+    [Theory]
+    [InlineData("only 0 of 2 other ranks came within 1 s")]
+    [InlineData("something else than a rank came", "GET / HTTP/1.1")]
+    [InlineData("a process came as rank 3, where each of 1 to 2 must come once: far", "3 far")]
+    [InlineData("a process came as rank 0,", "0 twin of the first")]
+    [InlineData("a process came as rank 1, where each of 1 to 2 must come once: second", "1 first", "1 second")]
+    [InlineData("only 1 of 2 other ranks came", "2 second")]
+    [InlineData("did not say which it is", "")]
+    public void Whoever_comes_wrong_or_not_at_all_is_told(string message, params string[] lines)
+    {
+        using var listener = RankWatch.Listen(IPAddress.Loopback);
+        var patience = new RankPatience(
+            message.StartsWith("only", StringComparison.Ordinal) ? TimeSpan.FromSeconds(1) : s_patience.Exchange,
+            lines is [""] ? TimeSpan.FromSeconds(0.3) : s_patience.Silence);
+        var clients = lines.Select(line =>
+        {
+            var client = new TcpClient("127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port);
+            client.GetStream().Write(System.Text.Encoding.UTF8.GetBytes(line.Length > 0 ? line + "\n" : line));
+            return client;
+        }).ToArray();
+
+        var error = Assert.Throws<RankLostException>(() => RankWatch.Accept(listener, 2, patience));
+
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        foreach (var client in clients)
+        {
+            // Rank 0 has closed what it had: the other side reads an end, or that the connection was reset.
+            client.ReceiveTimeout = (int)s_patience.Exchange.TotalMilliseconds;
+            Assert.True(Record.Exception(() => Assert.Equal(0, client.GetStream().Read(new byte[1]))) is null or IOException);
+            client.Dispose();
+        }
+    }
+
     /// <summary>What broken groups leave behind, exchanges that never end among it, must not keep the collector's finalizers waiting.</summary>
     private static void AssertCollectable()
     {

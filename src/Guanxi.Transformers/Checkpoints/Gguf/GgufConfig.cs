@@ -8,18 +8,19 @@ namespace Guanxi.Transformers.Checkpoints.Gguf;
 /// <summary>The configuration in the keys of a GGUF file, and Hugging Face's <c>config.json</c> that says the same.</summary>
 internal static class GgufConfig
 {
-    private const int Baichuan2VocabularySize = 125_696;
-
-    // Of Baichuan's sizes llama.cpp tells the one with ALiBi by its layers; our own files say it.
+    // Of Baichuan's sizes llama.cpp tells the one with ALiBi by its layers; our own files say it by the largest bias.
     private const int Baichuan13BLayers = 40;
     private const string LargestBiasKey = "attention.max_alibi_bias";
     private const double LargestBias = 8;
 
-    private static readonly (string Key, string Other)[] s_tokens =
-    [
-        ("bos_token_id", "tokenizer.ggml.bos_token_id"), ("eos_token_id", "tokenizer.ggml.eos_token_id"),
-        ("pad_token_id", "tokenizer.ggml.padding_token_id"),
-    ];
+    private const string WindowKey = "attention.sliding_window";
+    private const string ScalingTypeKey = "rope.scaling.type";
+    private const string ScalingFactorKey = "rope.scaling.factor";
+    private const string BosKey = "tokenizer.ggml.bos_token_id";
+    private const string PadKey = "tokenizer.ggml.padding_token_id";
+
+    // llama.cpp ends a sequence at the ends of text, of turn and of message alike.
+    private static readonly string[] s_ends = ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"];
 
     /// <summary>Reads the keys of a file as Hugging Face would write them.</summary>
     /// <param name="path">The file.</param>
@@ -44,6 +45,29 @@ internal static class GgufConfig
         return document.RootElement.Clone();
     }
 
+    /// <summary>What of a configuration the format has no key for: a file without it would be another model.</summary>
+    public static IEnumerable<Problem> Unwritable(DecoderConfig config, GgufFamily family)
+    {
+        static Problem None(string what, string expected, string found) =>
+            new("model", $"the format has no key for {what}", expected, found);
+        if (config.RopeScaling is { } scaling && scaling.Type != RopeScaling.Linear && GgufRopeFactors.Of(config) is null)
+        {
+            yield return None("this scaling of rotary positions", "linear, or that of LLaMA 3 with its own numbers", scaling.Type);
+        }
+
+        if (config.SlidingWindow > 0 && (!HasWindow(family) || config.FirstWindowLayer > 0))
+        {
+            yield return None(
+                "this window", "none, or in qwen2 and qwen3 one of all layers",
+                $"{config.SlidingWindow} tokens from layer {config.FirstWindowLayer}");
+        }
+
+        if (config.EosIds.Count > s_ends.Length)
+        {
+            yield return None("so many ids that end a sequence", $"at most {s_ends.Length}", $"{config.EosIds.Count}");
+        }
+    }
+
     /// <summary>The keys that say what a configuration says.</summary>
     public static IEnumerable<KeyValuePair<string, object>> KeysOf(DecoderConfig config, GgufFamily family)
     {
@@ -61,15 +85,34 @@ internal static class GgufConfig
         yield return Key("attention.layer_norm_rms_epsilon", (float)config.RmsNormEpsilon);
         yield return Key("rope.dimension_count", (long)config.HeadDim);
         yield return Key("rope.freq_base", (float)config.RopeTheta);
-        int?[] ids = [config.BosId, config.EosIds.Count > 0 ? config.EosIds[0] : null, config.PadId];
-        for (var i = 0; i < ids.Length; i++)
+        if (config.RopeScaling is { Type: RopeScaling.Linear } scaling)
         {
-            if (ids[i] is { } id)
+            yield return Key(ScalingTypeKey, scaling.Type);
+            yield return Key(ScalingFactorKey, (float)scaling.Factor);
+        }
+
+        if (config.SlidingWindow > 0)
+        {
+            yield return Key(WindowKey, (long)config.SlidingWindow);
+        }
+
+        if (family.IsFused)
+        {
+            yield return Key(LargestBiasKey, (float)(config.UsesAlibi ? LargestBias : 0));
+        }
+
+        (string Key, int? Id)[] ids =
+            [.. s_ends.Zip(config.EosIds, (key, id) => (key, (int?)id)), (BosKey, config.BosId), (PadKey, config.PadId)];
+        foreach (var (key, id) in ids)
+        {
+            if (id is { } known)
             {
-                yield return KeyValuePair.Create(s_tokens[i].Other, (object)(long)id);
+                yield return KeyValuePair.Create(key, (object)(long)known);
             }
         }
     }
+
+    private static bool HasWindow(GgufFamily family) => DecoderFamily.All.Any(other => other.ModelType == family.Name && other.Window > 0);
 
     private static JsonObject Keys(GgufFile file, GgufFamily family, Section section, List<Problem> problems)
     {
@@ -88,12 +131,11 @@ internal static class GgufConfig
             ["rope_theta"] = section.Single("rope.freq_base", 10_000),
             ["hidden_act"] = "silu",
             ["tie_word_embeddings"] = !file.Entries.ContainsKey("lm_head.weight"),
+            ["bos_token_id"] = file.Metadata.Whole(BosKey, problems),
+            ["eos_token_id"] = new JsonArray(
+                [.. s_ends.Select(key => file.Metadata.Whole(key, problems)).OfType<long>().Distinct().Select(id => JsonValue.Create(id))]),
+            ["pad_token_id"] = file.Metadata.Whole(PadKey, problems),
         };
-        foreach (var (key, other) in s_tokens)
-        {
-            json[key] = file.Metadata.Whole(other, problems);
-        }
-
         AddRope(json, section, heads > 0 ? hidden / heads : 0);
         AddRopeFactors(json, file, problems);
         if (family.IsFused)
@@ -105,7 +147,10 @@ internal static class GgufConfig
             json["num_key_value_heads"] = section.Whole("attention.head_count_kv", heads);
             json["head_dim"] = section.Whole("attention.key_length", heads > 0 ? hidden / heads : 0);
             json["attention_bias"] = family.Name == "llama" && file.Entries.ContainsKey("model.layers.0.self_attn.q_proj.bias");
-            json["sliding_window"] = section.WholeOrNull("attention.sliding_window");
+            var window = section.WholeOrNull(WindowKey);
+            json["sliding_window"] = window;
+            json["use_sliding_window"] = window > 0;
+            json["max_window_layers"] = 0;
         }
 
         return json;
@@ -113,10 +158,10 @@ internal static class GgufConfig
 
     private static void AddRope(JsonObject json, Section section, long headDim)
     {
-        var type = section.Text("rope.scaling.type");
+        var type = section.Text(ScalingTypeKey);
         if (type is not (null or "none"))
         {
-            json["rope_scaling"] = new JsonObject { ["type"] = type, ["factor"] = section.Single("rope.scaling.factor") };
+            json["rope_scaling"] = new JsonObject { ["type"] = type, ["factor"] = section.Single(ScalingFactorKey) };
         }
 
         var dim = section.Whole("attention.key_length", headDim);
@@ -147,7 +192,7 @@ internal static class GgufConfig
     // A head that was normalised when the file was made stays the same when it is normalised again.
     private static void AddBaichuan(JsonObject json, Section section)
     {
-        json["norm_head"] = (long?)json["vocab_size"] == Baichuan2VocabularySize;
+        json["norm_head"] = (long?)json["vocab_size"] == DecoderFamily.Baichuan2VocabularySize;
         var isAlibi = section.Single(LargestBiasKey, (long?)json["num_hidden_layers"] == Baichuan13BLayers ? LargestBias : 0) > 0;
         json["position_embedding"] = isAlibi ? "alibi" : "rope";
     }

@@ -1,5 +1,6 @@
 using Guanxi.Torch;
 using Guanxi.Transformers.Models;
+using Guanxi.Transformers.Nn;
 using Guanxi.Transformers.Peft;
 
 namespace Guanxi.Transformers.Checkpoints.Gguf;
@@ -29,7 +30,7 @@ public static class GgufModelWriter
     /// blocks F16.
     /// </param>
     /// <exception cref="CheckpointException">The file cannot be written, or a weight cannot be quantised.</exception>
-    /// <exception cref="OptionsException">The type is another, or the format has no name for something in the model.</exception>
+    /// <exception cref="OptionsException">The type is another, or the format has no name or key for something in the model.</exception>
     public static void Write(Decoder model, GgufTokenizer? tokenizer, string path, GgmlType type)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -46,10 +47,17 @@ public static class GgufModelWriter
             throw new OptionsException(problems);
         }
 
+        problems.AddRange(GgufConfig.Unwritable(model.Config, family));
         var tensors = new List<GgufSource>();
+        if (GgufRopeFactors.Of(model.Config) is { } divisors)
+        {
+            tensors.Add(new GgufSource(
+                GgufRopeFactors.TensorName, GgmlType.F32, [divisors.Length], () => Tensor.From<float>(divisors, divisors.Length)));
+        }
+
         foreach (var weight in ModelWriter.Weights(model))
         {
-            foreach (var source in Sources(family, model.Config, weight.Name, Shape(weight), () => Value(weight), type))
+            foreach (var source in Sources(family, model.Config, weight.Name, Shape(weight), () => Value(weight, model.Config), type))
             {
                 tensors.Add(source);
                 if (source.Name.Length == 0)
@@ -116,6 +124,9 @@ public static class GgufModelWriter
         ? [layer.Weight.OutputSize, layer.Weight.InputSize]
         : weight.Parameter!.Value.Shape.ToArray();
 
-    private static Tensor Value(StoredWeight weight) =>
-        weight.Layer is { } layer ? AdapterMerge.Weight(layer, DType.Float32) : weight.Parameter!.Value;
+    // llama.cpp knows no normalised head: its rows are divided here, once and for all.
+    private static Tensor Value(StoredWeight weight, DecoderConfig config) =>
+        weight.Layer is { } layer ? AdapterMerge.Weight(layer, DType.Float32)
+        : config.HasNormHead && weight.Name == "lm_head.weight" ? NormHead.Normalized(weight.Parameter!.Value)
+        : weight.Parameter!.Value;
 }

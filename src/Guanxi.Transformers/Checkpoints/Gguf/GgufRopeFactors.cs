@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Guanxi.Transformers.Models;
 
 namespace Guanxi.Transformers.Checkpoints.Gguf;
 
@@ -22,6 +23,26 @@ internal static class GgufRopeFactors
     // Divisors are stored in single precision.
     private const double Tolerance = 1e-4;
 
+    /// <summary>The divisors of a model's frequencies.</summary>
+    /// <param name="config">The model.</param>
+    /// <returns>One for every frequency; null where it is not scaled so, or the numbers could not be found in them again.</returns>
+    public static float[]? Of(DecoderConfig config)
+    {
+        if (config is not { ModelType: "llama", RopeScaling: { } scaling }
+            || scaling != new RopeScaling(RopeScaling.Llama3, scaling.Factor, LowFactor, HighFactor, OriginalPositions))
+        {
+            return null;
+        }
+
+        var divisors = new float[config.HeadDim / 2];
+        for (var i = 0; i < divisors.Length; i++)
+        {
+            divisors[i] = (float)Divisor(Math.Pow(config.RopeTheta, (double)i / divisors.Length), scaling.Factor);
+        }
+
+        return divisors[^1] == (float)scaling.Factor ? divisors : null;
+    }
+
     /// <summary>Finds the numbers and checks that they give the divisors.</summary>
     /// <param name="divisors">The tensor.</param>
     /// <param name="theta">Base of the frequencies.</param>
@@ -39,7 +60,7 @@ internal static class GgufRopeFactors
 
         return new JsonObject
         {
-            ["rope_type"] = "llama3",
+            ["rope_type"] = RopeScaling.Llama3,
             ["factor"] = factor,
             ["low_freq_factor"] = LowFactor,
             ["high_freq_factor"] = HighFactor,

@@ -13,9 +13,6 @@ public sealed record GgufTokenizer
     /// <summary>Kind of a SentencePiece vocabulary (LLaMA, Baichuan).</summary>
     public const string SentencePieceModelName = "llama";
 
-    // Of a token that stands in no text, as SentencePiece numbers types.
-    internal const int UnusedType = 5;
-
     private const string Prefix = "tokenizer.ggml.";
 
     /// <summary>The file, for messages.</summary>
@@ -201,7 +198,8 @@ public sealed record GgufTokenizer
 
         // Ids without a token of their own are filled with unused ones; as control tokens no text produces them.
         var pieces = Tokens.Select((text, id) => new SentencePiece(
-            text, (float)Scores[id], Types[id] == UnusedType ? SentencePieceType.Control : (SentencePieceType)Types[id])).ToArray();
+            text, (float)Scores[id],
+            Types[id] == (int)SentencePieceType.Unused ? SentencePieceType.Control : (SentencePieceType)Types[id])).ToArray();
         var model = new SentencePieceModel
         {
             Source = Source,
@@ -232,7 +230,7 @@ public sealed record GgufTokenizer
         {
             Tokens = [.. Tokens, .. missing.Select(Filling)],
             Scores = Scores.Count == 0 ? [] : [.. Scores, .. missing.Select(_ => 0.0)],
-            Types = Types.Count == 0 ? [] : [.. Types, .. missing.Select(_ => UnusedType)],
+            Types = Types.Count == 0 ? [] : [.. Types, .. missing.Select(_ => (int)SentencePieceType.Unused)],
         };
     }
 

@@ -10,9 +10,13 @@ internal sealed class TorchStateDict
     // Deeper than any optimizer or scheduler; it bounds the recursion that a hostile file can cause.
     private const int DeepestNesting = 8;
 
+    // Characters of all joined names: a list may be recalled any number of times, so that a small file could name more than fits in memory.
+    private const long MostCharacters = 1 << 22;
+
     private readonly string _file;
     private readonly IReadOnlyDictionary<string, FilePlace> _storages;
     private readonly List<Problem> _problems = [];
+    private long _characters;
 
     private TorchStateDict(string file, IReadOnlyDictionary<string, FilePlace> storages)
     {
@@ -53,7 +57,7 @@ internal sealed class TorchStateDict
     /// <param name="file">Named in errors.</param>
     /// <param name="numbers">Receives the numbers that are no tensors.</param>
     /// <returns>The tensors by joined name; what is neither tensor nor number is left out.</returns>
-    /// <exception cref="CheckpointException">It is nested too deeply, or tensors lie outside their storages; the first problems are listed.</exception>
+    /// <exception cref="CheckpointException">It is nested too deeply or too large, or tensors lie outside their storages; the first problems are listed.</exception>
     public static OrderedDictionary<string, TensorEntry> ReadNested(
         object? value, IReadOnlyDictionary<string, FilePlace> storages, string file, Dictionary<string, double> numbers)
     {
@@ -82,14 +86,32 @@ internal sealed class TorchStateDict
         }
         else
         {
-            foreach (var (key, item) in parts.TakeWhile(_ => _problems.Count < MostProblems))
+            foreach (var (key, item) in parts)
             {
-                if (key is string or long)
+                var name = key is not (string or long) ? null : path.Length == 0 ? $"{key}" : $"{path}.{key}";
+                if (!IsWithinBounds(name?.Length ?? 0))
                 {
-                    AddNested(path.Length == 0 ? $"{key}" : $"{path}.{key}", item, entries, numbers, depth - 1);
+                    return;
+                }
+
+                if (name is not null)
+                {
+                    AddNested(name, item, entries, numbers, depth - 1);
                 }
             }
         }
+    }
+
+    private bool IsWithinBounds(int nameLength)
+    {
+        var before = _characters;
+        _characters += nameLength + 1;
+        if (before <= MostCharacters && _characters > MostCharacters)
+        {
+            Report("the pickle names too many values", $"at most {MostCharacters} characters of joined names", null, null);
+        }
+
+        return _characters <= MostCharacters && _problems.Count < MostProblems;
     }
 
     private void AddLeaf(string path, object? value, OrderedDictionary<string, TensorEntry> entries, Dictionary<string, double> numbers)

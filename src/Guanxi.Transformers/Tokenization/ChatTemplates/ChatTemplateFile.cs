@@ -8,10 +8,8 @@ namespace Guanxi.Transformers.Tokenization.ChatTemplates;
 internal static class ChatTemplateFile
 {
     private const string OwnFile = "chat_template.jinja";
-    private const string ConfigFile = "tokenizer_config.json";
     private const string Key = "chat_template";
     private const string DefaultName = "default";
-    private const int MostBytes = 16 << 20;
 
     private static readonly string[] s_tokens =
         ["bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token"];
@@ -19,8 +17,8 @@ internal static class ChatTemplateFile
     /// <summary>Reads the template, or gives null when the folder has none.</summary>
     public static ChatTemplate? Read(string folder)
     {
-        var (own, config) = (Path.Combine(folder, OwnFile), Path.Combine(folder, ConfigFile));
-        var root = File.Exists(config) ? JsonFile.ReadObject(config, MostBytes) : default;
+        var (own, config) = (Path.Combine(folder, OwnFile), Path.Combine(folder, TokenizerConfig.FileName));
+        var root = File.Exists(config) ? JsonFile.ReadObject(config, TokenizerConfig.MostBytes) : default;
         var tokens = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var name in s_tokens)
         {
@@ -32,7 +30,7 @@ internal static class ChatTemplateFile
 
         if (File.Exists(own))
         {
-            return ChatTemplate.Parse(Encoding.UTF8.GetString(JsonFile.ReadBytes(own, MostBytes)), own, tokens);
+            return ChatTemplate.Parse(Encoding.UTF8.GetString(JsonFile.ReadBytes(own, TokenizerConfig.MostBytes)), own, tokens);
         }
 
         var where = $"{config}, {Key}";

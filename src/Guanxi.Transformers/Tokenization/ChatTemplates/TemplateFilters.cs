@@ -27,7 +27,7 @@ internal static class TemplateFilters
             "string" or "safe" => TemplateValue.Text(value),
             "int" => Whole(value, arguments.At(0, "default")),
             "float" => Number(value) ?? 0.0,
-            "abs" => value is long number ? Math.Abs(number) : Math.Abs(TemplateValue.Number(value) ?? 0),
+            "abs" => value is long number ? Magnitude(number, run, line) : (object)Math.Abs(TemplateValue.Number(value) ?? 0),
             "items" => value is TemplateMap map ? TemplateMethods.Items(map) : value is Undefined ? new List<object?>() : null,
             "upper" or "lower" or "capitalize" or "title" or "trim" or "replace" =>
                 OfText(name, TemplateValue.Text(value), arguments, run, line),
@@ -77,9 +77,9 @@ internal static class TemplateFilters
                 return list;
             case "join":
                 var attribute = arguments.At(1, "attribute");
-                return string.Join(
+                return TemplateMethods.Join(
                     TemplateValue.Text(arguments.At(0, "d")),
-                    list.Select(item => TemplateValue.Text(attribute is Undefined ? item : TemplateValue.Member(item, attribute))));
+                    list.Select(item => attribute is Undefined ? item : TemplateValue.Member(item, attribute)), run, line);
             case "sum":
                 return list.Aggregate((object?)0L, (sum, item) => TemplateOperators.Apply("+", sum, item, run, line));
             case "min" or "max":
@@ -147,6 +147,16 @@ internal static class TemplateFilters
         }
 
         return name;
+    }
+
+    private static long Magnitude(long number, TemplateRun run, int line)
+    {
+        if (number == long.MinValue)
+        {
+            run.Fail(line, "the number is too large for the filter 'abs'", number.ToString(CultureInfo.InvariantCulture));
+        }
+
+        return Math.Abs(number);
     }
 
     private static object Whole(object? value, object? otherwise) => Number(value) is { } number && Math.Abs(number) < long.MaxValue

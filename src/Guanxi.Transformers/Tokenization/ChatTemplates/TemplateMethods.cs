@@ -55,6 +55,20 @@ internal static class TemplateMethods
         return new string(result);
     }
 
+    /// <summary>Puts the texts of items end to end; every one is charged before the whole is made.</summary>
+    public static string Join(string separator, IEnumerable<object?> items, TemplateRun run, int line)
+    {
+        var texts = new List<string>();
+        foreach (var item in items)
+        {
+            var text = TemplateValue.Text(item);
+            run.Charge((long)text.Length + separator.Length, line);
+            texts.Add(text);
+        }
+
+        return string.Join(separator, texts);
+    }
+
     private static object? OfString(string text, string name, ArgumentValues arguments, TemplateRun run, int line)
     {
         var (first, second) = (arguments.At(0, "chars"), arguments.At(1, "new"));
@@ -92,7 +106,7 @@ internal static class TemplateMethods
             case "removesuffix" when first is string part:
                 return text.EndsWith(part, StringComparison.Ordinal) ? text[..^part.Length] : text;
             case "join":
-                return TemplateValue.Items(first) is { } items ? string.Join(text, items.Select(TemplateValue.Text)) : Undefined.Value;
+                return TemplateValue.Items(first) is { } items ? Join(text, items, run, line) : Undefined.Value;
             case "isdigit":
                 return text.Length > 0 && text.All(char.IsDigit);
             case "split":

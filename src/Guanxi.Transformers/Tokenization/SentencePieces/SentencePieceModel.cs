@@ -1,4 +1,5 @@
 using System.Globalization;
+using Guanxi.Transformers.Checkpoints;
 
 namespace Guanxi.Transformers.Tokenization.SentencePieces;
 
@@ -100,17 +101,8 @@ public sealed record SentencePieceModel
     /// <param name="path">Path of the file.</param>
     /// <returns>The model, checked.</returns>
     /// <exception cref="CheckpointException">The file cannot be read, is damaged or is of a kind that is not supported.</exception>
-    public static SentencePieceModel Load(string path)
-    {
-        try
-        {
-            return Parse(File.ReadAllBytes(path), path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CheckpointException(new Problem(path, "the tokenizer file cannot be read", Found: e.Message), e);
-        }
-    }
+    public static SentencePieceModel Load(string path) =>
+        Parse(FileErrors.Wrapped(path, "the tokenizer file cannot be read", () => File.ReadAllBytes(path)), path);
 
     /// <summary>Reads the content of a <c>tokenizer.model</c> file.</summary>
     /// <param name="content">The bytes of the file.</param>

@@ -22,6 +22,9 @@ internal static class ByteLevelReader
         ["NFKD"] = NormalizationForm.FormKD,
     };
 
+    /// <summary>How a tokenizer.json calls a normal form.</summary>
+    public static string NameOf(NormalizationForm form) => s_forms.First(entry => entry.Value == form).Key;
+
     /// <summary>Whether a BPE model of a tokenizer.json is of bytes: one of its pre-tokenizers says so.</summary>
     public static bool IsByteLevel(TokenizerJson file) =>
         file.Part("pre_tokenizer")?.Flatten("pretokenizers").Any(part => part.Type == "ByteLevel") ?? false;

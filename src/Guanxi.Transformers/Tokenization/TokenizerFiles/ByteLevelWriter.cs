@@ -20,7 +20,7 @@ internal static class ByteLevelWriter
             ["truncation"] = null,
             ["padding"] = null,
             ["added_tokens"] = new JsonArray([.. model.Added.Select(AddedEntry)]),
-            ["normalizer"] = form.Normalization is null ? null : new JsonObject { ["type"] = "NFC" },
+            ["normalizer"] = form.Normalization is { } normal ? new JsonObject { ["type"] = ByteLevelReader.NameOf(normal) } : null,
             ["pre_tokenizer"] = new JsonObject
             {
                 ["type"] = "Sequence",

@@ -1,6 +1,7 @@
 using System.Text;
 using Guanxi.Transformers.Checkpoints.Gguf;
 using Guanxi.Transformers.Tokenization.ByteLevel;
+using Guanxi.Transformers.Tokenization.SentencePieces;
 
 namespace Guanxi.Transformers.Tokenization.TokenizerFiles;
 
@@ -9,11 +10,6 @@ internal static class GgufByteLevelReader
 {
     /// <summary>Kind of such a vocabulary in a file's keys.</summary>
     public const string ModelName = "gpt2";
-
-    // Types of tokens, as SentencePiece numbers them.
-    private const int NormalType = 1;
-    private const int ControlType = 3;
-    private const int UserDefinedType = 4;
 
     /// <summary>Makes the tokenizer.</summary>
     /// <param name="read">The vocabulary as it stands in the file.</param>
@@ -32,9 +28,9 @@ internal static class GgufByteLevelReader
         foreach (var (id, token) in read.Tokens.Index())
         {
             vocabulary.Add(read.Source, token, id);
-            if (id < read.Types.Count && read.Types[id] is ControlType or UserDefinedType)
+            if (id < read.Types.Count && (SentencePieceType)read.Types[id] is SentencePieceType.Control or SentencePieceType.UserDefined)
             {
-                vocabulary.Add(read.Source, new AddedToken(id, token, read.Types[id] == ControlType));
+                vocabulary.Add(read.Source, new AddedToken(id, token, read.Types[id] == (int)SentencePieceType.Control));
             }
         }
 
@@ -78,14 +74,15 @@ internal static class GgufByteLevelReader
             return null;
         }
 
-        var added = model.Added.ToDictionary(token => token.Id, token => token.IsSpecial ? ControlType : UserDefinedType);
+        var types = model.Added.ToDictionary(
+            token => token.Id, token => token.IsSpecial ? SentencePieceType.Control : SentencePieceType.UserDefined);
         return new GgufTokenizer
         {
             Source = form.Name,
             Model = ModelName,
             Pre = form.Name,
             Tokens = [.. model.Tokens.Select((token, id) => token ?? GgufTokenizer.Filling(id))],
-            Types = [.. model.Tokens.Select((token, id) => token is null ? GgufTokenizer.UnusedType : added.GetValueOrDefault(id, NormalType))],
+            Types = [.. model.Tokens.Select((token, id) => (int)TypeOf(token, id))],
             Merges = [.. model.Merges.Select(merge => $"{model.Tokens[merge.Left]} {model.Tokens[merge.Right]}")],
             BosId = model.BosId,
             EosId = model.EosId,
@@ -94,6 +91,9 @@ internal static class GgufByteLevelReader
             AddBos = model.Frame.Prefix.Length > 0,
             AddEos = model.Frame.Suffix.Length > 0,
         };
+
+        SentencePieceType TypeOf(string? token, int id) =>
+            token is null ? SentencePieceType.Unused : types.GetValueOrDefault(id, SentencePieceType.Normal);
     }
 
     private static byte[] Lines(IEnumerable<string> lines) => Encoding.UTF8.GetBytes(string.Join('\n', lines));

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Guanxi.Transformers.Checkpoints;
 
 namespace Guanxi.Transformers.Tokenization.TokenizerFiles;
 
@@ -77,7 +78,7 @@ internal sealed record PostProcessor(TokenFrame Frame, bool TrimsOffsets)
             }
             else
             {
-                part.Report("a piece of the template is neither a text nor a token", found: piece.GetRawText());
+                part.Report("a piece of the template is neither a text nor a token", found: JsonKeys.Show(piece));
             }
         }
 

@@ -10,11 +10,7 @@ namespace Guanxi.Transformers.Tokenization.WordPieces;
 /// <param name="SplitChinese">Whether every Chinese character is a word.</param>
 /// <param name="StripAccents">Whether marks vanish.</param>
 /// <param name="LowerCase">Whether capital letters become small.</param>
-public sealed record BertNormalization(bool Clean, bool SplitChinese, bool StripAccents, bool LowerCase)
-{
-    /// <summary>What uncased models do, and Chinese ones.</summary>
-    public static BertNormalization Uncased { get; } = new(Clean: true, SplitChinese: true, StripAccents: true, LowerCase: true);
-}
+public sealed record BertNormalization(bool Clean, bool SplitChinese, bool StripAccents, bool LowerCase);
 
 /// <summary>What becomes of a character of the text.</summary>
 internal enum BertRole : byte

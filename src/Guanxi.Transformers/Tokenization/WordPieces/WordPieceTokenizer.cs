@@ -10,7 +10,6 @@ public sealed class WordPieceTokenizer : Tokenizer
     private readonly WordPieceModel _model;
     private readonly WordPieceEncoder _encoder;
     private readonly WordPieceDecoder _decoder;
-    private readonly Dictionary<string, int> _ids = new(StringComparer.Ordinal);
 
     internal WordPieceTokenizer(WordPieceModel model)
     {
@@ -19,13 +18,6 @@ public sealed class WordPieceTokenizer : Tokenizer
         _decoder = new WordPieceDecoder(model);
         Added = new AddedTokenMatcher(model.Added);
         SpecialTokens = AddedToken.Special(model.Added);
-        for (var id = 0; id < model.Tokens.Count; id++)
-        {
-            if (model.Tokens[id] is { } token)
-            {
-                _ids.TryAdd(token, id);
-            }
-        }
     }
 
     /// <inheritdoc/>
@@ -69,25 +61,6 @@ public sealed class WordPieceTokenizer : Tokenizer
         CheckIds(ids);
         return _decoder.Decode(ids, keepSpecial, _model.CleansText);
     }
-
-    /// <summary>Encodes one text or two as an encoder reads them.</summary>
-    /// <param name="first">The first text.</param>
-    /// <param name="second">The second; null or empty for none, as the reference has it.</param>
-    /// <param name="parseSpecial">Whether strings such as <c>[MASK]</c> in the texts become their ids. Never for texts from users.</param>
-    /// <param name="truncation">Which text is cut.</param>
-    /// <param name="maxLength">Most tokens, [CLS] and [SEP] counted; without truncation it is not looked at.</param>
-    /// <returns>Ids, kinds and places.</returns>
-    /// <exception cref="OptionsException">The text that is to be cut is shorter than what must go.</exception>
-    public TextPair EncodePair(string first, string? second, bool parseSpecial, PairTruncation truncation, int maxLength)
-    {
-        var options = new TokenizeOptions(parseSpecial, AddSpecial: false);
-        return TextPair.Make(Frame, Tokenize(first, options), string.IsNullOrEmpty(second) ? null : Tokenize(second, options), truncation, maxLength);
-    }
-
-    /// <summary>The id of a token by its spelling.</summary>
-    /// <param name="token">The spelling, e.g. <c>[MASK]</c> or <c>##ing</c>.</param>
-    /// <returns>The id, or null when there is none.</returns>
-    public int? TokenToId(string token) => _ids.TryGetValue(token, out var id) ? id : null;
 
     private protected override void WritePart(ReadOnlySpan<char> part, bool parseSpecial, ref TokenBuffer buffer) => _encoder.Encode(part, ref buffer);
 

@@ -60,15 +60,26 @@ public sealed class RankGroup : IDisposable
             return Alone;
         }
 
+        ProcessGroup? group = null;
         try
         {
-            var group = ProcessGroup.Join(Backend, place.ToProcess(), patience.Exchange, s_unlimited);
-            return new RankGroup(place, group, Watch(place, group, patience.Silence), patience);
+            group = ProcessGroup.Join(Backend, place.ToProcess(), patience.Exchange, s_unlimited);
+            return new RankGroup(place, group, Watch(place, group, patience), patience);
         }
-        catch (Exception error) when (error is TorchException or SocketException)
+        catch (Exception error)
         {
-            throw new RankLostException(
-                string.Create(CultureInfo.InvariantCulture, $"rank {place.Rank} of {place.WorldSize} found not all others at {place.Host}, port {place.Port}: {error.Message}"), error);
+            // Whatever kept the others away, the connections to those that came are closed.
+            group?.Dispose();
+            if (error is TorchException or SocketException)
+            {
+                throw new RankLostException(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"rank {place.Rank} of {place.WorldSize} found not all others at {place.Host}, port {place.Port}: {error.Message}"),
+                    error);
+            }
+
+            throw;
         }
     }
 
@@ -291,7 +302,7 @@ public sealed class RankGroup : IDisposable
         _group?.Dispose();
     }
 
-    private static RankWatch Watch(RankPlace place, ProcessGroup group, TimeSpan silence)
+    private static RankWatch Watch(RankPlace place, ProcessGroup group, RankPatience patience)
     {
         using var scope = TensorScope.Enter();
         using var listener = place.Rank == 0 ? RankWatch.Listen(place.Address()) : null;
@@ -302,8 +313,8 @@ public sealed class RankGroup : IDisposable
         }
 
         return listener is not null
-            ? RankWatch.Accept(listener, place.WorldSize - 1, silence)
-            : RankWatch.Connect(place.Host, (int)port.AsSpan<long>()[0], place.Rank, silence);
+            ? RankWatch.Accept(listener, place.WorldSize - 1, patience)
+            : RankWatch.Connect(place.Host, (int)port.AsSpan<long>()[0], place.Rank, patience.Silence);
     }
 
     /// <summary>As many bytes of every process.</summary>

@@ -50,22 +50,57 @@ internal sealed class RankWatch : IDisposable
     }
 
     /// <summary>Waits for all others, on rank 0.</summary>
-    public static RankWatch Accept(TcpListener listener, int others, TimeSpan silence)
+    /// <exception cref="RankLostException">They did not all come in time, or something else came.</exception>
+    public static RankWatch Accept(TcpListener listener, int others, RankPatience patience)
     {
-        var peers = new RankPeer[others];
-        for (var i = 0; i < others; i++)
+        var peers = new List<RankPeer>(others);
+        using var deadline = new CancellationTokenSource(patience.Exchange);
+        try
         {
-            peers[i] = new RankPeer(listener.AcceptTcpClient(), silence);
-            var words = (peers[i].Receive() ?? string.Empty).Split(' ', 2);
-            if (words.Length != 2 || !int.TryParse(words[0], NumberStyles.None, CultureInfo.InvariantCulture, out var rank))
+            while (peers.Count < others)
             {
-                throw new RankLostException("something else than a rank came to the port of the ranks");
+                peers.Add(new RankPeer(listener.AcceptTcpClientAsync(deadline.Token).AsTask().GetAwaiter().GetResult(), patience.Silence));
+                Introduce(peers, others);
             }
 
-            (peers[i].Rank, peers[i].Name) = (rank, words[1]);
+            return new RankWatch([.. peers], patience.Silence);
+        }
+        catch (Exception error)
+        {
+            // Without all of them there is no watch, and those that came must not take this process for one that lives.
+            peers.ForEach(peer => peer.Dispose());
+            var told = error switch
+            {
+                OperationCanceledException => string.Create(
+                    CultureInfo.InvariantCulture, $"only {peers.Count} of {others} other ranks came within {patience.Exchange.TotalSeconds:0.#} s"),
+                TimeoutException => "a process came to the port of the ranks and did not say which it is",
+                _ => null,
+            };
+            if (told is not null)
+            {
+                throw new RankLostException(told, error);
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Learns from the one that came last who it is.</summary>
+    private static void Introduce(List<RankPeer> peers, int others)
+    {
+        var peer = peers[^1];
+        var words = (peer.Receive() ?? string.Empty).Split(' ', 2);
+        if (words.Length != 2 || !int.TryParse(words[0], NumberStyles.None, CultureInfo.InvariantCulture, out var rank))
+        {
+            throw new RankLostException("something else than a rank came to the port of the ranks");
         }
 
-        return new RankWatch(peers, silence);
+        if (rank < 1 || rank > others || peers.Exists(other => other.Rank == rank))
+        {
+            throw new RankLostException($"a process came as rank {rank}, where each of 1 to {others} must come once: {words[1]}");
+        }
+
+        (peer.Rank, peer.Name) = (rank, words[1]);
     }
 
     /// <summary>Comes to rank 0.</summary>

@@ -110,6 +110,78 @@ public sealed class GgufModelTests
         }
     }
 
+    public static TheoryData<string, string> Kept => new()
+    {
+        { "llama", "linear" }, { "llama", "llama3" }, { "llama", "ends" }, { "qwen2", "window" }, { "qwen3", "window" }, { "qwen3", "none" },
+        { "baichuan", "alibi" }, { "baichuan", "forty layers" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Kept))]
+    public void What_a_configuration_says_is_the_same_after_the_file(string family, string what)
+    {
+        using var leaks = new LeakCheck();
+        using var folder = new TemporaryFolder();
+        var config = Changed(family, what);
+        using var model = TinyModel.Make(config, DType.Float32);
+
+        GgufModelWriter.Write(model, null, folder["model.gguf"], GgmlType.F32);
+        using var again = LanguageModel.Load(folder["model.gguf"], new LanguageModelOptions());
+
+        Assert.Equivalent(config, again.Config, strict: true);
+        using var scope = TensorScope.Enter();
+        using var mode = Autograd.NoGrad();
+        Close.Assert(TinyModel.Logits(model), TinyModel.Logits(again.Decoder), 1e-5 * config.LayerCount, "logits");
+    }
+
+    [Theory]
+    [InlineData("llama", "dynamic", "this scaling of rotary positions")]
+    [InlineData("llama", "llama3 of another length", "this scaling of rotary positions")]
+    [InlineData("qwen2", "llama3", "this scaling of rotary positions")]
+    [InlineData("llama", "window", "this window")]
+    [InlineData("qwen2", "late window", "this window")]
+    [InlineData("llama", "four ends", "so many ids")]
+    public void What_has_no_key_is_refused_before_anything_is_written(string family, string what, string message)
+    {
+        using var leaks = new LeakCheck();
+        using var folder = new TemporaryFolder();
+        using var model = TinyModel.Make(Changed(family, what), DType.Float32);
+
+        var error = Assert.Throws<OptionsException>(() => GgufModelWriter.Write(model, null, folder["model.gguf"], GgmlType.F16));
+
+        Assert.Contains($"the format has no key for {message}", Assert.Single(error.Problems).What, StringComparison.Ordinal);
+        Assert.Empty(folder.Files());
+    }
+
+    [Fact]
+    public void A_window_in_a_file_of_a_family_without_one_is_told()
+    {
+        using var folder = new TemporaryFolder();
+        var keys = GgufConfig.KeysOf(TinyModel.Config(1), GgufFamily.Find("llama")!)
+            .Append(KeyValuePair.Create("llama.attention.sliding_window", (object)16L));
+        GgufWriter.Write(folder["model.gguf"], keys, []);
+
+        var error = Assert.Throws<CheckpointException>(() => DecoderConfig.Read(folder["model.gguf"]));
+
+        Assert.Contains("use_sliding_window: this family has no window", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_normalised_head_is_written_so_that_a_plain_one_gives_its_logits()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        using var mode = Autograd.NoGrad();
+        using var folder = new TemporaryFolder();
+        using var model = TinyModel.Make(Config("baichuan") with { HasNormHead = true }, DType.Float32);
+
+        GgufModelWriter.Write(model, null, folder["model.gguf"], GgmlType.F32);
+        using var again = LanguageModel.Load(folder["model.gguf"], new LanguageModelOptions());
+
+        Assert.False(again.Config.HasNormHead);
+        Close.Assert(TinyModel.Logits(model), TinyModel.Logits(again.Decoder), 1e-5, "logits");
+    }
+
     [Fact]
     public void The_file_has_the_names_and_the_order_of_rows_of_llama_cpp()
     {
@@ -264,7 +336,36 @@ public sealed class GgufModelTests
         HeadDim = 16,
         ModelType = family,
         Architecture = family == "llama" ? "LlamaForCausalLM" : "BaichuanForCausalLM",
-        KeyValueHeadCount = family == "llama" ? 2 : 4,
+        KeyValueHeadCount = family == "baichuan" ? 4 : 2,
         FusedQueryKeyValue = family == "baichuan",
     };
+
+    private static DecoderConfig Changed(string family, string what)
+    {
+        var config = Config(family);
+        if (family.StartsWith("qwen", StringComparison.Ordinal))
+        {
+            config = config with
+            {
+                Architecture = family == "qwen2" ? "Qwen2ForCausalLM" : "Qwen3ForCausalLM",
+                HasQueryKeyValueBias = family == "qwen2",
+                HasQueryKeyNorm = family == "qwen3",
+            };
+        }
+
+        return what switch
+        {
+            "linear" => config with { RopeScaling = new RopeScaling("linear", 2.5, 0, 0, 0) },
+            "dynamic" => config with { RopeScaling = new RopeScaling("dynamic", 2, 0, 0, 0) },
+            "llama3" => config with { RopeScaling = new RopeScaling("llama3", 8, 1, 4, 8192) },
+            "llama3 of another length" => config with { RopeScaling = new RopeScaling("llama3", 8, 1, 4, 4096) },
+            "ends" => config with { EosIds = [2, 5, 7] },
+            "four ends" => config with { EosIds = [2, 5, 7, 8] },
+            "window" => config with { SlidingWindow = 3 },
+            "late window" => config with { SlidingWindow = 3, FirstWindowLayer = 1 },
+            "alibi" => config with { UsesAlibi = true },
+            "forty layers" => config with { LayerCount = 40 },
+            _ => config,
+        };
+    }
 }

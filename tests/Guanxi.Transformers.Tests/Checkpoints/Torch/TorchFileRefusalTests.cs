@@ -109,6 +109,36 @@ public sealed class TorchFileRefusalTests
     }
 
     [Fact]
+    public void A_list_that_is_recalled_again_and_again_is_not_walked_to_its_end()
+    {
+        // A thousand numbers, then lists of a thousand times the one before: 6 KiB that stand for 10^15 numbers.
+        var image = new PickleImage().Op("}").Text("0").Op("]q").Raw(0).Op("(");
+        for (var i = 0; i < 1000; i++)
+        {
+            image.Number(i);
+        }
+
+        image.Op("es");
+        for (byte level = 1; level < 5; level++)
+        {
+            image.Text($"{level}").Op("]q").Raw(level).Op("(");
+            for (var i = 0; i < 1000; i++)
+            {
+                image.Op("h").Raw((byte)(level - 1));
+            }
+
+            image.Op("es");
+        }
+
+        using var folder = new TemporaryFolder();
+        var path = folder.Add("optimizer.pt", TorchImage.Zip(image.Stop()));
+
+        var error = Assert.Throws<CheckpointException>(() => TorchFile.OpenNested(path));
+
+        Assert.Contains("the pickle names too many values", Assert.Single(error.Problems).What, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Every_tensor_at_fault_is_named_up_to_a_limit()
     {
         var image = new PickleImage().Op("}");

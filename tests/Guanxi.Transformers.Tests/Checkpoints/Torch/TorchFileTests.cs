@@ -92,7 +92,7 @@ public sealed class TorchFileTests
         using var folder = new TemporaryFolder();
         using var file = TorchFile.Open(Golden.Locate("models/llama-linear-rope/hf/pytorch_model.bin"));
         SafetensorsWriter.Write(
-            folder["copy.safetensors"], file.Entries.Values.Select(entry => TensorSource.FromFile(file, entry)), SafetensorsWriter.PyTorchMetadata);
+            folder["copy.safetensors"], file.Entries.Values.Select(entry => TensorOf.File(file, entry)), SafetensorsWriter.PyTorchMetadata);
 
         using var copy = SafetensorsFile.Open(folder["copy.safetensors"]);
         Assert.Equal(file.Entries.Keys.Order(), copy.Entries.Keys.Order());
