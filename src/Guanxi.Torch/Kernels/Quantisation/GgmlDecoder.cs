@@ -144,7 +144,7 @@ internal static unsafe class GgmlDecoder
                     SixBitParts(block, y);
                     break;
                 default:
-                    throw new ArgumentOutOfRangeException(nameof(type), type, "this type has no blocks");
+                    throw new InvalidOperationException($"{type} has no blocks");
             }
         }
     }
