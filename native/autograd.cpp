@@ -1,6 +1,9 @@
 /* Grad mode, the backward pass, and functions whose gradient is computed by a callback. */
 #include "internal.h"
 
+#include <memory>
+#include <vector>
+
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/grad_mode.h>
@@ -84,10 +87,12 @@ int32_t gx_autograd_record(void* const* inputs, int32_t input_count, void* const
         auto node = std::shared_ptr<CallbackNode>(new CallbackNode(backward, release, context, input_count),
                                                   torch::autograd::deleteNode);
         node->set_next_edges(torch::autograd::collect_next_edges(list_of(inputs, input_count)));
+        std::vector<std::unique_ptr<at::Tensor>> made;
+        made.reserve(static_cast<size_t>(output_count));
         for (int32_t i = 0; i < output_count; i++) {
-            auto output = tensor_of(outputs[i]).detach();
-            torch::autograd::create_gradient_edge(output, node);
-            recorded[i] = handle_of(std::move(output));
+            made.push_back(std::make_unique<at::Tensor>(tensor_of(outputs[i]).detach()));
+            torch::autograd::create_gradient_edge(*made.back(), node);
         }
+        for (int32_t i = 0; i < output_count; i++) recorded[i] = made[static_cast<size_t>(i)].release();
     });
 }

@@ -7,17 +7,6 @@ using namespace gx;
 
 namespace {
 
-/* The optional of this libtorch: c10's own before 2.4, the standard's since. What the dispatcher answers with tells which. */
-template <class T>
-struct rebind;
-template <template <class> class Optional, class T>
-struct rebind<Optional<T>> {
-    template <class U>
-    using to = Optional<U>;
-};
-using optional_operator = decltype(c10::Dispatcher::singleton().findSchema(std::declval<const c10::OperatorName&>()));
-using optional_tensor = rebind<optional_operator>::to<at::Tensor>;
-
 c10::IValue list_of_tensors(const gx_value& value) {
     c10::List<at::Tensor> list;
     auto handles = static_cast<void* const*>(value.pointer);
@@ -26,20 +15,9 @@ c10::IValue list_of_tensors(const gx_value& value) {
     return list;
 }
 
-c10::IValue list_of_optional_tensors(const gx_value& value) {
-    c10::List<optional_tensor> list;
-    auto handles = static_cast<void* const*>(value.pointer);
-    list.reserve(static_cast<size_t>(value.integer));
-    for (int64_t i = 0; i < value.integer; i++) {
-        list.push_back(handles[i] == nullptr ? optional_tensor() : optional_tensor(tensor_of(handles[i])));
-    }
-    return list;
-}
-
-template <class T>
-c10::IValue list_of(const gx_value& value) {
-    auto items = static_cast<const T*>(value.pointer);
-    c10::List<T> list;
+c10::IValue list_of_integers(const gx_value& value) {
+    auto items = static_cast<const int64_t*>(value.pointer);
+    c10::List<int64_t> list;
     list.reserve(static_cast<size_t>(value.integer));
     for (int64_t i = 0; i < value.integer; i++) list.push_back(items[i]);
     return list;
@@ -53,10 +31,8 @@ c10::IValue to_ivalue(const gx_value& value) {
         case GX_DOUBLE: return value.real;
         case GX_BOOL: return value.integer != 0;
         case GX_STRING: return std::string(static_cast<const char*>(value.pointer), static_cast<size_t>(value.integer));
-        case GX_INT_LIST: return list_of<int64_t>(value);
-        case GX_DOUBLE_LIST: return list_of<double>(value);
+        case GX_INT_LIST: return list_of_integers(value);
         case GX_TENSOR_LIST: return list_of_tensors(value);
-        case GX_OPTIONAL_TENSOR_LIST: return list_of_optional_tensors(value);
         case GX_DEVICE:
             return at::Device(static_cast<at::DeviceType>(value.integer / 256),
                               static_cast<c10::DeviceIndex>(value.integer % 256 - 1));
@@ -64,6 +40,7 @@ c10::IValue to_ivalue(const gx_value& value) {
     }
 }
 
+/* What it has written when it throws, drop frees. */
 void from_ivalue(c10::IValue&& value, gx_value& result) {
     std::memset(&result, 0, sizeof(result));
     if (value.isTensor()) {
@@ -81,12 +58,33 @@ void from_ivalue(c10::IValue&& value, gx_value& result) {
     } else if (value.isTensorList()) {
         auto tensors = value.toTensorVector();
         auto handles = new void*[tensors.size()];
-        for (size_t i = 0; i < tensors.size(); i++) handles[i] = handle_of(std::move(tensors[i]));
         result.tag = GX_TENSOR_LIST;
-        result.integer = static_cast<int64_t>(tensors.size());
         result.pointer = handles;
+        for (auto& tensor : tensors) {
+            handles[result.integer] = handle_of(std::move(tensor));
+            result.integer++;
+        }
     } else {
         TORCH_CHECK(value.isNone(), "an operator answered with a type that the ABI does not carry: ", value.tagKind());
+    }
+}
+
+void drop(const gx_value& result) {
+    if (result.tag == GX_TENSOR) {
+        gx_tensor_free(result.pointer);
+    } else if (result.tag == GX_TENSOR_LIST) {
+        for (int64_t i = 0; i < result.integer; i++) gx_tensor_free(static_cast<void**>(result.pointer)[i]);
+        gx_list_free(result.pointer);
+    }
+}
+
+void take_results(torch::jit::Stack& stack, gx_value* results) {
+    size_t taken = 0;
+    try {
+        for (; taken < stack.size(); taken++) from_ivalue(std::move(stack[taken]), results[taken]);
+    } catch (...) {
+        for (size_t i = 0; i <= taken; i++) drop(results[i]);
+        throw;
     }
 }
 
@@ -117,7 +115,7 @@ int32_t gx_operator_call(void* op, const gx_value* arguments, int32_t argument_c
         }
         handle.callBoxed(&stack);
         TORCH_CHECK(stack.size() <= static_cast<size_t>(result_capacity), handle.schema(), ": ", stack.size(), " results");
-        for (size_t i = 0; i < stack.size(); i++) from_ivalue(std::move(stack[i]), results[i]);
+        take_results(stack, results);
         *result_count = static_cast<int32_t>(stack.size());
     });
 }

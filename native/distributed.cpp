@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <memory>
+#include <string>
 
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -42,7 +43,6 @@ Work* wrap(Pointer work) {
 class Group {
 public:
     virtual ~Group() = default;
-    virtual Work* barrier() = 0;
     virtual Work* all_reduce(at::Tensor tensor) = 0;
     virtual Work* broadcast(at::Tensor tensor, int32_t root) = 0;
     virtual Work* all_gather(at::Tensor input, std::vector<at::Tensor> outputs) = 0;
@@ -52,8 +52,6 @@ template <class Backend>
 class GroupOf final : public Group {
 public:
     explicit GroupOf(c10::intrusive_ptr<Backend> backend) : backend_(std::move(backend)) {}
-
-    Work* barrier() override { return wrap(backend_->barrier()); }
 
     Work* all_reduce(at::Tensor tensor) override {
         std::vector<at::Tensor> tensors{std::move(tensor)};
@@ -100,14 +98,11 @@ Group* make_gloo(const c10::intrusive_ptr<c10d::Store>& store, const std::string
 int32_t gx_group_create(const char* backend, int32_t backend_length, const char* host, int32_t host_length, int32_t port,
                         const char* address, int32_t address_length, int32_t rank, int32_t world_size, int64_t join_milliseconds,
                         int64_t exchange_milliseconds, void** group) {
-    const std::string name(backend, static_cast<size_t>(backend_length));
-#ifndef USE_C10D_NCCL
-    if (name == "nccl") {
-        set_error("this build has no NCCL; use gloo");
-        return GX_NOT_AVAILABLE;
-    }
-#endif
     return guarded([&] {
+        const std::string name(backend, static_cast<size_t>(backend_length));
+#ifndef USE_C10D_NCCL
+        if (name == "nccl") throw not_available("this build has no NCCL; use gloo");
+#endif
         const std::chrono::milliseconds timeout(exchange_milliseconds);
         c10d::TCPStoreOptions options;
         options.port = static_cast<std::uint16_t>(port);
@@ -132,13 +127,6 @@ int32_t gx_group_create(const char* backend, int32_t backend_length, const char*
 }
 
 void gx_group_free(void* group) { delete static_cast<Group*>(group); }
-
-int32_t gx_group_barrier(void* group) {
-    return guarded([&] {
-        std::unique_ptr<Work> work(group_of(group).barrier());
-        work->wait();
-    });
-}
 
 int32_t gx_group_all_reduce(void* group, void* tensor, void** work) {
     return guarded([&] { *work = group_of(group).all_reduce(tensor_of(tensor)); });

@@ -17,7 +17,7 @@ extern "C" {
 #define GX_API __attribute__((visibility("default")))
 
 /* Raised whenever a signature or a struct below changes. */
-#define GX_ABI_VERSION 2
+#define GX_ABI_VERSION 3
 
 enum gx_status {
     GX_OK = 0,
@@ -34,10 +34,8 @@ enum gx_tag {
     GX_BOOL = 4,            /* integer, 0 or 1 */
     GX_STRING = 5,          /* pointer: bytes, integer: their count */
     GX_INT_LIST = 6,        /* pointer: int64_t[], integer: count */
-    GX_DOUBLE_LIST = 7,     /* pointer: double[], integer: count */
-    GX_TENSOR_LIST = 8,     /* pointer: handles, integer: count */
-    GX_OPTIONAL_TENSOR_LIST = 9, /* as GX_TENSOR_LIST, null handles stand for none */
-    GX_DEVICE = 10          /* integer: type * 256 + index + 1 (index -1: current device) */
+    GX_TENSOR_LIST = 7,     /* pointer: handles, integer: count */
+    GX_DEVICE = 8           /* integer: type * 256 + index + 1 (index -1: current device) */
 };
 
 /* An argument or a result of an operator. */
@@ -59,9 +57,8 @@ typedef struct gx_tensor_info {
     int32_t device_index;   /* -1 for the CPU */
     int32_t rank;
     uint8_t requires_grad;
-    uint8_t is_leaf;
     uint8_t is_contiguous;
-    uint8_t reserved[5];
+    uint8_t reserved[6];
 } gx_tensor_info;
 
 /* --- status.cpp ------------------------------------------------------------------------------------------------ */
@@ -69,20 +66,15 @@ typedef struct gx_tensor_info {
 /* Message of the last failure on this thread; valid until the next failing call on it. Never null. */
 GX_API const char* gx_last_error(void);
 GX_API int32_t gx_abi_version(int32_t* version);
-/* libtorch's version, and its build configuration: copies at most capacity bytes, needed is the full count. */
+/* libtorch's version, and its own kernels' instruction set: copies at most capacity bytes, needed is the full count. */
 GX_API int32_t gx_torch_version(char* text, int32_t capacity, int32_t* needed);
-GX_API int32_t gx_torch_config(char* text, int32_t capacity, int32_t* needed);
 GX_API int32_t gx_cpu_capability(char* text, int32_t capacity, int32_t* needed);
 GX_API int32_t gx_threads_get(int32_t* count);
 GX_API int32_t gx_threads_set(int32_t count);
 GX_API int32_t gx_cuda_device_count(int32_t* count);
-GX_API int32_t gx_cuda_memory(int32_t device_index, int64_t* free_bytes, int64_t* total_bytes);
 GX_API int32_t gx_cuda_synchronize(int32_t device_index);
 /* Seeds every default generator. */
 GX_API int32_t gx_seed(int64_t seed);
-/* State of a device's default generator as a uint8 tensor. */
-GX_API int32_t gx_rng_get_state(int32_t device_type, int32_t device_index, void** state);
-GX_API int32_t gx_rng_set_state(int32_t device_type, int32_t device_index, void* state);
 /* Multiply-accumulate rate of one core for about the time given: kind 0 fp32, 1 bf16 (GX_NOT_AVAILABLE where the
  * processor lacks the instruction). Writes floating-point operations done and seconds taken. */
 GX_API int32_t gx_peak(int32_t kind, double seconds, double* operations, double* elapsed);
@@ -131,7 +123,7 @@ GX_API int32_t gx_grad_mode_set(uint8_t enabled);
 /* Backward from several roots; a null gradient stands for 1. Gradients accumulate in the leaves. */
 GX_API int32_t gx_backward_run(void* const* roots, void* const* gradients, int32_t count, uint8_t retain_graph);
 /* Records outputs as a function of inputs: recorded[i] shares the memory of outputs[i] and has the callback as its
- * gradient function. release is called once, when the graph lets go of the node. */
+ * gradient function. release is called once: when the graph lets go of the node, or when this function fails. */
 GX_API int32_t gx_autograd_record(void* const* inputs, int32_t input_count, void* const* outputs, int32_t output_count,
                                   gx_backward backward, gx_release release, int64_t context, void** recorded);
 
@@ -143,7 +135,6 @@ GX_API int32_t gx_group_create(const char* backend, int32_t backend_length, cons
                                int32_t port, const char* address, int32_t address_length, int32_t rank, int32_t world_size,
                                int64_t join_milliseconds, int64_t exchange_milliseconds, void** group);
 GX_API void gx_group_free(void* group);
-GX_API int32_t gx_group_barrier(void* group);
 /* Sums in place over all ranks; the work handle is waited for by gx_work_wait. */
 GX_API int32_t gx_group_all_reduce(void* group, void* tensor, void** work);
 GX_API int32_t gx_group_broadcast(void* group, void* tensor, int32_t root, void** work);

@@ -80,19 +80,17 @@ round_function choose(int32_t kind) {
 }  // namespace
 
 int32_t gx_peak(int32_t kind, double seconds, double* operations, double* elapsed) {
-    const auto round = choose(kind);
-    if (round == nullptr) {
-        gx::set_error("this processor has no such multiply-accumulate instruction");
-        return GX_NOT_AVAILABLE;
-    }
-    using clock = std::chrono::steady_clock;
-    const auto start = clock::now();
-    double done = 0, taken = 0;
-    while (taken < seconds) {
-        done += round();
-        taken = std::chrono::duration<double>(clock::now() - start).count();
-    }
-    *operations = done;
-    *elapsed = taken;
-    return GX_OK;
+    return gx::guarded([&] {
+        const auto round = choose(kind);
+        if (round == nullptr) throw gx::not_available("this processor has no such multiply-accumulate instruction");
+        using clock = std::chrono::steady_clock;
+        const auto start = clock::now();
+        double done = 0, taken = 0;
+        while (taken < seconds) {
+            done += round();
+            taken = std::chrono::duration<double>(clock::now() - start).count();
+        }
+        *operations = done;
+        *elapsed = taken;
+    });
 }

@@ -30,7 +30,6 @@ int32_t gx_tensor_describe(void* tensor, gx_tensor_info* info) {
         info->device_index = value.device().index();
         info->rank = static_cast<int32_t>(value.dim());
         info->requires_grad = value.requires_grad();
-        info->is_leaf = value.is_leaf();
         info->is_contiguous = value.is_contiguous();
     });
 }

@@ -56,10 +56,11 @@ public static unsafe class Autograd
     /// </summary>
     /// <param name="output">The value, without a graph.</param>
     /// <param name="inputs">The tensors that gradients flow to; those that need none are skipped by the engine.</param>
-    /// <param name="saved">Tensors that <paramref name="backward"/> reads; aliases live until the graph lets go.</param>
+    /// <param name="saved">Tensors that <paramref name="backward"/> reads; aliases live until the graph lets go. A null stays null.</param>
     /// <param name="backward">Takes the output's gradient and the saved aliases, gives a gradient or null for every input. It runs in a scope
     /// of its own, without recording, on the thread of the backward pass, at most once.</param>
     /// <returns>A tensor over the memory of <paramref name="output"/>, or that itself when nothing is recorded.</returns>
+    /// <exception cref="ObjectDisposedException">One of the tensors was disposed.</exception>
     public static Tensor Record(
         Tensor output, ReadOnlySpan<Tensor?> inputs, ReadOnlySpan<Tensor?> saved, Func<Tensor, Tensor[], Tensor?[]> backward)
     {
@@ -74,6 +75,7 @@ public static unsafe class Autograd
     /// <param name="saved">Tensors that <paramref name="backward"/> reads; aliases live until the graph lets go.</param>
     /// <param name="backward">As above, with the gradient of every output, null where none flowed.</param>
     /// <returns>Tensors over the memory of the outputs, or those themselves when nothing is recorded.</returns>
+    /// <exception cref="ObjectDisposedException">One of the tensors was disposed.</exception>
     public static Tensor[] Record(
         ReadOnlySpan<Tensor> outputs,
         ReadOnlySpan<Tensor?> inputs,
@@ -86,13 +88,19 @@ public static unsafe class Autograd
             return outputs.ToArray();
         }
 
-        var node = new BackwardNode(saved, backward);
-        var context = GCHandle.Alloc(node);
-        var inputHandles = stackalloc nint[inputs.Length];
-        HandleArray.AddReferences(inputs, inputHandles);
+        var handles = stackalloc nint[inputs.Length + outputs.Length];
+        HandleArray.AddReferences(inputs, handles);
         try
         {
-            return RecordNode(outputs, inputHandles, inputs.Length, GCHandle.ToIntPtr(context));
+            HandleArray.AddReferences(outputs!, handles + inputs.Length);
+            try
+            {
+                return RecordNode(new BackwardNode(saved, backward), handles, inputs.Length, outputs.Length);
+            }
+            finally
+            {
+                HandleArray.Release(outputs!);
+            }
         }
         finally
         {
@@ -100,28 +108,21 @@ public static unsafe class Autograd
         }
     }
 
-    private static Tensor[] RecordNode(ReadOnlySpan<Tensor> outputs, nint* inputHandles, int inputCount, nint context)
+    private static Tensor[] RecordNode(BackwardNode node, nint* handles, int inputCount, int outputCount)
     {
-        var handles = stackalloc nint[outputs.Length * 2];
-        HandleArray.AddReferences(outputs!, handles);
-        try
+        var recorded = stackalloc nint[outputCount];
+        // From here on the handle is the native side's, which frees it also when it fails.
+        var context = GCHandle.ToIntPtr(GCHandle.Alloc(node));
+        var status = Native.gx_autograd_record(
+            handles, inputCount, handles + inputCount, outputCount, &RunBackward, &ReleaseNode, context, recorded);
+        Native.Check(status, nameof(Record));
+        var tensors = new Tensor[outputCount];
+        for (var i = 0; i < tensors.Length; i++)
         {
-            var recorded = handles + outputs.Length;
-            var status = Native.gx_autograd_record(
-                inputHandles, inputCount, handles, outputs.Length, &RunBackward, &ReleaseNode, context, recorded);
-            Native.Check(status, nameof(Record));
-            var tensors = new Tensor[outputs.Length];
-            for (var i = 0; i < tensors.Length; i++)
-            {
-                tensors[i] = new Tensor(recorded[i]);
-            }
+            tensors[i] = new Tensor(recorded[i]);
+        }
 
-            return tensors;
-        }
-        finally
-        {
-            HandleArray.Release(outputs!);
-        }
+        return tensors;
     }
 
     /// <summary>Whether a function of these inputs would be recorded.</summary>
@@ -194,23 +195,29 @@ public static unsafe class Autograd
     /// <summary>What a recorded function keeps until its backward pass has run or its graph is dropped.</summary>
     private sealed class BackwardNode
     {
-        private readonly Tensor[] _saved;
+        // Null where what was saved is null; a function knows which of its own that are.
+        private readonly Tensor?[] _saved;
         private Func<Tensor?[], Tensor[], Tensor?[]>? _backward;
 
         public BackwardNode(ReadOnlySpan<Tensor?> saved, Func<Tensor?[], Tensor[], Tensor?[]> backward)
         {
             _backward = backward;
-            _saved = new Tensor[saved.Length];
-            for (var i = 0; i < saved.Length; i++)
+            _saved = new Tensor?[saved.Length];
+            try
             {
-                if (saved[i] is { } tensor)
+                for (var i = 0; i < saved.Length; i++)
                 {
-                    _saved[i] = TensorScope.Detach(tensor.Alias());
+                    _saved[i] = saved[i] is { } tensor ? TensorScope.Remove(tensor.Alias()) : null;
                 }
+            }
+            catch (ObjectDisposedException)
+            {
+                Release();
+                throw;
             }
         }
 
-        public Tensor?[] Run(Tensor?[] gradients) => _backward!(gradients, _saved);
+        public Tensor?[] Run(Tensor?[] gradients) => _backward!(gradients, _saved!);
 
         public void Release()
         {

@@ -23,7 +23,6 @@ public static partial class Functional
         using var scope = TensorScope.Enter();
         if (layout.Parts is { } parts)
         {
-            var shared = parts.Shared.TokenCount;
             return scope.Keep(AttentionBehindShared(query, key, value, parts.Shared, parts.Others, pattern, prefixKey, prefixValue));
         }
 
@@ -98,7 +97,15 @@ public static partial class Functional
     {
         var length = layout.RowLength(row);
         var planes = pattern.Slopes is null ? 1 : heads;
-        var mask = new float[planes * length * keys];
+        var size = (long)planes * length * keys;
+        if (size > Array.MaxLength)
+        {
+            throw new TorchException(
+                $"attention with slopes of {planes} heads over a row of {length} tokens and {keys} keys needs a mask of {size} numbers, "
+                + $"more than {Array.MaxLength}: give shorter rows");
+        }
+
+        var mask = new float[size];
         for (var at = 0; at < mask.Length; at++)
         {
             var (query, key) = (at / keys % length, at % keys);

@@ -17,6 +17,7 @@ public static unsafe partial class Functional
         using var scope = TensorScope.Enter();
         var input = x.Contiguous();
         var (columns, rows) = ((int)input.Size(-1), input.ElementCount / input.Size(-1));
+        KernelArguments.Require(weight, input.DType, [columns], nameof(weight));
         var output = Tensor.Empty(input.Shape, input.DType, Device.Cpu);
         var scales = Tensor.Empty([rows], DType.Float32, Device.Cpu);
         FusedRmsNorm.Forward(
@@ -48,6 +49,8 @@ public static unsafe partial class Functional
         using var scope = TensorScope.Enter();
         var input = x.Contiguous();
         var (columns, rows) = ((int)input.Size(-1), input.ElementCount / input.Size(-1));
+        KernelArguments.Require(weight, input.DType, [columns], nameof(weight));
+        KernelArguments.Require(bias, input.DType, [columns], nameof(bias));
         var output = Tensor.Empty(input.Shape, input.DType, Device.Cpu);
         var moments = Tensor.Empty([rows, 2], DType.Float32, Device.Cpu);
         FusedLayerNorm.Forward(
@@ -105,10 +108,11 @@ public static unsafe partial class Functional
     {
         using var scope = TensorScope.Enter();
         var (left, right) = (gate.Contiguous(), up.Contiguous());
+        KernelArguments.Require(right, left.DType, left.Shape, nameof(up));
         var columns = (int)left.Size(-1);
         var output = Tensor.Empty(left.Shape, left.DType, Device.Cpu);
         FusedSwiGlu.Forward(
-            left.DType, left.DataPointer(), columns, right.DataPointer(), columns, output.DataPointer(), left.ElementCount / columns, columns);
+            left.DType, left.DataPointer(), right.DataPointer(), output.DataPointer(), left.ElementCount / columns, columns);
         return scope.Keep(Autograd.Record(output, [gate, up], [left, right], SwiGluBackward));
     }
 
@@ -121,9 +125,7 @@ public static unsafe partial class Functional
         FusedSwiGlu.Backward(
             gate.DType,
             gate.DataPointer(),
-            columns,
             up.DataPointer(),
-            columns,
             dy.DataPointer(),
             dGate.DataPointer(),
             dUp.DataPointer(),
@@ -141,13 +143,13 @@ public static unsafe partial class Functional
     private static Tensor Rotated(Tensor x, SequenceLayout layout, RopeTable table, bool inverse)
     {
         var output = x.Detach().Clone().Contiguous();
-        var (heads, headDim) = ((int)x.Size(1), (int)x.Size(2));
+        var (heads, headDim) = (x.Rank == 3 ? (int)x.Size(1) : 0, 2 * (int)table.Cosines.Size(1));
+        KernelArguments.Require(output, output.DType, [layout.TokenCount, heads, headDim], nameof(x));
         fixed (int* positions = layout.PositionArray)
         {
             FusedRope.Run(
                 output.DType,
                 output.DataPointer(),
-                (long)heads * headDim,
                 (float*)table.Cosines.DataPointer(),
                 (float*)table.Sines.DataPointer(),
                 positions,
@@ -171,7 +173,7 @@ public static unsafe partial class Functional
 
         var input = x.Contiguous();
         var output = Tensor.Empty(input.Shape, input.DType, Device.Cpu);
-        FusedDropout.Run(input.DType, input.DataPointer(), null, output.DataPointer(), input.ElementCount, probability, mask);
+        FusedDropout.Run(input.DType, input.DataPointer(), output.DataPointer(), input.ElementCount, probability, mask);
         return output;
     }
 
@@ -182,7 +184,7 @@ public static unsafe partial class Functional
         var input = logits.Detach().Contiguous();
         var losses = Tensor.Empty([rows], DType.Float32, Device.Cpu);
         var records = Autograd.NeedsGraph([logits]);
-        var bad = FusedCrossEntropy.Run(
+        FusedCrossEntropy.Run(
             input.DType,
             input.DataPointer(),
             (long*)targets.DataPointer(),
@@ -190,12 +192,7 @@ public static unsafe partial class Functional
             records ? input.DataPointer() : null,
             rows,
             vocabulary,
-            new CrossEntropyOptions(1, labelSmoothing));
-        if (bad >= 0)
-        {
-            throw new TorchException($"row {bad}: the target is outside a vocabulary of {vocabulary}");
-        }
-
+            labelSmoothing);
         return scope.Keep(Autograd.Record(losses.Sum(), [logits], [input], (gradient, saved) => [saved[0].MultiplyInPlace(gradient.Item())]));
     }
 }

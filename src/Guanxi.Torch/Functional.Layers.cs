@@ -10,6 +10,7 @@ public static partial class Functional
     /// <param name="weight">[C], of the type of x.</param>
     /// <param name="epsilon">Added to the mean square.</param>
     /// <returns>[N, C].</returns>
+    /// <exception cref="ArgumentException">The weight does not fit, on the CPU.</exception>
     /// <remarks>Zhang and Sennrich 2019 (arXiv 1910.07467), rounding as in Hugging Face's LLaMA.</remarks>
     public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon)
     {
@@ -24,6 +25,7 @@ public static partial class Functional
     /// <param name="bias">[C], of the type of x.</param>
     /// <param name="epsilon">Added to the variance.</param>
     /// <returns>[N, C].</returns>
+    /// <exception cref="ArgumentException">Weight or bias do not fit, on the CPU.</exception>
     /// <remarks>Ba, Kiros and Hinton 2016 (arXiv 1607.06450).</remarks>
     public static Tensor LayerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon)
     {
@@ -45,8 +47,9 @@ public static partial class Functional
 
     /// <summary>silu(gate) x up.</summary>
     /// <param name="gate">[N, I].</param>
-    /// <param name="up">[N, I].</param>
+    /// <param name="up">[N, I], of the type of gate.</param>
     /// <returns>[N, I].</returns>
+    /// <exception cref="ArgumentException">The two do not fit together, on the CPU.</exception>
     /// <remarks>Shazeer 2020 (arXiv 2002.05202).</remarks>
     public static Tensor SwiGlu(Tensor gate, Tensor up)
     {
@@ -58,13 +61,19 @@ public static partial class Functional
     /// <summary>Rotates pairs (i, i + D/2) of every head by an angle that grows with the position.</summary>
     /// <param name="x">[N, H, D].</param>
     /// <param name="layout">Gives every token's position.</param>
-    /// <param name="table">Cosines and sines.</param>
+    /// <param name="table">Cosines and sines, of all positions of the layout.</param>
     /// <returns>[N, H, D].</returns>
+    /// <exception cref="ArgumentException">The three do not fit together.</exception>
     public static Tensor Rope(Tensor x, SequenceLayout layout, RopeTable table)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(layout);
         ArgumentNullException.ThrowIfNull(table);
+        if (layout.PositionCount > table.Positions)
+        {
+            throw new ArgumentException($"table: expected {layout.PositionCount} positions, found {table.Positions}", nameof(table));
+        }
+
         using var scope = TensorScope.Enter();
         if (x.Device.IsCpu)
         {

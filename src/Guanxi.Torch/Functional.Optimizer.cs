@@ -17,16 +17,19 @@ public static partial class Functional
 
     /// <summary>One AdamW update in place.</summary>
     /// <param name="parameter">Float32, contiguous.</param>
-    /// <param name="gradient">Of the same shape.</param>
-    /// <param name="first">First moment.</param>
-    /// <param name="second">Second moment.</param>
+    /// <param name="gradient">Float32, of the same shape.</param>
+    /// <param name="first">First moment, as the parameter.</param>
+    /// <param name="second">Second moment, as the parameter.</param>
     /// <param name="settings">Rates and constants.</param>
+    /// <exception cref="ArgumentException">The tensors do not fit together, on the CPU.</exception>
     public static void AdamWUpdate(Tensor parameter, Tensor gradient, Tensor first, Tensor second, AdamWSettings settings)
     {
         ArgumentNullException.ThrowIfNull(parameter);
+        ArgumentNullException.ThrowIfNull(gradient);
         ArgumentNullException.ThrowIfNull(first);
         ArgumentNullException.ThrowIfNull(second);
         ArgumentNullException.ThrowIfNull(settings);
+        using var scope = TensorScope.Enter();
         if (parameter.Device.IsCpu)
         {
             AdamWUpdateFused(parameter, gradient.Contiguous(), first, second, settings);
@@ -39,10 +42,11 @@ public static partial class Functional
 
     /// <summary>One AdamW update in place whose moments lie in 8 bits.</summary>
     /// <param name="parameter">Float32, contiguous, on the CPU.</param>
-    /// <param name="gradient">Of the same shape.</param>
+    /// <param name="gradient">Float32, of the same shape.</param>
     /// <param name="first">First moment.</param>
     /// <param name="second">Second moment.</param>
     /// <param name="settings">Rates and constants.</param>
+    /// <exception cref="ArgumentException">The tensors do not fit together.</exception>
     /// <exception cref="NotSupportedException">The parameter is not on the CPU.</exception>
     public static void AdamW8BitUpdate(
         Tensor parameter, Tensor gradient, EightBitState first, EightBitState second, AdamWSettings settings)
@@ -75,22 +79,44 @@ public static partial class Functional
 
     private static unsafe double SquaredSumFused(Tensor x) => Flat.SquaredSum(x.DType, x.DataPointer(), x.ElementCount);
 
-    private static unsafe void AdamWUpdateFused(Tensor parameter, Tensor gradient, Tensor first, Tensor second, AdamWSettings settings) => AdamW.Run(
-        (float*)parameter.DataPointer(),
-        (float*)gradient.DataPointer(),
-        (float*)first.DataPointer(),
-        (float*)second.DataPointer(),
-        parameter.ElementCount,
-        StepOf(settings));
+    private static unsafe void AdamWUpdateFused(Tensor parameter, Tensor gradient, Tensor first, Tensor second, AdamWSettings settings)
+    {
+        RequireLike(parameter, parameter, nameof(parameter));
+        RequireLike(parameter, gradient, nameof(gradient));
+        RequireLike(parameter, first, nameof(first));
+        RequireLike(parameter, second, nameof(second));
+        AdamW.Run(
+            (float*)parameter.DataPointer(),
+            (float*)gradient.DataPointer(),
+            (float*)first.DataPointer(),
+            (float*)second.DataPointer(),
+            parameter.ElementCount,
+            settings);
+    }
 
     private static unsafe void AdamW8BitUpdateFused(
-        Tensor parameter, Tensor gradient, EightBitState first, EightBitState second, AdamWSettings settings) => AdamWEightBit.Run(
-        (float*)parameter.DataPointer(), (float*)gradient.DataPointer(), MomentOf(first), MomentOf(second), parameter.ElementCount, StepOf(settings));
+        Tensor parameter, Tensor gradient, EightBitState first, EightBitState second, AdamWSettings settings)
+    {
+        RequireLike(parameter, parameter, nameof(parameter));
+        RequireLike(parameter, gradient, nameof(gradient));
+        AdamWEightBit.Run(
+            (float*)parameter.DataPointer(),
+            (float*)gradient.DataPointer(),
+            MomentOf(first, parameter, nameof(first)),
+            MomentOf(second, parameter, nameof(second)),
+            parameter.ElementCount,
+            settings);
+    }
 
-    private static unsafe EightBitMoment MomentOf(EightBitState state) => new((nint)state.Codes.DataPointer(), (nint)state.Absmax.DataPointer());
+    private static void RequireLike(Tensor parameter, Tensor other, string name) =>
+        KernelArguments.Require(other, DType.Float32, parameter.Shape, name);
 
-    private static AdamWStep StepOf(AdamWSettings settings) => new(
-        settings.LearningRate, settings.Beta1, settings.Beta2, settings.Epsilon, settings.WeightDecay, settings.Step, (float)settings.GradientScale);
+    private static unsafe EightBitMoment MomentOf(EightBitState state, Tensor parameter, string name)
+    {
+        KernelArguments.Require(state.Codes, DType.UInt8, parameter.Shape, name);
+        KernelArguments.Require(state.Absmax, DType.Float32, [EightBitState.BlocksOf(parameter)], name);
+        return new((nint)state.Codes.DataPointer(), (nint)state.Absmax.DataPointer());
+    }
 }
 
 /// <summary>A moment of an optimizer in 8 bits.</summary>
@@ -104,10 +130,11 @@ public sealed record EightBitState(Tensor Codes, Tensor Absmax)
     public static EightBitState Zeros(Tensor like)
     {
         ArgumentNullException.ThrowIfNull(like);
-        const int Block = Kernels.Quantisation.EightBit.BlockSize;
-        return new(
-            Tensor.Zeros(like.Shape, DType.UInt8, Device.Cpu), Tensor.Zeros([(like.ElementCount + Block - 1) / Block], DType.Float32, Device.Cpu));
+        return new(Tensor.Zeros(like.Shape, DType.UInt8, Device.Cpu), Tensor.Zeros([BlocksOf(like)], DType.Float32, Device.Cpu));
     }
+
+    internal static long BlocksOf(Tensor parameter) =>
+        (parameter.ElementCount + Kernels.Quantisation.EightBit.BlockSize - 1) / Kernels.Quantisation.EightBit.BlockSize;
 }
 
 /// <summary>Numbers of one AdamW update.</summary>

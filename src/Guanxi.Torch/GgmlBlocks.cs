@@ -6,18 +6,15 @@ namespace Guanxi.Torch;
 /// <summary>Brings tensors out of the blocks of a GGUF file and into them.</summary>
 public static unsafe class GgmlBlocks
 {
-    private const int SmallBlock = 32;
-    private const int LargeBlock = 256;
-
     /// <summary>Elements of a block.</summary>
     /// <param name="type">A type.</param>
     /// <returns>1 for plain types.</returns>
-    public static int ElementsOf(GgmlType type) => FormOf(type).Elements;
+    public static int ElementsOf(GgmlType type) => GgmlForm.Of(type).Elements;
 
     /// <summary>Bytes of a block.</summary>
     /// <param name="type">A type.</param>
     /// <returns>The bytes.</returns>
-    public static int BytesOf(GgmlType type) => FormOf(type).Bytes;
+    public static int BytesOf(GgmlType type) => GgmlForm.Of(type).Bytes;
 
     /// <summary>The element type of a type without blocks.</summary>
     /// <param name="type">A type.</param>
@@ -38,11 +35,18 @@ public static unsafe class GgmlBlocks
     /// <param name="type">A type with blocks.</param>
     /// <param name="shape">Shape of the tensor; rows of whole blocks.</param>
     /// <returns>New Float32 tensor on the CPU, owned by the current scope.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The tensor does not lie inside the buffer.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The type has no blocks, or the tensor does not lie inside the buffer.</exception>
+    /// <exception cref="ArgumentException">Rows are no whole blocks.</exception>
     public static Tensor Dequantize(SafeBuffer buffer, long byteOffset, GgmlType type, params ReadOnlySpan<long> shape)
     {
         ArgumentNullException.ThrowIfNull(buffer);
-        var (elements, bytes) = FormOf(type);
+        if (PlainTypeOf(type) is not null)
+        {
+            throw new ArgumentOutOfRangeException(nameof(type), type, "this type has no blocks");
+        }
+
+        var (elements, bytes) = GgmlForm.Of(type);
+        RequireWholeBlocks(shape, elements, nameof(shape));
         var target = Tensor.Empty(shape, DType.Float32, Device.Cpu);
         var blocks = target.ElementCount / elements;
         ArgumentOutOfRangeException.ThrowIfNegative(byteOffset);
@@ -66,6 +70,7 @@ public static unsafe class GgmlBlocks
     /// <returns>UInt8 [bytes], owned by the current scope.</returns>
     /// <exception cref="TorchException">An element is infinite, not a number, or too large for a scale in half precision.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The type is another.</exception>
+    /// <exception cref="ArgumentException">The tensor is another.</exception>
     public static Tensor Quantize(Tensor source, GgmlType type)
     {
         ArgumentNullException.ThrowIfNull(source);
@@ -74,7 +79,9 @@ public static unsafe class GgmlBlocks
             throw new ArgumentOutOfRangeException(nameof(type), type, "blocks are written as Q8_0 or Q4_0");
         }
 
-        var (elements, bytes) = FormOf(type);
+        var (elements, bytes) = GgmlForm.Of(type);
+        KernelArguments.Require(source, DType.Float32, source.Shape, nameof(source));
+        RequireWholeBlocks(source.Shape, elements, nameof(source));
         var blocks = source.ElementCount / elements;
         var target = Tensor.Empty([blocks * bytes], DType.UInt8, Device.Cpu);
         var bad = GgmlEncoder.Encode(type, (float*)source.DataPointer(), blocks, (byte*)target.DataPointer());
@@ -82,18 +89,12 @@ public static unsafe class GgmlBlocks
             $"elements from {bad * elements} on of a {source} are infinite, not numbers or too large: they cannot be quantised");
     }
 
-    private static (int Elements, int Bytes) FormOf(GgmlType type) => type switch
+    private static void RequireWholeBlocks(ReadOnlySpan<long> shape, int elements, string name)
     {
-        GgmlType.F32 => (1, sizeof(float)),
-        GgmlType.F16 or GgmlType.BF16 => (1, sizeof(ushort)),
-        GgmlType.Q4_0 => (SmallBlock, 18),
-        GgmlType.Q4_1 => (SmallBlock, 20),
-        GgmlType.Q5_0 => (SmallBlock, 22),
-        GgmlType.Q5_1 => (SmallBlock, 24),
-        GgmlType.Q8_0 => (SmallBlock, 34),
-        GgmlType.Q4_K => (LargeBlock, 144),
-        GgmlType.Q5_K => (LargeBlock, 176),
-        GgmlType.Q6_K => (LargeBlock, 210),
-        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "this type is not read"),
-    };
+        if (shape.IsEmpty || shape[^1] % elements != 0)
+        {
+            throw new ArgumentException(
+                $"{name}: expected rows of whole blocks of {elements} elements, found [{string.Join(", ", shape.ToArray())}]", name);
+        }
+    }
 }

@@ -27,6 +27,7 @@ public static unsafe class MemoryMeter
     {
         ArgumentNullException.ThrowIfNull(time);
         ArgumentOutOfRangeException.ThrowIfLessThan(bytes, PartBytes);
+        bytes -= bytes % PartBytes;
         using var scope = TensorScope.Enter();
         var memory = Tensor.Zeros([bytes / sizeof(float)], DType.Float32, Device.Cpu);
         var seconds = new List<double>();

@@ -19,9 +19,6 @@ internal static unsafe partial class Native
     internal static partial int gx_torch_version(byte* text, int capacity, out int needed);
 
     [LibraryImport(Library)]
-    internal static partial int gx_torch_config(byte* text, int capacity, out int needed);
-
-    [LibraryImport(Library)]
     internal static partial int gx_cpu_capability(byte* text, int capacity, out int needed);
 
     [LibraryImport(Library)]
@@ -34,19 +31,10 @@ internal static unsafe partial class Native
     internal static partial int gx_cuda_device_count(out int count);
 
     [LibraryImport(Library)]
-    internal static partial int gx_cuda_memory(int deviceIndex, out long freeBytes, out long totalBytes);
-
-    [LibraryImport(Library)]
     internal static partial int gx_cuda_synchronize(int deviceIndex);
 
     [LibraryImport(Library)]
     internal static partial int gx_seed(long seed);
-
-    [LibraryImport(Library)]
-    internal static partial int gx_rng_get_state(int deviceType, int deviceIndex, out nint state);
-
-    [LibraryImport(Library)]
-    internal static partial int gx_rng_set_state(int deviceType, int deviceIndex, TensorHandle state);
 
     [LibraryImport(Library)]
     internal static partial int gx_peak(int kind, double seconds, out double operations, out double elapsed);
@@ -115,9 +103,6 @@ internal static unsafe partial class Native
     internal static partial void gx_group_free(nint group);
 
     [LibraryImport(Library)]
-    internal static partial int gx_group_barrier(ProcessGroupHandle group);
-
-    [LibraryImport(Library)]
     internal static partial int gx_group_all_reduce(ProcessGroupHandle group, TensorHandle tensor, out nint work);
 
     [LibraryImport(Library)]
@@ -127,7 +112,7 @@ internal static unsafe partial class Native
     internal static partial int gx_group_all_gather(ProcessGroupHandle group, TensorHandle input, nint* outputs, int outputCount, out nint work);
 
     [LibraryImport(Library)]
-    internal static partial int gx_work_wait(nint work);
+    internal static partial int gx_work_wait(WorkHandle work);
 
     [LibraryImport(Library)]
     internal static partial void gx_work_free(nint work);

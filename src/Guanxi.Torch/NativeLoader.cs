@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
+using Guanxi.Torch.Kernels;
 
 namespace Guanxi.Torch;
 
@@ -10,7 +11,7 @@ internal static partial class NativeLoader
 
     private const string FileName = "libguanxi_torch.so";
     private const string OverrideVariable = "GUANXI_NATIVE";
-    private const int ExpectedAbi = 2;
+    private const int ExpectedAbi = 3;
 
     private static readonly Lock s_loading = new();
     private static int s_registered;
@@ -54,7 +55,7 @@ internal static partial class NativeLoader
             if (NativeLibrary.TryLoad(path, out var library))
             {
                 CheckAbi(library, path);
-                UseAllProcessors(library);
+                SetThreads(library);
                 return library;
             }
 
@@ -118,12 +119,21 @@ internal static partial class NativeLoader
         }
     }
 
-    /// <summary>libtorch counts cores by a list that some virtual machines fill wrongly, and then computes on one of two.</summary>
-    private static unsafe void UseAllProcessors(nint library)
+    /// <summary>One number for libtorch and for the kernels here: <c>OMP_NUM_THREADS</c> where it is given, else all processors.</summary>
+    /// <remarks>Left alone, libtorch counts cores by a list that some virtual machines fill wrongly, and then computes on one of two.</remarks>
+    private static unsafe void SetThreads(nint library)
     {
-        if (Environment.GetEnvironmentVariable("OMP_NUM_THREADS") is null && NativeLibrary.TryGetExport(library, "gx_threads_set", out var function))
+        if (Environment.GetEnvironmentVariable("OMP_NUM_THREADS") is null
+            && NativeLibrary.TryGetExport(library, "gx_threads_set", out var set))
         {
-            _ = ((delegate* unmanaged[Cdecl]<int, int>)function)(Environment.ProcessorCount);
+            _ = ((delegate* unmanaged[Cdecl]<int, int>)set)(Environment.ProcessorCount);
+        }
+
+        var count = 0;
+        if (NativeLibrary.TryGetExport(library, "gx_threads_get", out var get)
+            && ((delegate* unmanaged[Cdecl]<int*, int>)get)(&count) == 0 && count > 0)
+        {
+            KernelThreads.Count = count;
         }
     }
 

@@ -12,10 +12,8 @@ internal enum NativeTag
     Bool = 4,
     String = 5,
     IntList = 6,
-    DoubleList = 7,
-    TensorList = 8,
-    OptionalTensorList = 9,
-    Device = 10,
+    TensorList = 7,
+    Device = 8,
 }
 
 /// <summary>Mirror of <c>gx_value</c>.</summary>
@@ -41,8 +39,7 @@ internal struct NativeTensorInfo
     public int DeviceIndex;
     public int Rank;
     public byte RequiresGrad;
-    public byte IsLeaf;
     public byte IsContiguous;
-    public byte Reserved0;
+    public ushort Reserved0;
     public int Reserved1;
 }

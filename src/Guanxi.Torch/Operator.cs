@@ -146,16 +146,11 @@ internal readonly struct Argument
 
     public static implicit operator Argument(long[] value) => new(NativeTag.IntList, value.Length, 0, value);
 
-    public static implicit operator Argument(double[] value) => new(NativeTag.DoubleList, value.Length, 0, value);
-
     public static implicit operator Argument(Tensor[] value) => new(NativeTag.TensorList, value.Length, 0, value);
 
     public static implicit operator Argument(DType value) => (long)value;
 
     public static implicit operator Argument(Device value) => new(NativeTag.Device, value.Code, 0, null);
-
-    /// <summary>A list of indices as <c>aten::index</c> takes it: null stands for "all of this dimension".</summary>
-    public static Argument Indices(Tensor?[] value) => new(NativeTag.OptionalTensorList, value.Length, 0, value);
 
     /// <summary>Writes the native form and keeps what it points to alive until <see cref="Release"/>.</summary>
     internal unsafe void Hold(ref NativeValue value)
@@ -169,16 +164,13 @@ internal readonly struct Argument
             case long[] integers:
                 value.Pointer = Copy<long>(integers);
                 break;
-            case double[] reals:
-                value.Pointer = Copy<double>(reals);
-                break;
             case byte[] text:
                 value.Integer = text.Length;
                 value.Pointer = Copy<byte>(text);
                 break;
-            case Tensor?[] tensors:
+            case Tensor[] tensors:
                 value.Pointer = (nint)NativeMemory.Alloc((nuint)Math.Max(tensors.Length, 1), (nuint)sizeof(nint));
-                HandleArray.AddReferences(tensors, (nint*)value.Pointer);
+                HandleArray.AddReferences(tensors!, (nint*)value.Pointer);
                 break;
         }
     }
@@ -190,8 +182,8 @@ internal readonly struct Argument
             case Tensor tensor:
                 tensor.Handle.DangerousRelease();
                 break;
-            case Tensor?[] tensors:
-                HandleArray.Release(tensors);
+            case Tensor[] tensors:
+                HandleArray.Release(tensors!);
                 NativeMemory.Free((void*)value.Pointer);
                 break;
             case not null:

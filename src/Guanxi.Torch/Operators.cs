@@ -15,8 +15,6 @@ internal static class Operators
 
     internal static readonly Operator AddMatrixProductInPlace = new("aten::addmm_", "");
 
-    internal static readonly Operator AllClose = new("aten::allclose", "");
-
     internal static readonly Operator Amax = new("aten::amax", "");
 
     internal static readonly Operator Arange = new("aten::arange", "start");
@@ -35,8 +33,6 @@ internal static class Operators
 
     internal static readonly Operator CopyInPlace = new("aten::copy_", "");
 
-    internal static readonly Operator Cos = new("aten::cos", "");
-
     internal static readonly Operator Detach = new("aten::detach", "");
 
     internal static readonly Operator Divide = new("aten::div", "Tensor");
@@ -51,15 +47,7 @@ internal static class Operators
 
     internal static readonly Operator Empty = new("aten::empty", "memory_format");
 
-    internal static readonly Operator EqualScalar = new("aten::eq", "Scalar");
-
-    internal static readonly Operator Erf = new("aten::erf", "");
-
-    internal static readonly Operator Exp = new("aten::exp", "");
-
     internal static readonly Operator Expand = new("aten::expand", "");
-
-    internal static readonly Operator FillInPlace = new("aten::fill_", "Scalar");
 
     internal static readonly Operator Full = new("aten::full", "");
 
@@ -69,10 +57,6 @@ internal static class Operators
 
     internal static readonly Operator GruPacked = new("aten::gru", "data");
 
-    internal static readonly Operator IndexAddInPlace = new("aten::index_add_", "");
-
-    internal static readonly Operator IndexCopyInPlace = new("aten::index_copy_", "");
-
     internal static readonly Operator IndexSelect = new("aten::index_select", "");
 
     internal static readonly Operator IsFinite = new("aten::isfinite", "");
@@ -81,15 +65,9 @@ internal static class Operators
 
     internal static readonly Operator LayerNorm = new("aten::layer_norm", "");
 
-    internal static readonly Operator LessEqualScalar = new("aten::le", "Scalar");
-
-    internal static readonly Operator Log = new("aten::log", "");
-
     internal static readonly Operator LogSoftmax = new("aten::log_softmax", "int");
 
     internal static readonly Operator LogSumExp = new("aten::logsumexp", "");
-
-    internal static readonly Operator MaskedFill = new("aten::masked_fill", "Scalar");
 
     internal static readonly Operator MatrixProduct = new("aten::mm", "");
 
@@ -113,11 +91,7 @@ internal static class Operators
 
     internal static readonly Operator NormalInPlace = new("aten::normal_", "");
 
-    internal static readonly Operator Outer = new("aten::outer", "");
-
     internal static readonly Operator Permute = new("aten::permute", "");
-
-    internal static readonly Operator PowScalar = new("aten::pow", "Tensor_Scalar");
 
     internal static readonly Operator Round = new("aten::round", "");
 
@@ -125,13 +99,7 @@ internal static class Operators
 
     internal static readonly Operator Select = new("aten::select", "int");
 
-    internal static readonly Operator Sigmoid = new("aten::sigmoid", "");
-
     internal static readonly Operator Silu = new("aten::silu", "");
-
-    internal static readonly Operator Sin = new("aten::sin", "");
-
-    internal static readonly Operator Slice = new("aten::slice", "Tensor");
 
     internal static readonly Operator Softmax = new("aten::softmax", "int");
 
@@ -153,11 +121,7 @@ internal static class Operators
 
     internal static readonly Operator ToDType = new("aten::to", "dtype");
 
-    internal static readonly Operator TopK = new("aten::topk", "");
-
     internal static readonly Operator Transpose = new("aten::transpose", "int");
-
-    internal static readonly Operator Tril = new("aten::tril", "");
 
     internal static readonly Operator UniformInPlace = new("aten::uniform_", "");
 
@@ -168,12 +132,6 @@ internal static class Operators
     internal static readonly Operator View = new("aten::view", "");
 
     internal static readonly Operator Reshape = new("aten::reshape", "");
-
-    internal static readonly Operator Where = new("aten::where", "self");
-
-    internal static readonly Operator WhereScalar = new("aten::where", "ScalarOther");
-
-    internal static readonly Operator ZeroInPlace = new("aten::zero_", "");
 
     internal static readonly Operator Zeros = new("aten::zeros", "");
 }

@@ -42,9 +42,6 @@ public sealed unsafe class ProcessGroup : IDisposable
         }
     }
 
-    /// <summary>Waits until every process has come here.</summary>
-    public void Barrier() => Native.Check(Native.gx_group_barrier(_handle), nameof(Barrier));
-
     /// <summary>Begins to sum a tensor over all processes, in place.</summary>
     /// <param name="tensor">Contiguous; the same shape everywhere. Gloo of 1.13 takes fp32, not bf16.</param>
     /// <returns>What to wait for before the tensor is read.</returns>
@@ -104,21 +101,30 @@ public sealed record ProcessPlace(string Host, int Port, string Address, int Ran
 /// <summary>An exchange under way; <see cref="Wait"/> ends it.</summary>
 public sealed class PendingExchange : IDisposable
 {
-    private nint _work;
+    private readonly WorkHandle _work;
 
-    internal PendingExchange(nint work) => _work = work;
+    internal PendingExchange(nint work) => _work = new WorkHandle(work);
 
     /// <summary>Waits for the exchange.</summary>
     /// <exception cref="TorchException">A process was lost, or the time ran out.</exception>
+    /// <exception cref="ObjectDisposedException">It was disposed.</exception>
     public void Wait() => Native.Check(Native.gx_work_wait(_work), nameof(Wait));
 
-    /// <summary>Releases the native object; does not wait.</summary>
-    public void Dispose()
+    /// <summary>Releases the native object, after a <see cref="Wait"/> on another thread where there is one; does not wait.</summary>
+    public void Dispose() => _work.Dispose();
+}
+
+internal sealed class WorkHandle : SafeHandle
+{
+    internal WorkHandle(nint work)
+        : base(0, ownsHandle: true) => SetHandle(work);
+
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle()
     {
-        if (Interlocked.Exchange(ref _work, 0) is var work and not 0)
-        {
-            Native.gx_work_free(work);
-        }
+        Native.gx_work_free(handle);
+        return true;
     }
 }
 

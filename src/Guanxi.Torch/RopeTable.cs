@@ -3,6 +3,7 @@ namespace Guanxi.Torch;
 /// <summary>Cosines and sines of the rotary position embedding (Su et al. 2021, arXiv 2104.09864).</summary>
 public sealed class RopeTable : IDisposable
 {
+    private readonly Dictionary<Device, (Tensor Cosines, Tensor Sines)> _copies = [];
     private float[] _inverseFrequencies;
 
     /// <summary>Computes the table.</summary>
@@ -57,6 +58,33 @@ public sealed class RopeTable : IDisposable
     {
         Cosines.Dispose();
         Sines.Dispose();
+        foreach (var (cosines, sines) in _copies.Values)
+        {
+            cosines.Dispose();
+            sines.Dispose();
+        }
+
+        _copies.Clear();
+    }
+
+    /// <summary>Cosines and sines where they are needed: copied to an accelerator once, and not at every call.</summary>
+    internal (Tensor Cosines, Tensor Sines) On(Device device)
+    {
+        if (device.IsCpu)
+        {
+            return (Cosines, Sines);
+        }
+
+        lock (_copies)
+        {
+            if (!_copies.TryGetValue(device, out var copy))
+            {
+                copy = (TensorScope.Detach(Cosines.ToDevice(device)), TensorScope.Detach(Sines.ToDevice(device)));
+                _copies.Add(device, copy);
+            }
+
+            return copy;
+        }
     }
 
     private (Tensor Cosines, Tensor Sines) Compute(int positions)

@@ -10,6 +10,7 @@ public sealed class SequenceLayout
     {
         RowStartArray = rowStarts;
         PositionArray = positions;
+        PositionCount = positions.Length == 0 ? 0 : positions.Max() + 1;
         TailLength = tailLength;
         TailParents = tailParents;
     }
@@ -25,7 +26,7 @@ public sealed class SequenceLayout
     internal int[] PositionArray { get; }
 
     /// <summary>Positions up to the last that a token has, the shared prefix counted.</summary>
-    public int PositionCount => PositionArray.Length == 0 ? 0 : PositionArray.Max() + 1;
+    public int PositionCount { get; }
 
     /// <summary>Number of rows.</summary>
     public int RowCount => RowStarts.Count - 1;

@@ -61,13 +61,14 @@ public sealed unsafe class StoredMatrix
 
     /// <summary>A matrix of 8-bit integers, 127 of them the largest magnitude of their row.</summary>
     /// <param name="values">Int8 [rows, columns], contiguous, on the CPU; must outlive the object.</param>
-    /// <param name="maxima">Float32 [rows], contiguous; must outlive the object.</param>
+    /// <param name="maxima">Float32 [rows], contiguous, on the CPU; must outlive the object.</param>
     /// <returns>The matrix, or null when these are not such tensors.</returns>
     public static StoredMatrix? Of(Tensor values, Tensor maxima)
     {
         ArgumentNullException.ThrowIfNull(values);
         ArgumentNullException.ThrowIfNull(maxima);
-        return values is { Rank: 2, IsContiguous: true, Device.IsCpu: true, DType: DType.Int8 } && maxima is { Rank: 1, IsContiguous: true, DType: DType.Float32 }
+        return values is { Rank: 2, IsContiguous: true, Device.IsCpu: true, DType: DType.Int8 }
+            && maxima is { Rank: 1, IsContiguous: true, Device.IsCpu: true, DType: DType.Float32 } && maxima.Size(0) == values.Size(0)
             ? new(new EightBitSource((values, maxima), (sbyte*)values.DataPointer(), (float*)maxima.DataPointer(), values.Size(0), values.Size(1)))
             : null;
     }

@@ -64,26 +64,6 @@ public sealed partial class Tensor
     /// <remarks><c>aten::abs</c></remarks>
     public Tensor Abs() => Operators.Abs.Invoke(this);
 
-    /// <summary>Cosine, of every element.</summary>
-    /// <returns>New tensor of the same shape.</returns>
-    /// <remarks><c>aten::cos</c></remarks>
-    public Tensor Cos() => Operators.Cos.Invoke(this);
-
-    /// <summary>Error function, of every element.</summary>
-    /// <returns>New tensor of the same shape.</returns>
-    /// <remarks><c>aten::erf</c></remarks>
-    public Tensor Erf() => Operators.Erf.Invoke(this);
-
-    /// <summary>Exponential, of every element.</summary>
-    /// <returns>New tensor of the same shape.</returns>
-    /// <remarks><c>aten::exp</c></remarks>
-    public Tensor Exp() => Operators.Exp.Invoke(this);
-
-    /// <summary>Natural logarithm, of every element.</summary>
-    /// <returns>New tensor of the same shape.</returns>
-    /// <remarks><c>aten::log</c></remarks>
-    public Tensor Log() => Operators.Log.Invoke(this);
-
     /// <summary>To the nearest whole number, halves to the even one, of every element.</summary>
     /// <returns>New tensor of the same shape.</returns>
     /// <remarks><c>aten::round</c></remarks>
@@ -94,20 +74,10 @@ public sealed partial class Tensor
     /// <remarks><c>aten::rsqrt</c></remarks>
     public Tensor Rsqrt() => Operators.Rsqrt.Invoke(this);
 
-    /// <summary>Logistic function, of every element.</summary>
-    /// <returns>New tensor of the same shape.</returns>
-    /// <remarks><c>aten::sigmoid</c></remarks>
-    public Tensor Sigmoid() => Operators.Sigmoid.Invoke(this);
-
     /// <summary>x times its logistic function, of every element.</summary>
     /// <returns>New tensor of the same shape.</returns>
     /// <remarks><c>aten::silu</c></remarks>
     public Tensor Silu() => Operators.Silu.Invoke(this);
-
-    /// <summary>Sine, of every element.</summary>
-    /// <returns>New tensor of the same shape.</returns>
-    /// <remarks><c>aten::sin</c></remarks>
-    public Tensor Sin() => Operators.Sin.Invoke(this);
 
     /// <summary>Square root, of every element.</summary>
     /// <returns>New tensor of the same shape.</returns>
@@ -128,12 +98,6 @@ public sealed partial class Tensor
     /// <returns>New tensor of the same shape.</returns>
     /// <remarks><c>aten::gelu</c></remarks>
     public Tensor Gelu() => Operators.Gelu.Invoke(this);
-
-    /// <summary>Raises every element to a power.</summary>
-    /// <param name="exponent">The power.</param>
-    /// <returns>New tensor of the same shape.</returns>
-    /// <remarks><c>aten::pow.Tensor_Scalar</c></remarks>
-    public Tensor Pow(double exponent) => Operators.PowScalar.Invoke(this, exponent);
 
     /// <summary>Matrix product over the last two dimensions, the others broadcast.</summary>
     /// <param name="other">[..., K, N].</param>
@@ -230,19 +194,6 @@ public sealed partial class Tensor
     /// <remarks><c>aten::logsumexp</c></remarks>
     public Tensor LogSumExp(int dimension, bool keepDimension) => Operators.LogSumExp.Invoke(this, new long[] { dimension }, keepDimension);
 
-    /// <summary>Replaces elements where a mask is true.</summary>
-    /// <param name="mask">Booleans, broadcast to this shape.</param>
-    /// <param name="value">What stands there instead.</param>
-    /// <returns>New tensor of the same shape.</returns>
-    /// <remarks><c>aten::masked_fill.Scalar</c></remarks>
-    public Tensor MaskedFill(Tensor mask, double value) => Operators.MaskedFill.Invoke(this, mask, value);
-
-    /// <summary>Compares every element with a number.</summary>
-    /// <param name="value">The number.</param>
-    /// <returns>New tensor of booleans.</returns>
-    /// <remarks><c>aten::eq.Scalar</c></remarks>
-    public Tensor EqualTo(double value) => Operators.EqualScalar.Invoke(this, value);
-
     /// <summary>Adds scale x other to this tensor where it lies.</summary>
     /// <param name="other">A tensor of a shape that broadcasts to this one.</param>
     /// <param name="scale">Factor of it.</param>
@@ -255,12 +206,6 @@ public sealed partial class Tensor
     /// <returns>Another tensor over the same memory.</returns>
     /// <remarks><c>aten::mul_.Scalar</c></remarks>
     public Tensor MultiplyInPlace(double factor) => Operators.MultiplyScalarInPlace.Invoke(this, factor);
-
-    /// <summary>Sets every element.</summary>
-    /// <param name="value">The number.</param>
-    /// <returns>Another tensor over the same memory.</returns>
-    /// <remarks><c>aten::fill_.Scalar</c></remarks>
-    public Tensor FillInPlace(double value) => Operators.FillInPlace.Invoke(this, value);
 
     /// <summary>Copies another tensor's elements, converting type and device, into this memory.</summary>
     /// <param name="source">A tensor whose shape broadcasts to this one.</param>

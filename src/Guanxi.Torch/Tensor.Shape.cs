@@ -96,22 +96,6 @@ public sealed partial class Tensor
     /// <remarks><c>aten::gather</c></remarks>
     public Tensor Gather(int dimension, Tensor indices) => Operators.Gather.Invoke(this, (long)dimension, indices);
 
-    /// <summary>Adds slices of a source at given indices.</summary>
-    /// <param name="dimension">The dimension.</param>
-    /// <param name="indices">Int64 [n].</param>
-    /// <param name="source">n slices.</param>
-    /// <returns>Another tensor over the same memory.</returns>
-    /// <remarks><c>aten::index_add_</c></remarks>
-    public Tensor IndexAddInPlace(int dimension, Tensor indices, Tensor source) => Operators.IndexAddInPlace.Invoke(this, (long)dimension, indices, source);
-
-    /// <summary>Copies slices of a source to given indices.</summary>
-    /// <param name="dimension">The dimension.</param>
-    /// <param name="indices">Int64 [n].</param>
-    /// <param name="source">n slices.</param>
-    /// <returns>Another tensor over the same memory.</returns>
-    /// <remarks><c>aten::index_copy_</c></remarks>
-    public Tensor IndexCopyInPlace(int dimension, Tensor indices, Tensor source) => Operators.IndexCopyInPlace.Invoke(this, (long)dimension, indices, source);
-
     /// <summary>Another element type.</summary>
     /// <param name="dtype">The type.</param>
     /// <returns>This tensor when it has that type, else a copy.</returns>
@@ -133,13 +117,6 @@ public sealed partial class Tensor
     /// <returns>A view that requires no gradient.</returns>
     /// <remarks><c>aten::detach</c></remarks>
     public Tensor Detach() => Operators.Detach.Invoke(this);
-
-    /// <summary>The greatest elements along a dimension, in descending order.</summary>
-    /// <param name="count">How many.</param>
-    /// <param name="dimension">The dimension.</param>
-    /// <returns>Values, and their Int64 indices.</returns>
-    /// <remarks><c>aten::topk</c></remarks>
-    public (Tensor Values, Tensor Indices) TopK(long count, int dimension) => Operators.TopK.Invoke(this, count, (long)dimension) is var found ? (found[0], found[1]) : default;
 
     /// <summary>Joins tensors along a dimension.</summary>
     /// <param name="tensors">At least one; equal in the other dimensions.</param>

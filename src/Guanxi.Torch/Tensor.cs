@@ -65,6 +65,7 @@ public sealed partial class Tensor : IDisposable
     }
 
     /// <summary>The gradient accumulated so far, or null. Reading gives a new tensor over the same memory; setting replaces it.</summary>
+    /// <exception cref="ObjectDisposedException">This tensor or the new gradient was disposed.</exception>
     public Tensor? Grad
     {
         get
@@ -75,8 +76,15 @@ public sealed partial class Tensor : IDisposable
 
         set
         {
-            Native.Check(Native.gx_tensor_set_grad(Handle, value?.Handle.DangerousGetHandle() ?? 0), nameof(Grad));
-            GC.KeepAlive(value);
+            var grad = value is null ? 0 : HandleArray.AddReference(value);
+            try
+            {
+                Native.Check(Native.gx_tensor_set_grad(Handle, grad), nameof(Grad));
+            }
+            finally
+            {
+                value?.Handle.DangerousRelease();
+            }
         }
     }
 
@@ -134,9 +142,7 @@ public sealed partial class Tensor : IDisposable
     /// <summary>Releases the native tensor. Its memory goes when the last view and the graph let go of it.</summary>
     public void Dispose()
     {
-        Owner?.Tensors.Remove(this);
-        Owner = null;
-        Handle.Dispose();
+        TensorScope.Remove(this).Handle.Dispose();
     }
 
     /// <summary>Element type, shape and device, e.g. <c>Float32[3, 4] on cpu</c>.</summary>

@@ -6,7 +6,6 @@ namespace Guanxi.Torch;
 internal sealed class TensorHandle : SafeHandle
 {
     private readonly long _ownedBytes;
-    private long _reportedBytes;
 
     internal TensorHandle(nint handle, out NativeTensorInfo info)
         : base(0, ownsHandle: true)
@@ -19,6 +18,9 @@ internal sealed class TensorHandle : SafeHandle
 
     public override bool IsInvalid => handle == 0;
 
+    /// <summary>What the collector was told and is told back when the tensor goes.</summary>
+    internal long ReportedBytes { get; private set; }
+
     /// <summary>Tells the collector of memory that no scope will release.</summary>
     /// <remarks>
     /// Of a scope's memory it is not told: that goes without its help, and the collections that it begins when it hears of hundreds of
@@ -26,10 +28,10 @@ internal sealed class TensorHandle : SafeHandle
     /// </remarks>
     internal void Report()
     {
-        _reportedBytes = _ownedBytes;
-        if (_reportedBytes > 0)
+        if (ReportedBytes == 0 && _ownedBytes > 0)
         {
-            GC.AddMemoryPressure(_reportedBytes);
+            ReportedBytes = _ownedBytes;
+            GC.AddMemoryPressure(_ownedBytes);
         }
     }
 
@@ -37,9 +39,9 @@ internal sealed class TensorHandle : SafeHandle
     {
         Native.gx_tensor_free(handle);
         TensorStatistics.Remove(_ownedBytes);
-        if (_reportedBytes > 0)
+        if (ReportedBytes > 0)
         {
-            GC.RemoveMemoryPressure(_reportedBytes);
+            GC.RemoveMemoryPressure(ReportedBytes);
         }
 
         return true;

@@ -28,7 +28,14 @@ public readonly ref struct TensorScope
         {
             _frame.Tensors.Remove(tensor);
             tensor.Owner = _frame.Parent;
-            _frame.Parent?.Tensors.Add(tensor);
+            if (_frame.Parent is { } parent)
+            {
+                parent.Tensors.Add(tensor);
+            }
+            else
+            {
+                tensor.Handle.Report();
+            }
         }
 
         return tensor;
@@ -40,8 +47,11 @@ public readonly ref struct TensorScope
     public static Tensor Detach(Tensor tensor)
     {
         ArgumentNullException.ThrowIfNull(tensor);
-        tensor.Owner?.Tensors.Remove(tensor);
-        tensor.Owner = null;
+        if (tensor.Owner is not null)
+        {
+            Remove(tensor).Handle.Report();
+        }
+
         return tensor;
     }
 
@@ -60,6 +70,14 @@ public readonly ref struct TensorScope
             tensor.Owner = null;
             tensor.Dispose();
         }
+    }
+
+    /// <summary>The same for a tensor that something else than the collector is sure to dispose.</summary>
+    internal static Tensor Remove(Tensor tensor)
+    {
+        tensor.Owner?.Tensors.Remove(tensor);
+        tensor.Owner = null;
+        return tensor;
     }
 
     /// <summary>Gives a new tensor to the innermost scope.</summary>

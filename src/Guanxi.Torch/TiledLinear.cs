@@ -26,7 +26,7 @@ public static unsafe partial class TiledLinear
     /// <param name="layers">At least one.</param>
     /// <param name="onlyGradients">Whether the outputs may be zeros, because only what the gradients need is wanted.</param>
     /// <returns>For every layer [N, out], and what its adapter's gradient needs: null without an adapter. Owned by the current scope.</returns>
-    public static (Tensor Output, Tensor? Middle)[] Forward(Tensor x, IReadOnlyList<TiledLayer> layers, bool onlyGradients = false)
+    public static (Tensor Output, Tensor? Middle)[] Forward(Tensor x, IReadOnlyList<TiledLayer> layers, bool onlyGradients)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(layers);

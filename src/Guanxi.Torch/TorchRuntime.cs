@@ -11,13 +11,11 @@ public static unsafe class TorchRuntime
     /// <summary>Version of libtorch, e.g. <c>1.13.1</c>.</summary>
     public static string Version => Read(Native.gx_torch_version);
 
-    /// <summary>How libtorch was built: compiler, BLAS, CUDA.</summary>
-    public static string Configuration => Read(Native.gx_torch_config);
-
     /// <summary>Instruction set of libtorch's own CPU kernels: default, avx2 or avx512.</summary>
     public static string CpuCapability => Read(Native.gx_cpu_capability);
 
     /// <summary>Threads of one operator on the CPU, libtorch's or one of the kernels here.</summary>
+    /// <value><c>OMP_NUM_THREADS</c> where the environment has it, else the number of processors.</value>
     public static int Threads
     {
         get
@@ -46,34 +44,6 @@ public static unsafe class TorchRuntime
     /// <summary>Seeds libtorch's default generators.</summary>
     /// <param name="seed">Any number.</param>
     public static void Seed(long seed) => Native.Check(Native.gx_seed(seed), nameof(Seed));
-
-    /// <summary>State of a device's default generator.</summary>
-    /// <param name="device">The device.</param>
-    /// <returns>New UInt8 tensor.</returns>
-    public static Tensor GetRandomState(Device device)
-    {
-        Native.Check(Native.gx_rng_get_state((int)device.Kind, device.Index, out var state), nameof(GetRandomState));
-        return new Tensor(state);
-    }
-
-    /// <summary>Puts a device's default generator into an earlier state.</summary>
-    /// <param name="device">The device.</param>
-    /// <param name="state">What <see cref="GetRandomState"/> gave.</param>
-    public static void SetRandomState(Device device, Tensor state)
-    {
-        ArgumentNullException.ThrowIfNull(state);
-        Native.Check(Native.gx_rng_set_state((int)device.Kind, device.Index, state.Handle), nameof(SetRandomState));
-    }
-
-    /// <summary>Memory of a GPU.</summary>
-    /// <param name="device">A CUDA device.</param>
-    /// <returns>Bytes free and in all.</returns>
-    /// <exception cref="TorchException">This libtorch has no CUDA.</exception>
-    public static (long FreeBytes, long TotalBytes) DeviceMemory(Device device)
-    {
-        Native.Check(Native.gx_cuda_memory(device.Index, out var free, out var total), nameof(DeviceMemory));
-        return (free, total);
-    }
 
     /// <summary>Waits until a GPU has done all that was asked of it; nothing to wait for on the CPU.</summary>
     /// <param name="device">The device.</param>

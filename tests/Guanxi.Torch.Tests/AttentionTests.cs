@@ -146,6 +146,19 @@ public sealed class AttentionTests
         Assert.Equal([1f / 256], AttentionPattern.AlibiSlopes(1));
     }
 
+    [Fact]
+    public void A_mask_of_more_numbers_than_an_array_holds_is_refused_with_its_sizes()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        const int Tokens = 17_000;
+        var heads = Tensor.Zeros([Tokens, 8, 1], DType.Float32, Device.Cpu);
+        var pattern = AttentionPattern.Causal with { Slopes = AttentionPattern.AlibiSlopes(8) };
+        var error = Assert.Throws<TorchException>(
+            () => Functional.AttentionComposed(heads, heads, heads, SequenceLayout.Rows([Tokens], 0), pattern, null, null));
+        Assert.Contains("8 heads over a row of 17000 tokens", error.Message, StringComparison.Ordinal);
+    }
+
     private static string Refused(Tensor query, Tensor key, SequenceLayout layout, AttentionPattern pattern, Tensor? prefix) =>
         Assert.Throws<TorchException>(() => Functional.Attention(query, key, key, layout, pattern, prefix, prefix)).Message;
 

@@ -113,6 +113,31 @@ public sealed class AutogradTests
         Assert.Equal([7f, 7f], x.Grad!.ToArray<float>());
     }
 
+    [Fact]
+    public void A_disposed_tensor_is_refused_and_leaves_nothing_behind()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        var (x, saved, gone) = (Leaf(1, 2), Leaf(3), Leaf(4));
+        gone.Dispose();
+        var value = x.Detach();
+
+        Assert.Throws<ObjectDisposedException>(() => Autograd.Record(value, [x, gone], [saved], (gradient, _) => [gradient, null]));
+        Assert.Throws<ObjectDisposedException>(() => Autograd.Record(gone, [x], [saved], (gradient, _) => [gradient]));
+        Assert.Throws<ObjectDisposedException>(() => Autograd.Record(value, [x], [saved, gone], (gradient, _) => [gradient]));
+    }
+
+    [Fact]
+    public void What_was_not_saved_is_null_in_the_backward_pass()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        var x = Leaf(1, 2);
+        var y = Autograd.Record(x.Detach(), [x], [null, x], (gradient, saved) => [saved[0] is null ? gradient * saved[1] : null]);
+        y.Sum().Backward();
+        Assert.Equal([1f, 2f], x.Grad!.ToArray<float>());
+    }
+
     private static Tensor Leaf(params float[] values)
     {
         var tensor = Tensor.From<float>(values, values.Length);

@@ -117,9 +117,9 @@ public sealed class FewTokenLinearTests
     {
         using var scope = TensorScope.Enter();
         var plain = Random(0.1, 6, 70);
-        plain.Select(0, 1).Narrow(0, 3, 1).FillInPlace(double.NaN);
-        plain.Select(0, 2).Narrow(0, 69, 1).FillInPlace(double.PositiveInfinity);
-        plain.Select(0, 4).Narrow(0, 0, 1).FillInPlace(double.NegativeInfinity);
+        plain.Select(0, 1).Narrow(0, 3, 1).CopyInPlace(Tensor.From([float.NaN], 1));
+        plain.Select(0, 2).Narrow(0, 69, 1).CopyInPlace(Tensor.From([float.PositiveInfinity], 1));
+        plain.Select(0, 4).Narrow(0, 0, 1).CopyInPlace(Tensor.From([float.NegativeInfinity], 1));
         using var weight = new Weight(form, plain);
         var x = Tensor.Full([2, 70], 1, DType.Float32, Device.Cpu);
 
@@ -133,7 +133,7 @@ public sealed class FewTokenLinearTests
             Assert.All((int[])[0, 3, 5], row => Assert.True(float.IsFinite(output[token + row])));
         }
 
-        x.Select(0, 1).Narrow(0, 69, 1).FillInPlace(double.NaN);
+        x.Select(0, 1).Narrow(0, 69, 1).CopyInPlace(Tensor.From([float.NaN], 1));
         output = FewTokenLinear.Forward(x, [new(weight.Stored, null, null)])[0].ToArray<float>();
         Assert.True(float.IsFinite(output[0]));
         Assert.All(output[6..], value => Assert.True(float.IsNaN(value)));
@@ -165,6 +165,9 @@ public sealed class FewTokenLinearTests
         Assert.False(FewTokenLinear.CanApply(Random(1, 1, 2, 128)));
         Assert.False(FewTokenLinear.CanApply(Random(1, 2, 128).To(DType.Float64)));
         Assert.Null(StoredMatrix.Of(Random(1, 2, 128), Random(1, 2)));
+        var codes = Tensor.Zeros([2, 128], DType.Int8, Device.Cpu);
+        Assert.NotNull(StoredMatrix.Of(codes, Random(1, 2)));
+        Assert.Null(StoredMatrix.Of(codes, Random(1, 1)));
     }
 
     private static Tensor Random(double size, params long[] shape) => Tensor.Empty(shape, DType.Float32, Device.Cpu).UniformInPlace(-size, size);

@@ -77,6 +77,21 @@ public sealed class GgmlBlocksTests
     public void A_tensor_outside_its_file_is_refused() =>
         Assert.Throws<ArgumentOutOfRangeException>(() => Read(new byte[100], 1 << 16, GgmlType.Q8_0, 32));
 
+    [Fact]
+    public void What_is_no_row_of_whole_blocks_of_single_precision_is_refused()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        var source = Tensor.Zeros([4, 64], DType.Float32, Device.Cpu);
+        Assert.Contains("Float32[4, 64]", Refused(source.To(DType.Float64)), StringComparison.Ordinal);
+        Assert.Contains("strided", Refused(source.Transpose(0, 1)), StringComparison.Ordinal);
+        Assert.Contains("blocks of 32 elements, found [4, 48]", Refused(source.Narrow(1, 0, 48).Contiguous()), StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => Read(new byte[100], 0, GgmlType.Q8_0, 48));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Read(new byte[1000], 0, GgmlType.BF16, 256));
+
+        string Refused(Tensor tensor) => Assert.Throws<ArgumentException>(() => GgmlBlocks.Quantize(tensor, GgmlType.Q8_0)).Message;
+    }
+
     private static float[] Read(byte[] bytes, long offset, GgmlType type, long count)
     {
         using var scope = TensorScope.Enter();

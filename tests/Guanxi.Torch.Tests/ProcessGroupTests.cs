@@ -48,16 +48,19 @@ public sealed class ProcessGroupTests
     }
 
     [Fact]
-    public void Nobody_passes_a_barrier_before_all_have_come()
+    public void An_exchange_that_was_given_up_is_not_waited_for()
     {
-        var arrived = 0;
-        var seen = Together(3, group =>
+        var results = Together(1, group =>
         {
-            Interlocked.Increment(ref arrived);
-            group.Barrier();
-            return [Volatile.Read(ref arrived)];
+            using var scope = TensorScope.Enter();
+            var pending = group.AllReduce(Tensor.From<float>([3f], 1));
+            pending.Wait();
+            pending.Dispose();
+            pending.Dispose();
+            Assert.Throws<ObjectDisposedException>(pending.Wait);
+            return [1f];
         });
-        Assert.All(seen, count => Assert.Equal([3f], count));
+        Assert.Equal([1f], results[0]);
     }
 
     [Fact]
@@ -101,7 +104,7 @@ public sealed class ProcessGroupTests
             using var group = Join("gloo", port, rank, worldSize, s_patience);
             results[rank] = work(group);
             // Rank 0 holds the store: it leaves last.
-            group.Barrier();
+            _ = Exchanged([0f], group.AllReduce);
         }))).ToArray();
         Array.ForEach(members, member => member.Start());
         Array.ForEach(members, member => member.Join());

@@ -1,5 +1,6 @@
 using Guanxi.TestKit;
 using Guanxi.Torch.Kernels;
+using Guanxi.Torch.Kernels.Products;
 using Guanxi.Torch.Tests.Kernels;
 using Xunit;
 
@@ -30,7 +31,7 @@ public sealed class TiledLinearTests
         using var model = new Branches([70, 130, 33], depth, rank, dropout);
         var (x, cotangents) = (Random(1, tokens, depth), model.Widths.Select(width => (Tensor?)Random(1, tokens, width)).ToArray());
 
-        var results = TiledLinear.Forward(x, model.Layers(DType.Float32));
+        var results = TiledLinear.Forward(x, model.Layers(DType.Float32), onlyGradients: false);
         var (dx, adapters) = TiledLinear.Backward(x, model.Layers(rounding), [.. results.Select(result => result.Middle)], cotangents, true);
 
         var expected = Tensor.Zeros(x.Shape, DType.Float32, Device.Cpu);
@@ -76,7 +77,7 @@ public sealed class TiledLinearTests
         KernelCheck.SameEverywhere(() =>
         {
             using var inner = TensorScope.Enter();
-            var results = TiledLinear.Forward(x, layers);
+            var results = TiledLinear.Forward(x, layers, onlyGradients: false);
             var (dx, gradients) = TiledLinear.Backward(x, layers, [.. results.Select(result => result.Middle)], [dy, dz], true);
             var low = layers[1].Adapter!.Up.MatMul(layers[1].Adapter!.Down);
             Close.Assert(x.MatMul(first.Transpose(0, 1)) + bias, results[0].Output, Tolerance, "output");
@@ -99,7 +100,7 @@ public sealed class TiledLinearTests
         Tensor[] dy = [Random(1, 50, 70), Random(1, 50, 130)];
         var layers = model.Layers(DType.BFloat16);
 
-        var (whole, again) = (TiledLinear.Forward(x, layers), TiledLinear.Forward(x, layers, onlyGradients: true));
+        var (whole, again) = (TiledLinear.Forward(x, layers, onlyGradients: false), TiledLinear.Forward(x, layers, onlyGradients: true));
 
         Assert.All(again, result => Assert.All(result.Output.ToArray<float>(), value => Assert.Equal(0, value)));
         Assert.All(whole.Zip(again), pair => Assert.Equal(pair.First.Output.Shape.ToArray(), pair.Second.Output.Shape.ToArray()));
@@ -123,7 +124,7 @@ public sealed class TiledLinearTests
         KernelCheck.SameEverywhere(() =>
         {
             using var inner = TensorScope.Enter();
-            var results = TiledLinear.Forward(x, layers);
+            var results = TiledLinear.Forward(x, layers, onlyGradients: false);
             var (dx, adapters) = TiledLinear.Backward(x, layers, [.. results.Select(result => result.Middle)], [null, dy], true);
             Assert.Null(adapters[0].Down);
             return
@@ -132,6 +133,36 @@ public sealed class TiledLinearTests
                 .. adapters[1].Down!.ToArray<float>(), .. adapters[1].Up!.ToArray<float>(),
             ];
         });
+    }
+
+    [Theory]
+    [InlineData(1, 96L, 1024L)]
+    [InlineData(2, 84L, 1024L)] // 520 rows for the most loaded thread instead of 544
+    [InlineData(2, 60L, 120L)]
+    [InlineData(2, 48L, 96L)]
+    [InlineData(2, 96L, 192L)]
+    [InlineData(3, 48L, 96L, 48L)]
+    [InlineData(4, 96L, 10L)]
+    public void The_rows_of_a_task_are_those_with_which_threads_have_the_most_even_loads(int threads, long expected, params long[] rows) =>
+        Assert.Equal(expected, ForwardProduct.BlockRowsFor(rows, threads));
+
+    [Fact]
+    public void The_rows_of_a_task_change_no_bit()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        using var model = new Branches([1024, 77], 128, 4, 0.1);
+        var (x, layers) = (Random(1, 19, 128), model.Layers(DType.Float32));
+        var (blocks, results) = (new HashSet<long>(), new List<float[]>());
+        for (var threads = 1; threads <= 12; threads++)
+        {
+            using var forced = KernelThreads.Force(threads);
+            blocks.Add(ForwardProduct.BlockRowsFor(model.Widths, threads));
+            results.Add([.. TiledLinear.Forward(x, layers, onlyGradients: false).SelectMany(result => result.Output.ToArray<float>())]);
+        }
+
+        Assert.True(blocks.Count > 2);
+        Assert.All(results, result => KernelCheck.EqualBits(results[0], result, "output"));
     }
 
     [Fact]
@@ -150,7 +181,7 @@ public sealed class TiledLinearTests
 
         (float[] Output, float[] InputGradient) Run(Tensor input, Tensor gradient)
         {
-            var result = TiledLinear.Forward(input, layers)[0];
+            var result = TiledLinear.Forward(input, layers, onlyGradients: false)[0];
             var (inputGradient, _) = TiledLinear.Backward(input, layers, [result.Middle], [gradient], true);
             return (result.Output.ToArray<float>(), inputGradient!.ToArray<float>());
         }
@@ -167,7 +198,7 @@ public sealed class TiledLinearTests
         var wide = weight.To(DType.Float32);
         TiledLayer[] layers = [new(StoredMatrix.Of(weight)!, null, null)];
 
-        Close.Assert(x.MatMul(wide.Transpose(0, 1)), TiledLinear.Forward(x, layers)[0].Output, Tolerance, "output");
+        Close.Assert(x.MatMul(wide.Transpose(0, 1)), TiledLinear.Forward(x, layers, onlyGradients: false)[0].Output, Tolerance, "output");
         Close.Assert(dy.MatMul(wide), TiledLinear.Backward(x, layers, [null], [dy], true).Input!, Tolerance, "dx");
     }
 
@@ -178,7 +209,7 @@ public sealed class TiledLinearTests
         using var model = new Branches([16, 32], 128, 4, 0);
         var x = Random(1, 3, 128);
         var layers = model.Layers(DType.Float32);
-        var middles = TiledLinear.Forward(x, layers).Select(result => result.Middle).ToArray();
+        var middles = TiledLinear.Forward(x, layers, onlyGradients: false).Select(result => result.Middle).ToArray();
 
         var (input, adapters) = TiledLinear.Backward(x, layers, middles, [null, Random(1, 3, 32)], needsInput: false);
         var (none, nothing) = TiledLinear.Backward(x, layers, middles, [null, null], needsInput: true);

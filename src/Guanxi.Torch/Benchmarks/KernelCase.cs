@@ -1,5 +1,3 @@
-using Guanxi.Torch.Kernels;
-
 namespace Guanxi.Torch.Benchmarks;
 
 /// <summary>Sizes of the inputs of a <see cref="KernelBenchmark"/>.</summary>
@@ -51,8 +49,6 @@ internal sealed record KernelCase(
         yield return new("rope", type => [Random(type, tokens, size.Heads, size.HeadDim)],
             x => Functional.Rope(x[0], layout, table),
             x => Functional.RopeComposed(x[0], Tensor.From<long>(positions, tokens), table), true, s_activations);
-        yield return new("masked_softmax", type => [Random(type, size.Rows * size.Heads, size.RowLength, size.RowLength)],
-            x => CausalSoftmax(x[0], size), x => CausalSoftmaxComposed(x[0], size), true, s_activations);
         yield return new("attention", type => [.. Enumerable.Range(0, 3).Select(_ => Random(type, tokens, size.Heads, size.HeadDim))],
             x => Functional.Attention(x[0], x[1], x[2], layout, AttentionPattern.Causal, null, null),
             x => Functional.AttentionComposed(x[0], x[1], x[2], layout, AttentionPattern.Causal, null, null), true, s_activations);
@@ -79,41 +75,5 @@ internal sealed record KernelCase(
     {
         update(tensors[0], tensors[1], tensors[2], tensors[3], settings);
         return tensors[0];
-    }
-
-    private static AttentionMask CausalMask(KernelSizes size) => new()
-    {
-        Matrices = size.Rows * size.Heads,
-        Heads = size.Heads,
-        Queries = size.RowLength,
-        Keys = size.RowLength,
-        Scale = (float)(1 / Math.Sqrt(size.HeadDim)),
-        Causal = true,
-    };
-
-    private static unsafe Tensor CausalSoftmax(Tensor scores, KernelSizes size)
-    {
-        using var scope = TensorScope.Enter();
-        var probabilities = scores.Detach().Clone();
-        MaskedSoftmax.Forward(probabilities.DType, probabilities.DataPointer(), CausalMask(size));
-        return scope.Keep(Autograd.Record(probabilities, [scores], [probabilities], (gradient, saved) =>
-        {
-            var result = gradient.Detach().Clone();
-            MaskedSoftmax.Backward(result.DType, saved[0].DataPointer(), result.DataPointer(), CausalMask(size));
-            return [result];
-        }));
-    }
-
-    private static Tensor CausalSoftmaxComposed(Tensor scores, KernelSizes size)
-    {
-        using var scope = TensorScope.Enter();
-        var mask = new float[size.RowLength * size.RowLength];
-        for (var query = 0; query < size.RowLength; query++)
-        {
-            mask.AsSpan((query * size.RowLength) + query + 1, size.RowLength - query - 1).Fill(float.NegativeInfinity);
-        }
-
-        var later = Tensor.From<float>(mask, size.RowLength, size.RowLength).To(scores.DType);
-        return scope.Keep(((scores * CausalMask(size).Scale) + later).Softmax(-1));
     }
 }

@@ -53,7 +53,9 @@ public sealed class LinearBenchmark(LinearSizes sizes, int samples, TimeProvider
     }
 
     private static void Apply(Tensor x, TiledLayer layer) =>
-        _ = FewTokenLinear.CanApply(x) ? FewTokenLinear.Forward(x, [layer])[0] : TiledLinear.Forward(x, [layer])[0].Output;
+        _ = FewTokenLinear.CanApply(x)
+            ? FewTokenLinear.Forward(x, [layer])[0]
+            : TiledLinear.Forward(x, [layer], onlyGradients: false)[0].Output;
 
     private T[] Copies<T>(long bytes, Func<T> make) => [.. Enumerable.Range(0, (int)(1 + (sizes.RotatedBytes / bytes))).Select(_ => make())];
 

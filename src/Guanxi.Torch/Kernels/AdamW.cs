@@ -3,17 +3,6 @@ using Guanxi.Torch.Kernels.Lanes;
 
 namespace Guanxi.Torch.Kernels;
 
-/// <summary>Numbers of one AdamW step.</summary>
-/// <param name="LearningRate">Learning rate of this step.</param>
-/// <param name="Beta1">Decay of the first moment.</param>
-/// <param name="Beta2">Decay of the second moment.</param>
-/// <param name="Epsilon">Added to the root of the second moment.</param>
-/// <param name="WeightDecay">Decoupled decay; the parameter shrinks by learning rate times this.</param>
-/// <param name="Step">Number of the step, from 1.</param>
-/// <param name="GradientScale">Factor of the gradient, from clipping; 1 leaves its bits alone.</param>
-internal readonly record struct AdamWStep(
-    double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, long Step, float GradientScale);
-
 /// <summary>AdamW (Loshchilov and Hutter 2019) on float32 arrays in one pass, in the order of operations of torch.optim.AdamW.</summary>
 internal static unsafe class AdamW
 {
@@ -25,9 +14,9 @@ internal static unsafe class AdamW
     /// <param name="first">First moment, changed; zeros before step 1.</param>
     /// <param name="second">Second moment, changed; zeros before step 1.</param>
     /// <param name="count">Elements of each.</param>
-    /// <param name="step">The numbers.</param>
-    public static void Run(float* parameter, float* gradient, float* first, float* second, long count, in AdamWStep step) =>
-        KernelRunner.For(count, Grain, new Kernel(parameter, gradient, first, second, step));
+    /// <param name="settings">The numbers.</param>
+    public static void Run(float* parameter, float* gradient, float* first, float* second, long count, AdamWSettings settings) =>
+        KernelRunner.For(count, Grain, new Kernel(parameter, gradient, first, second, settings));
 
     /// <summary>Makes one step of a part on the calling thread.</summary>
     /// <typeparam name="TLane">Registers of one level.</typeparam>
@@ -36,20 +25,19 @@ internal static unsafe class AdamW
     /// <param name="first">First moment, changed.</param>
     /// <param name="second">Second moment, changed.</param>
     /// <param name="count">Elements of each.</param>
-    /// <param name="step">The numbers.</param>
-    public static void Part<TLane>(float* parameter, float* gradient, float* first, float* second, long count, in AdamWStep step)
-        where TLane : struct, ILane<TLane> => new Kernel(parameter, gradient, first, second, step).Run<TLane, float>(0, count);
+    /// <param name="settings">The numbers.</param>
+    public static void Part<TLane>(float* parameter, float* gradient, float* first, float* second, long count, AdamWSettings settings)
+        where TLane : struct, ILane<TLane> => new Kernel(parameter, gradient, first, second, settings).Run<TLane, float>(0, count);
 
-    private readonly struct Kernel(float* parameter, float* gradient, float* firstMoment, float* secondMoment, AdamWStep step) : IKernel
+    private readonly struct Kernel(
+        float* parameter, float* gradient, float* firstMoment, float* secondMoment, AdamWSettings settings) : IKernel
     {
-        private readonly AdamWStep _step = step;
-
         [MethodImpl(KernelRunner.Hot)]
         public void Run<TLane, T>(long first, long last)
             where TLane : struct, ILane<TLane>
             where T : unmanaged
         {
-            var factors = new Factors<TLane>(_step);
+            var factors = new Factors<TLane>(settings);
             var i = first;
             for (; i <= last - Lane.Width; i += Lane.Width)
             {
@@ -76,17 +64,17 @@ internal static unsafe class AdamW
     }
 
     // Each factor is computed in double precision and rounded to float32 once, as torch does with Python's numbers.
-    private readonly struct Factors<TLane>(in AdamWStep step)
+    private readonly struct Factors<TLane>(AdamWSettings settings)
         where TLane : struct, ILane<TLane>
     {
-        private readonly TLane _gradientScale = TLane.Create(step.GradientScale);
-        private readonly TLane _shrink = TLane.Create((float)(1 - (step.LearningRate * step.WeightDecay)));
-        private readonly TLane _towardsGradient = TLane.Create((float)(1 - step.Beta1));
-        private readonly TLane _keepSecond = TLane.Create((float)step.Beta2);
-        private readonly TLane _addSquare = TLane.Create((float)(1 - step.Beta2));
-        private readonly TLane _rootCorrection = TLane.Create((float)Math.Sqrt(1 - Math.Pow(step.Beta2, step.Step)));
-        private readonly TLane _epsilon = TLane.Create((float)step.Epsilon);
-        private readonly TLane _stepSize = TLane.Create((float)-(step.LearningRate / (1 - Math.Pow(step.Beta1, step.Step))));
+        private readonly TLane _gradientScale = TLane.Create((float)settings.GradientScale);
+        private readonly TLane _shrink = TLane.Create((float)(1 - (settings.LearningRate * settings.WeightDecay)));
+        private readonly TLane _towardsGradient = TLane.Create((float)(1 - settings.Beta1));
+        private readonly TLane _keepSecond = TLane.Create((float)settings.Beta2);
+        private readonly TLane _addSquare = TLane.Create((float)(1 - settings.Beta2));
+        private readonly TLane _rootCorrection = TLane.Create((float)Math.Sqrt(1 - Math.Pow(settings.Beta2, settings.Step)));
+        private readonly TLane _epsilon = TLane.Create((float)settings.Epsilon);
+        private readonly TLane _stepSize = TLane.Create((float)-(settings.LearningRate / (1 - Math.Pow(settings.Beta1, settings.Step))));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public (TLane Parameter, TLane First, TLane Second) Update(TLane parameter, TLane gradient, TLane first, TLane second)

@@ -24,15 +24,17 @@ internal static unsafe class AdamWEightBit
     /// <param name="first">First moment, changed; zeros before step 1.</param>
     /// <param name="second">Second moment, changed; zeros before step 1.</param>
     /// <param name="count">Elements.</param>
-    /// <param name="step">The numbers.</param>
-    public static void Run(float* parameter, float* gradient, EightBitMoment first, EightBitMoment second, long count, in AdamWStep step) =>
-        KernelRunner.For(
-            (count + EightBit.BlockSize - 1) / EightBit.BlockSize, GrainBlocks, new Kernel(parameter, gradient, first, second, count, step));
+    /// <param name="settings">The numbers.</param>
+    public static void Run(
+        float* parameter, float* gradient, EightBitMoment first, EightBitMoment second, long count, AdamWSettings settings)
+    {
+        var blocks = (count + EightBit.BlockSize - 1) / EightBit.BlockSize;
+        KernelRunner.For(blocks, GrainBlocks, new Kernel(parameter, gradient, first, second, count, settings));
+    }
 
     private readonly struct Kernel(
-        float* parameter, float* gradient, EightBitMoment first, EightBitMoment second, long count, AdamWStep step) : IKernel
+        float* parameter, float* gradient, EightBitMoment first, EightBitMoment second, long count, AdamWSettings settings) : IKernel
     {
-        private readonly AdamWStep _step = step;
         private readonly EightBitMoment _first = first;
         private readonly EightBitMoment _second = second;
 
@@ -49,7 +51,7 @@ internal static unsafe class AdamWEightBit
                 var size = Math.Min(EightBit.BlockSize, count - start);
                 Widen(DynamicMap.Signed, _first, block, size, firstMoment);
                 Widen(DynamicMap.Unsigned, _second, block, size, secondMoment);
-                AdamW.Part<TLane>(parameter + start, gradient + start, firstMoment, secondMoment, size, _step);
+                AdamW.Part<TLane>(parameter + start, gradient + start, firstMoment, secondMoment, size, settings);
                 Narrow(CodeSearch.Signed, firstMoment, size, _first, block);
                 Narrow(CodeSearch.Unsigned, secondMoment, size, _second, block);
             }

@@ -3,54 +3,33 @@ using Guanxi.Torch.Kernels.Lanes;
 
 namespace Guanxi.Torch.Kernels;
 
-/// <summary>What a cross-entropy does besides the plain loss.</summary>
-/// <param name="GradientFactor">Factor of the gradient, such as one over the number of targets.</param>
-/// <param name="Smoothing">Share of the target's weight that is spread over the vocabulary, as in torch; 0 for none.</param>
-internal readonly record struct CrossEntropyOptions(float GradientFactor, double Smoothing);
-
 /// <summary>Cross-entropy of rows of logits against one target each, and its gradient.</summary>
 internal static unsafe class CrossEntropy
 {
-    /// <summary>Target of a row that counts for nothing.</summary>
-    public const long Ignored = -100;
-
     private const long GrainElements = 8 * 1024;
 
     // Elements summed in float32; sums of blocks are added in double precision.
     private const int SumBlock = 2048;
 
-    /// <summary>Minus log softmax at the target, and where wanted its gradient, softmax - one-hot, times a factor.</summary>
+    /// <summary>Minus log softmax at the target, and where wanted its gradient, softmax - one-hot.</summary>
     /// <param name="dtype">Element type of logits and gradient.</param>
     /// <param name="logits">[rows, vocabulary].</param>
-    /// <param name="targets">[rows], each in [0, vocabulary) or <see cref="Ignored"/>.</param>
-    /// <param name="losses">[rows]; 0 for an ignored row.</param>
-    /// <param name="gradient">[rows, vocabulary], zeros for an ignored row; may be the logits; null when it is not wanted.</param>
+    /// <param name="targets">[rows], each in [0, vocabulary).</param>
+    /// <param name="losses">[rows].</param>
+    /// <param name="gradient">[rows, vocabulary]; may be the logits; null when it is not wanted.</param>
     /// <param name="rows">Rows.</param>
     /// <param name="vocabulary">Columns.</param>
-    /// <param name="options">Factor and smoothing.</param>
-    /// <returns>The first row whose target is neither in the vocabulary nor ignored, with nothing written then; -1 when there is
-    /// none.</returns>
-    public static long Run(
-        DType dtype, void* logits, long* targets, float* losses, void* gradient, long rows, int vocabulary, CrossEntropyOptions options)
+    /// <param name="smoothing">Share of the target's weight that is spread over the vocabulary, as in torch; 0 for none.</param>
+    public static void Run(
+        DType dtype, void* logits, long* targets, float* losses, void* gradient, long rows, int vocabulary, double smoothing)
     {
-        for (long row = 0; row < rows; row++)
-        {
-            if (targets[row] != Ignored && (targets[row] < 0 || targets[row] >= vocabulary))
-            {
-                return row;
-            }
-        }
-
-        var kernel = new Kernel(logits, targets, losses, gradient, vocabulary, options);
+        var kernel = new Kernel(logits, targets, losses, gradient, vocabulary, smoothing);
         KernelRunner.For(dtype, rows, KernelRunner.Grain(GrainElements, vocabulary), kernel);
-        return -1;
     }
 
     private readonly struct Kernel(
-        void* logits, long* targets, float* losses, void* gradient, int vocabulary, CrossEntropyOptions options) : IKernel
+        void* logits, long* targets, float* losses, void* gradient, int vocabulary, double smoothing) : IKernel
     {
-        private readonly CrossEntropyOptions _options = options;
-
         [MethodImpl(KernelRunner.Hot)]
         public void Run<TLane, T>(long first, long last)
             where TLane : struct, ILane<TLane>
@@ -59,17 +38,7 @@ internal static unsafe class CrossEntropy
             for (var row = first; row < last; row++)
             {
                 var to = gradient is null ? null : (T*)gradient + (row * vocabulary);
-                if (targets[row] != Ignored)
-                {
-                    losses[row] = Row<TLane, T>((T*)logits + (row * vocabulary), (int)targets[row], to);
-                    continue;
-                }
-
-                losses[row] = 0f;
-                if (to is not null)
-                {
-                    new Span<T>(to, vocabulary).Clear();
-                }
+                losses[row] = Row<TLane, T>((T*)logits + (row * vocabulary), (int)targets[row], to);
             }
         }
 
@@ -84,18 +53,17 @@ internal static unsafe class CrossEntropy
             var sum = SumOfPowers<TLane, T>(from, largest, vocabulary);
             var logSum = Math.Log(sum) + largest;
             var loss = logSum - logit;
-            var spread = _options.Smoothing / vocabulary;
+            var spread = smoothing / vocabulary;
             if (spread > 0)
             {
-                loss = ((1 - _options.Smoothing) * loss) + (spread * ((vocabulary * logSum) - Sum<TLane, T>(from, vocabulary)));
+                loss = ((1 - smoothing) * loss) + (spread * ((vocabulary * logSum) - Sum<TLane, T>(from, vocabulary)));
             }
 
             if (to is not null)
             {
-                var factor = _options.GradientFactor;
-                var atTarget = (Math.Exp(logit - largest) / sum) - (1 - _options.Smoothing) - spread;
-                Softmax<TLane, T>(from, largest, (float)(factor / sum), (float)(-spread * factor), to, vocabulary);
-                Lane.StorePart(TLane.Create((float)(atTarget * factor)), to + target, 1);
+                var atTarget = (Math.Exp(logit - largest) / sum) - (1 - smoothing) - spread;
+                Softmax<TLane, T>(from, largest, (float)(1 / sum), (float)-spread, to, vocabulary);
+                Lane.StorePart(TLane.Create((float)atTarget), to + target, 1);
             }
 
             return (float)loss;

@@ -23,15 +23,14 @@ internal static unsafe class Dropout
     private const long GrainElements = 128 * Group;
     private const int Steps = 1 << 16;
 
-    /// <summary>y = x * mask / (1 - p), plus a residual where one is given. With dy for x it is the gradient.</summary>
-    /// <param name="dtype">Element type of x, residual and y.</param>
+    /// <summary>y = x * mask / (1 - p). With dy for x it is the gradient.</summary>
+    /// <param name="dtype">Element type of x and y.</param>
     /// <param name="x">Elements.</param>
-    /// <param name="residual">Added after the mask; null without.</param>
-    /// <param name="y">Result; may be x or residual.</param>
+    /// <param name="y">Result; may be x.</param>
     /// <param name="count">Elements, fewer than 2^35.</param>
     /// <param name="probability">Probability that an element is dropped, at least 0 and below 1.</param>
     /// <param name="mask">Which mask.</param>
-    public static void Run(DType dtype, void* x, void* residual, void* y, long count, double probability, DropoutMask mask)
+    public static void Run(DType dtype, void* x, void* y, long count, double probability, DropoutMask mask)
     {
         if (!(probability >= 0 && probability < 1))
         {
@@ -40,7 +39,7 @@ internal static unsafe class Dropout
 
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, 1L << 35);
         var threshold = (int)Math.Round(probability * Steps);
-        var kernel = new Kernel(x, residual, y, count, threshold, (float)(1 / (1 - probability)), mask);
+        var kernel = new Kernel(x, null, y, count, threshold, (float)(1 / (1 - probability)), mask);
         KernelRunner.For(dtype, (count + Group - 1) / Group, GrainElements / Group, kernel);
     }
 
@@ -79,12 +78,7 @@ internal static unsafe class Dropout
         {
             for (var group = first; group < last; group++)
             {
-                var (word0, word1, word2, word3) = Philox.Sixteen(
-                    TLane.AddInt(TLane.CreateInt(unchecked((int)(group * Lane.Width))), Lane.Iota<TLane>()),
-                    TLane.CreateInt(_mask.Site),
-                    TLane.CreateInt(_mask.MicroBatch),
-                    TLane.CreateInt(unchecked((int)_mask.Step)),
-                    _mask.Seed);
+                var (word0, word1, word2, word3) = Philox.At<TLane>(group, _mask);
                 var at = group * Group;
                 if (at + Group <= count)
                 {
@@ -123,6 +117,7 @@ internal static unsafe class Dropout
             Lane.Store(upper, to + Lane.Width);
         }
 
+        // Never with a residual: who adds one works on whole groups.
         [MethodImpl(MethodImplOptions.NoInlining)]
         private void Part<TLane, T>(TLane words, long at)
             where TLane : struct, ILane<TLane>
@@ -132,9 +127,7 @@ internal static unsafe class Dropout
             {
                 var rest = Math.Min(Lane.Width, count - at);
                 var random = half == 0 ? words & TLane.CreateInt(Steps - 1) : TLane.ShiftRightLogical(words, 16);
-                var value = Masked(Lane.LoadPart<TLane, T>((T*)x + at, rest), random);
-                value = residual is null ? value : value + Lane.LoadPart<TLane, T>((T*)residual + at, rest);
-                Lane.StorePart(value, (T*)y + at, rest);
+                Lane.StorePart(Masked(Lane.LoadPart<TLane, T>((T*)x + at, rest), random), (T*)y + at, rest);
             }
         }
 

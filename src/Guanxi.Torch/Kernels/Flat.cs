@@ -4,7 +4,7 @@ using Guanxi.Torch.Kernels.Lanes;
 
 namespace Guanxi.Torch.Kernels;
 
-/// <summary>Operations on one array that need no shape.</summary>
+/// <summary>Sums over one array that need no shape.</summary>
 internal static unsafe class Flat
 {
     private const long Grain = 16 * 1024;
@@ -36,14 +36,6 @@ internal static unsafe class Flat
         return sum;
     }
 
-    /// <summary>x = x * factor.</summary>
-    /// <param name="dtype">Element type: Float32, BFloat16 or Float16.</param>
-    /// <param name="x">Elements, changed.</param>
-    /// <param name="count">Elements.</param>
-    /// <param name="factor">The factor.</param>
-    public static void Scale(DType dtype, void* x, long count, float factor) =>
-        KernelRunner.For(dtype, count, Grain, new ScaleKernel(x, factor));
-
     private readonly struct SquaredSumKernel(void* x, float* partial, long count) : IKernel
     {
         [MethodImpl(KernelRunner.Hot)]
@@ -55,28 +47,6 @@ internal static unsafe class Flat
             {
                 var start = block * SumBlock;
                 partial[block] = Reduce.SumOfSquares<TLane, T>((T*)x + start, (int)Math.Min(SumBlock, count - start));
-            }
-        }
-    }
-
-    private readonly struct ScaleKernel(void* x, float factor) : IKernel
-    {
-        [MethodImpl(KernelRunner.Hot)]
-        public void Run<TLane, T>(long first, long last)
-            where TLane : struct, ILane<TLane>
-            where T : unmanaged
-        {
-            var scale = TLane.Create(factor);
-            var at = (T*)x;
-            var i = first;
-            for (; i <= last - Lane.Width; i += Lane.Width)
-            {
-                Lane.Store(Lane.Load<TLane, T>(at + i) * scale, at + i);
-            }
-
-            if (i < last)
-            {
-                Lane.StorePart(Lane.LoadPart<TLane, T>(at + i, last - i) * scale, at + i, last - i);
             }
         }
     }

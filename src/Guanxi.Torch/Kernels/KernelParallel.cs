@@ -23,12 +23,6 @@ internal static class KernelParallel
 
     private static int s_busy;
 
-    /// <summary>Calls <paramref name="body"/> for parts that together make up [0, count).</summary>
-    /// <param name="count">Number of indices.</param>
-    /// <param name="grain">Fewest indices worth a part of their own; part boundaries are multiples of it.</param>
-    /// <param name="body">Work on [first, last). An exception it throws is thrown again by this method.</param>
-    public static void For(long count, long grain, Action<long, long> body) => For(count, grain, new DelegateWork(body));
-
     /// <summary>Calls <paramref name="work"/> for parts that together make up [0, count).</summary>
     /// <typeparam name="TWork">A struct, so that no delegate stands between.</typeparam>
     /// <param name="count">Number of indices.</param>
@@ -60,11 +54,6 @@ internal static class KernelParallel
         {
             Volatile.Write(ref s_busy, 0);
         }
-    }
-
-    private readonly struct DelegateWork(Action<long, long> body) : IRangeWork
-    {
-        public void Run(long first, long last) => body(first, last);
     }
 
     private sealed class Job<TWork>(TWork work, long count, long partSize) : KernelJob((count + partSize - 1) / partSize)

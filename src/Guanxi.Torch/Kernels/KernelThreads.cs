@@ -10,7 +10,7 @@ internal static class KernelThreads
     private static int t_forced;
 
     /// <summary>Threads of a parallel kernel, the calling one included.</summary>
-    /// <value>The number of processors.</value>
+    /// <value>libtorch's number once that is loaded: <c>OMP_NUM_THREADS</c>, or all processors.</value>
     /// <exception cref="ArgumentOutOfRangeException">The number is below one.</exception>
     public static int Count
     {

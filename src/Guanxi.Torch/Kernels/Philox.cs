@@ -13,6 +13,20 @@ internal static class Philox
     private const uint Weyl0 = 0x9E3779B9;
     private const uint Weyl1 = 0xBB67AE85;
 
+    /// <summary>The words of sixteen counters in a row of one mask.</summary>
+    /// <typeparam name="TLane">Registers of one level.</typeparam>
+    /// <param name="group">The first of them, in sixteens.</param>
+    /// <param name="mask">Key and the upper words of the counters.</param>
+    /// <returns>The four random words of each counter.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (TLane Word0, TLane Word1, TLane Word2, TLane Word3) At<TLane>(long group, in DropoutMask mask)
+        where TLane : struct, ILane<TLane> => Sixteen(
+            TLane.AddInt(TLane.CreateInt(unchecked((int)(group * Lane.Width))), Lane.Iota<TLane>()),
+            TLane.CreateInt(mask.Site),
+            TLane.CreateInt(mask.MicroBatch),
+            TLane.CreateInt(unchecked((int)mask.Step)),
+            mask.Seed);
+
     /// <summary>Encrypts sixteen counters; every argument holds one word of each.</summary>
     /// <typeparam name="TLane">Registers of one level.</typeparam>
     /// <param name="c0">Lowest words of the counters.</param>

@@ -37,12 +37,7 @@ internal static unsafe class RandomWords
         {
             for (var group = first; group < last; group++)
             {
-                var (word0, word1, word2, word3) = Philox.Sixteen(
-                    TLane.AddInt(TLane.CreateInt(unchecked((int)(group * Lane.Width))), Lane.Iota<TLane>()),
-                    TLane.CreateInt(_mask.Site),
-                    TLane.CreateInt(_mask.MicroBatch),
-                    TLane.CreateInt(unchecked((int)_mask.Step)),
-                    _mask.Seed);
+                var (word0, word1, word2, word3) = Philox.At<TLane>(group, _mask);
                 var to = (float*)(words + (group * Group));
                 TLane.Store(word0, to);
                 TLane.Store(word1, to + Lane.Width);

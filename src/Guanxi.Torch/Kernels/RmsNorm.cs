@@ -22,7 +22,7 @@ internal static unsafe class RmsNorm
     /// <param name="x">[rows, columns], contiguous.</param>
     /// <param name="weight">[columns].</param>
     /// <param name="y">Result [rows, columns]; may be x.</param>
-    /// <param name="rstd">[rows], written for the backward; null when it is not wanted.</param>
+    /// <param name="rstd">[rows], written for the backward.</param>
     /// <param name="rows">Rows.</param>
     /// <param name="columns">Columns.</param>
     /// <param name="epsilon">Added to the mean square.</param>
@@ -73,11 +73,7 @@ internal static unsafe class RmsNorm
             {
                 var from = (T*)x + (row * columns);
                 var scale = 1f / MathF.Sqrt((Reduce.SumOfSquares<TLane, T>(from, columns) / columns) + epsilon);
-                if (rstd is not null)
-                {
-                    rstd[row] = scale;
-                }
-
+                rstd[row] = scale;
                 Normalise<TLane, T>(from, (T*)weight, (T*)y + (row * columns), scale, columns);
             }
         }

@@ -11,8 +11,7 @@ internal static unsafe class Rope
 
     /// <summary>Rotates, or rotates back, which is the gradient of rotating.</summary>
     /// <param name="dtype">Element type of x.</param>
-    /// <param name="x">First head of the first token. Heads of a token lie end to end.</param>
-    /// <param name="tokenStride">Elements from one token to the next: more than heads * headDim inside a joint query-key-value row.</param>
+    /// <param name="x">[tokens, heads, headDim], contiguous.</param>
     /// <param name="cosines">[positions, headDim / 2].</param>
     /// <param name="sines">[positions, headDim / 2].</param>
     /// <param name="positions">Position of each token, below the number of positions of the tables.</param>
@@ -23,7 +22,6 @@ internal static unsafe class Rope
     public static void Run(
         DType dtype,
         void* x,
-        long tokenStride,
         float* cosines,
         float* sines,
         int* positions,
@@ -37,12 +35,12 @@ internal static unsafe class Rope
             throw new ArgumentOutOfRangeException(nameof(headDim), headDim, "a head has an even number of elements");
         }
 
-        var kernel = new Kernel(x, tokenStride, cosines, sines, positions, heads, headDim / 2, inverse ? -1f : 1f);
+        var kernel = new Kernel(x, cosines, sines, positions, heads, headDim / 2, inverse ? -1f : 1f);
         KernelRunner.For(dtype, tokens, KernelRunner.Grain(GrainElements, (long)heads * headDim), kernel);
     }
 
     private readonly struct Kernel(
-        void* x, long tokenStride, float* cosines, float* sines, int* positions, int heads, int half, float direction) : IKernel
+        void* x, float* cosines, float* sines, int* positions, int heads, int half, float direction) : IKernel
     {
         [MethodImpl(KernelRunner.Hot)]
         public void Run<TLane, T>(long first, long last)
@@ -55,7 +53,7 @@ internal static unsafe class Rope
                 var sine = sines + ((long)positions[token] * half);
                 for (var head = 0; head < heads; head++)
                 {
-                    Rotate<TLane, T>((T*)x + (token * tokenStride) + ((long)head * 2 * half), cosine, sine);
+                    Rotate<TLane, T>((T*)x + (((token * heads) + head) * 2 * half), cosine, sine);
                 }
             }
         }

@@ -5,7 +5,6 @@ namespace Guanxi.Torch.Kernels;
 
 /// <summary>silu(gate) * up, the middle of a LLaMA feed-forward block, and its gradient.</summary>
 /// <remarks>
-/// Every matrix has its own row stride, so gate and up may be two arrays or the halves of one row [.., 2 * columns].
 /// Arithmetic is float32; the result is rounded once.
 /// </remarks>
 internal static unsafe class SwiGlu
@@ -15,39 +14,35 @@ internal static unsafe class SwiGlu
     /// <summary>y = gate / (1 + e^-gate) * up.</summary>
     /// <param name="dtype">Element type of all matrices.</param>
     /// <param name="gate">[rows, columns].</param>
-    /// <param name="gateStride">Elements from one row of gate to the next.</param>
     /// <param name="up">[rows, columns].</param>
-    /// <param name="upStride">Elements from one row of up to the next.</param>
-    /// <param name="y">Result [rows, columns], contiguous; may be gate or up where that is contiguous.</param>
+    /// <param name="y">Result [rows, columns], contiguous; may be gate or up.</param>
     /// <param name="rows">Rows.</param>
     /// <param name="columns">Columns.</param>
-    public static void Forward(DType dtype, void* gate, long gateStride, void* up, long upStride, void* y, long rows, int columns) =>
+    public static void Forward(DType dtype, void* gate, void* up, void* y, long rows, int columns) =>
         KernelRunner.For(
             dtype,
             rows,
             KernelRunner.Grain(GrainElements, columns),
-            new ForwardKernel(gate, gateStride, up, upStride, y, columns));
+            new ForwardKernel(gate, up, y, columns));
 
     /// <summary>Gradients of gate and up.</summary>
     /// <param name="dtype">Element type of all matrices.</param>
     /// <param name="gate">As given to the forward.</param>
-    /// <param name="gateStride">Elements from one row of gate, and of its gradient, to the next.</param>
     /// <param name="up">As given to the forward.</param>
-    /// <param name="upStride">Elements from one row of up, and of its gradient, to the next.</param>
     /// <param name="dy">Gradient of y, contiguous.</param>
     /// <param name="dGate">Gradient of gate; may be gate itself.</param>
     /// <param name="dUp">Gradient of up; may be up itself.</param>
     /// <param name="rows">Rows.</param>
     /// <param name="columns">Columns.</param>
     public static void Backward(
-        DType dtype, void* gate, long gateStride, void* up, long upStride, void* dy, void* dGate, void* dUp, long rows, int columns) =>
+        DType dtype, void* gate, void* up, void* dy, void* dGate, void* dUp, long rows, int columns) =>
         KernelRunner.For(
             dtype,
             rows,
             KernelRunner.Grain(GrainElements, columns),
-            new BackwardKernel(gate, gateStride, up, upStride, dy, dGate, dUp, columns));
+            new BackwardKernel(gate, up, dy, dGate, dUp, columns));
 
-    private readonly struct ForwardKernel(void* gate, long gateStride, void* up, long upStride, void* y, int columns) : IKernel
+    private readonly struct ForwardKernel(void* gate, void* up, void* y, int columns) : IKernel
     {
         [MethodImpl(KernelRunner.Hot)]
         public void Run<TLane, T>(long first, long last)
@@ -56,8 +51,8 @@ internal static unsafe class SwiGlu
         {
             for (var row = first; row < last; row++)
             {
-                var g = (T*)gate + (row * gateStride);
-                var u = (T*)up + (row * upStride);
+                var g = (T*)gate + (row * columns);
+                var u = (T*)up + (row * columns);
                 var to = (T*)y + (row * columns);
                 var i = 0;
                 for (; i <= columns - Lane.Width; i += Lane.Width)
@@ -79,7 +74,7 @@ internal static unsafe class SwiGlu
     }
 
     private readonly struct BackwardKernel(
-        void* gate, long gateStride, void* up, long upStride, void* dy, void* dGate, void* dUp, int columns) : IKernel
+        void* gate, void* up, void* dy, void* dGate, void* dUp, int columns) : IKernel
     {
         [MethodImpl(KernelRunner.Hot)]
         public void Run<TLane, T>(long first, long last)
@@ -88,10 +83,10 @@ internal static unsafe class SwiGlu
         {
             for (var row = first; row < last; row++)
             {
-                var g = (T*)gate + (row * gateStride);
-                var toG = (T*)dGate + (row * gateStride);
-                var u = (T*)up + (row * upStride);
-                var toU = (T*)dUp + (row * upStride);
+                var g = (T*)gate + (row * columns);
+                var toG = (T*)dGate + (row * columns);
+                var u = (T*)up + (row * columns);
+                var toU = (T*)dUp + (row * columns);
                 var d = (T*)dy + (row * columns);
                 var i = 0;
                 for (; i <= columns - Lane.Width; i += Lane.Width)

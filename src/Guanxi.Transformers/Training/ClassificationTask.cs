@@ -80,7 +80,7 @@ public sealed class ClassificationTask : ITrainingTask
         private Tensor ToClasses(Tensor logits)
         {
             long[] targets = [.. rows.Select(row => (long)task._classes[row])];
-            return Functional.CrossEntropySum(logits, Tensor.From<long>(targets, targets.Length).ToDevice(logits.Device), task._labelSmoothing);
+            return Functional.CrossEntropySum(logits, Tensor.From<long>(targets, targets.Length), task._labelSmoothing);
         }
 
         // Cross-entropy to what classes and teacher say together, summed over the rows.

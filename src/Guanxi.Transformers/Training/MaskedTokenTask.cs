@@ -133,6 +133,6 @@ internal sealed class MaskedTokenBatch(Encoder model, TokenBatch batch, long[] t
     {
         using var scope = TensorScope.Enter();
         var logits = model.TokenLogits(model.HiddenStates(batch, context, null), context); // [M, V]
-        return scope.Keep(Functional.CrossEntropySum(logits, Tensor.From<long>(targets, targets.Length).ToDevice(logits.Device), labelSmoothing));
+        return scope.Keep(Functional.CrossEntropySum(logits, Tensor.From<long>(targets, targets.Length), labelSmoothing));
     }
 }

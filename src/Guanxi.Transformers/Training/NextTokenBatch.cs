@@ -61,8 +61,7 @@ internal sealed class NextTokenBatch : ITrainingBatch
             logits = logits.IndexSelect(0, Tensor.From<long>([.. _places.Select(place => (long)place)], _places.Length).ToDevice(logits.Device));
         }
 
-        var targets = Tensor.From<long>(_targets, _targets.Length).ToDevice(logits.Device);
-        return scope.Keep(Functional.CrossEntropySum(logits, targets, _form.LabelSmoothing));
+        return scope.Keep(Functional.CrossEntropySum(logits, Tensor.From<long>(_targets, _targets.Length), _form.LabelSmoothing));
     }
 
     private static int[][] Padded(IReadOnlyList<TokenSequence> rows, int pad)

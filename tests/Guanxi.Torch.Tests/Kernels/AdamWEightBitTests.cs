@@ -65,8 +65,8 @@ public sealed unsafe class AdamWEightBitTests
         var second = new EightBitMoment((nint)memory.Of<byte>(new byte[count]), (nint)memory.Of<float>(new float[blocks]));
         for (var step = 1; step <= gradients.Length; step++)
         {
-            AdamWEightBit.Run(
-                parameter, memory.Of<float>(gradients[step - 1]), first, second, count, new AdamWStep(1e-3, 0.9, 0.99, 1e-8, 0.1, step, 0.5f));
+            var settings = new AdamWSettings(1e-3, 0.9, 0.99, 1e-8, 0.1, step, 0.5);
+            AdamWEightBit.Run(parameter, memory.Of<float>(gradients[step - 1]), first, second, count, settings);
         }
 
         return TestMemory.Read(parameter, count);

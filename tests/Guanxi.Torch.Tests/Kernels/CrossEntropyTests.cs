@@ -15,16 +15,13 @@ public sealed unsafe class CrossEntropyTests
         foreach (var smoothing in new[] { 0.0, 0.1 })
         {
             var logits = KernelCheck.Rounded(dtype, KernelCheck.Random(1, rows * vocabulary, 4));
-            long[] targets = [.. Enumerable.Range(0, rows).Select(row => row == 1 ? CrossEntropy.Ignored : row * 31 % vocabulary)];
-            const float Factor = 0.25f;
-            var found = KernelCheck.SameEverywhere(() => Run(dtype, logits, targets, vocabulary, new(Factor, smoothing), out _));
+            long[] targets = [.. Enumerable.Range(0, rows).Select(row => row * 31L % vocabulary)];
+            var found = KernelCheck.SameEverywhere(() => Run(dtype, logits, targets, vocabulary, smoothing));
             var expected = Losses(KernelCheck.Doubles(logits), targets, vocabulary, smoothing);
             KernelCheck.Near(expected, found[..rows], 2e-6, "loss");
-            var gradient = KernelCheck.Gradient(
-                KernelCheck.Doubles(logits), at => Losses(at, targets, vocabulary, smoothing).Sum() * Factor);
-            KernelCheck.Near(gradient, found[rows..], (KernelCheck.Rounding(dtype) * Factor) + 2e-7, "gradient");
-            Assert.All(Enumerable.Range(0, rows).Where(row => row == 1), row =>
-                Assert.All(found.Skip(rows + (row * vocabulary)).Take(vocabulary), value => Assert.Equal(0f, value)));
+            var gradient = KernelCheck.Gradient(KernelCheck.Doubles(logits), at => Losses(at, targets, vocabulary, smoothing).Sum());
+            // Besides the rounding to the type: float32 arithmetic, and differences of sums of losses in steps of 1e-5.
+            KernelCheck.Near(gradient, found[rows..], KernelCheck.Rounding(dtype) + 8e-7, "gradient");
         }
     }
 
@@ -33,7 +30,7 @@ public sealed unsafe class CrossEntropyTests
     {
         const int Vocabulary = 64_001;
         var logits = KernelCheck.Random(2, Vocabulary, 6);
-        var found = Run(DType.Float32, logits, [777], Vocabulary, new(1f, 0), out _);
+        var found = Run(DType.Float32, logits, [777], Vocabulary, 0);
         Assert.Equal(Losses(KernelCheck.Doubles(logits), [777], Vocabulary, 0)[0], found[0], 2e-6);
         Assert.Equal(0, found.Skip(1).Sum(value => (double)value), 2e-6);
     }
@@ -42,7 +39,7 @@ public sealed unsafe class CrossEntropyTests
     public void Huge_and_hidden_logits_give_the_limit()
     {
         float[] logits = [3e38f, -3e38f, float.NegativeInfinity, 5f, float.NegativeInfinity, 5f];
-        var found = Run(DType.Float32, logits, [0, 2], 3, new(1f, 0), out _);
+        var found = Run(DType.Float32, logits, [0, 2], 3, 0);
         KernelCheck.EqualBits([0f, 0.6931472f, 0f, 0f, 0f, 0.5f, 0f, -0.5f], found, "limits");
     }
 
@@ -53,30 +50,19 @@ public sealed unsafe class CrossEntropyTests
         var values = KernelCheck.Random(3, 40);
         var logits = memory.Of<float>(values);
         var losses = memory.New<float>(2);
-        Assert.Equal(-1, CrossEntropy.Run(DType.Float32, logits, memory.Of<long>(3, 19), losses, null, 2, 20, new(1f, 0)));
+        CrossEntropy.Run(DType.Float32, logits, memory.Of<long>(3, 19), losses, null, 2, 20, 0);
         KernelCheck.EqualBits(values, TestMemory.Read(logits, 40), "logits");
-        var together = Run(DType.Float32, values, [3, 19], 20, new(1f, 0), out _);
+        var together = Run(DType.Float32, values, [3, 19], 20, 0);
         KernelCheck.EqualBits(together.AsSpan(0, 2), TestMemory.Read(losses, 2), "losses");
     }
 
-    [Theory]
-    [InlineData(14)]
-    [InlineData(-1)]
-    public void A_target_outside_of_the_vocabulary_is_reported_with_its_row(long target)
-    {
-        var values = KernelCheck.Random(4, 3 * 14);
-        var found = Run(DType.Float32, values, [0, CrossEntropy.Ignored, target], 14, new(1f, 0), out var bad);
-        Assert.Equal(2, bad);
-        KernelCheck.EqualBits(values, found.AsSpan(3), "nothing is written");
-    }
-
     // Losses, then the gradient, which is written over the logits.
-    private static float[] Run(DType dtype, float[] logits, long[] targets, int vocabulary, CrossEntropyOptions options, out long bad)
+    private static float[] Run(DType dtype, float[] logits, long[] targets, int vocabulary, double smoothing)
     {
         using var memory = new TestMemory();
         var data = memory.Of(dtype, logits);
         var losses = memory.New<float>(targets.Length);
-        bad = CrossEntropy.Run(dtype, data, memory.Of<long>(targets), losses, data, targets.Length, vocabulary, options);
+        CrossEntropy.Run(dtype, data, memory.Of<long>(targets), losses, data, targets.Length, vocabulary, smoothing);
         return [.. TestMemory.Read(losses, targets.Length), .. TestMemory.Read(dtype, data, logits.Length)];
     }
 
@@ -87,9 +73,7 @@ public sealed unsafe class CrossEntropyTests
         {
             var x = logits.AsSpan(row * vocabulary, vocabulary).ToArray();
             var logSum = Math.Log(x.Sum(Math.Exp));
-            losses[row] = targets[row] == CrossEntropy.Ignored
-                ? 0
-                : ((1 - smoothing) * (logSum - x[targets[row]])) + (smoothing * (logSum - x.Average()));
+            losses[row] = ((1 - smoothing) * (logSum - x[targets[row]])) + (smoothing * (logSum - x.Average()));
         }
 
         return losses;

@@ -31,7 +31,7 @@ public sealed unsafe class DropoutTests
         foreach (var count in new[] { 1, 15, 128, 129, 300, 20_000 })
         {
             var x = KernelCheck.Rounded(dtype, KernelCheck.Random(1, count));
-            KernelCheck.SameEverywhere(() => Run(dtype, x, null, 0.3, s_mask));
+            KernelCheck.SameEverywhere(() => Run(dtype, x, 0.3, s_mask));
         }
     }
 
@@ -39,21 +39,24 @@ public sealed unsafe class DropoutTests
     public void An_element_is_kept_scaled_or_is_zero_and_a_longer_array_begins_with_the_same_mask()
     {
         var x = Enumerable.Range(1, 5000).Select(i => (float)i).ToArray();
-        var y = Run(DType.Float32, x, null, 0.2, s_mask);
+        var y = Run(DType.Float32, x, 0.2, s_mask);
         Assert.All(x.Zip(y), pair => Assert.True(pair.Second == 0f || pair.Second == pair.First * 1.25f));
-        KernelCheck.EqualBits(y.AsSpan(0, 777), Run(DType.Float32, x[..777], null, 0.2, s_mask), "shorter");
+        KernelCheck.EqualBits(y.AsSpan(0, 777), Run(DType.Float32, x[..777], 0.2, s_mask), "shorter");
     }
 
     [Fact]
     public void The_gradient_has_the_mask_of_the_forward_and_the_residual_is_added_whole()
     {
-        var x = KernelCheck.Random(2, 1000);
-        var residual = KernelCheck.Random(3, 1000);
-        var dropped = Run(DType.Float32, x, null, 0.5, s_mask);
-        var sum = Run(DType.Float32, x, residual, 0.5, s_mask);
-        KernelCheck.EqualBits(dropped.Zip(residual, (a, b) => a + b).ToArray(), sum, "residual");
-        var gradient = Run(DType.Float32, Enumerable.Repeat(1f, 1000).ToArray(), null, 0.5, s_mask);
-        for (var i = 0; i < 1000; i++)
+        const int Count = 8 * Dropout.Group;
+        var x = KernelCheck.Random(2, Count);
+        var residual = KernelCheck.Random(3, Count);
+        var dropped = Run(DType.Float32, x, 0.5, s_mask);
+        using var memory = new TestMemory();
+        var sum = memory.Of<float>(x);
+        Dropout.Groups<LaneScalar>(sum, memory.Of<float>(residual), sum, 0, Count, 0.5, s_mask);
+        KernelCheck.EqualBits(dropped.Zip(residual, (a, b) => a + b).ToArray(), TestMemory.Read(sum, Count), "residual");
+        var gradient = Run(DType.Float32, Enumerable.Repeat(1f, Count).ToArray(), 0.5, s_mask);
+        for (var i = 0; i < Count; i++)
         {
             Assert.Equal(dropped[i] == 0f ? 0f : 2f, gradient[i]);
         }
@@ -92,22 +95,21 @@ public sealed unsafe class DropoutTests
     public void Probability_zero_changes_nothing_and_one_is_refused()
     {
         var x = KernelCheck.Random(4, 200);
-        KernelCheck.EqualBits(x, Run(DType.Float32, x, null, 0, s_mask), "kept");
+        KernelCheck.EqualBits(x, Run(DType.Float32, x, 0, s_mask), "kept");
         foreach (var probability in new[] { 1.0, -0.1, double.NaN })
         {
-            Assert.Throws<ArgumentOutOfRangeException>(() => Run(DType.Float32, x, null, probability, s_mask));
+            Assert.Throws<ArgumentOutOfRangeException>(() => Run(DType.Float32, x, probability, s_mask));
         }
     }
 
     private static bool[] Dropped(int count, double probability, DropoutMask mask) =>
-        Array.ConvertAll(Run(DType.Float32, Enumerable.Repeat(1f, count).ToArray(), null, probability, mask), value => value == 0f);
+        Array.ConvertAll(Run(DType.Float32, Enumerable.Repeat(1f, count).ToArray(), probability, mask), value => value == 0f);
 
-    private static float[] Run(DType dtype, float[] x, float[]? residual, double probability, DropoutMask mask)
+    private static float[] Run(DType dtype, float[] x, double probability, DropoutMask mask)
     {
         using var memory = new TestMemory();
         var y = memory.New(dtype, x.Length);
-        var added = residual is null ? null : memory.Of(dtype, residual);
-        Dropout.Run(dtype, memory.Of(dtype, x), added, y, x.Length, probability, mask);
+        Dropout.Run(dtype, memory.Of(dtype, x), y, x.Length, probability, mask);
         return TestMemory.Read(dtype, y, x.Length);
     }
 

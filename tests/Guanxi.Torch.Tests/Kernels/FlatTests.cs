@@ -25,21 +25,4 @@ public sealed unsafe class FlatTests
             Assert.Equal(expected, (double)found[0] + found[1], (expected * 1e-6) + 1e-30);
         }
     }
-
-    [Fact]
-    public void Scale_multiplies_every_element()
-    {
-        foreach (var dtype in KernelCheck.DTypes)
-        {
-            var x = KernelCheck.Rounded(dtype, KernelCheck.Random(2, 133));
-            var found = KernelCheck.SameEverywhere(() =>
-            {
-                using var memory = new TestMemory();
-                var data = memory.Of(dtype, x);
-                Flat.Scale(dtype, data, x.Length, 0.3f);
-                return TestMemory.Read(dtype, data, x.Length);
-            });
-            KernelCheck.EqualBits(KernelCheck.Rounded(dtype, [.. x.Select(value => value * 0.3f)]), found, $"{dtype}");
-        }
-    }
 }

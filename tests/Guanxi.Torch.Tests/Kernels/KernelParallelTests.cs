@@ -19,7 +19,7 @@ public sealed class KernelParallelTests
         {
             using var forced = KernelThreads.Force(threads);
             var done = new int[count];
-            KernelParallel.For(count, grain, (first, last) =>
+            For(count, grain, (first, last) =>
             {
                 Assert.Equal(0, first % grain);
                 for (var i = first; i < last; i++)
@@ -38,7 +38,7 @@ public sealed class KernelParallelTests
         {
             using var forced = KernelThreads.Force(threads);
             var parts = new SortedSet<(long, long)>();
-            KernelParallel.For(1000, 8, (first, last) =>
+            For(1000, 8, (first, last) =>
             {
                 lock (parts)
                 {
@@ -60,7 +60,7 @@ public sealed class KernelParallelTests
         // On a busy machine the caller may do all of a call before a helper gets a processor.
         for (var attempt = 0; attempt < 2000 && seen.Count < 2; attempt++)
         {
-            KernelParallel.For(64, 1, (_, _) =>
+            For(64, 1, (_, _) =>
             {
                 lock (seen)
                 {
@@ -80,7 +80,7 @@ public sealed class KernelParallelTests
         using var forced = KernelThreads.Force(4);
         for (var round = 0; round < 20; round++)
         {
-            var error = Assert.Throws<InvalidOperationException>(() => KernelParallel.For(64, 1, (first, _) =>
+            var error = Assert.Throws<InvalidOperationException>(() => For(64, 1, (first, _) =>
             {
                 if (first == 40)
                 {
@@ -91,7 +91,7 @@ public sealed class KernelParallelTests
         }
 
         var sum = 0L;
-        KernelParallel.For(100, 1, (first, last) => Interlocked.Add(ref sum, last - first));
+        For(100, 1, (first, last) => Interlocked.Add(ref sum, last - first));
         Assert.Equal(100, sum);
     }
 
@@ -100,10 +100,10 @@ public sealed class KernelParallelTests
     {
         using var forced = KernelThreads.Force(2);
         var total = 0L;
-        KernelParallel.For(8, 1, (_, _) =>
+        For(8, 1, (_, _) =>
         {
             var thread = Environment.CurrentManagedThreadId;
-            KernelParallel.For(100, 1, (first, last) =>
+            For(100, 1, (first, last) =>
             {
                 Assert.Equal(thread, Environment.CurrentManagedThreadId);
                 Interlocked.Add(ref total, last - first);
@@ -120,7 +120,7 @@ public sealed class KernelParallelTests
         {
             for (var i = 0; i < 200; i++)
             {
-                KernelParallel.For(64, 1, (first, last) => Interlocked.Add(ref total, last - first));
+                For(64, 1, (first, last) => Interlocked.Add(ref total, last - first));
             }
         })).ToList();
         callers.ForEach(caller => caller.Start());
@@ -132,7 +132,14 @@ public sealed class KernelParallelTests
     public void Counts_that_make_no_sense_are_refused()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => KernelThreads.Count = 0);
-        Assert.Throws<ArgumentOutOfRangeException>(() => KernelParallel.For(-1, 1, (_, _) => { }));
-        Assert.Throws<ArgumentOutOfRangeException>(() => KernelParallel.For(1, 0, (_, _) => { }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => For(-1, 1, (_, _) => { }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => For(1, 0, (_, _) => { }));
+    }
+
+    private static void For(long count, long grain, Action<long, long> body) => KernelParallel.For(count, grain, new Work(body));
+
+    private readonly struct Work(Action<long, long> body) : IRangeWork
+    {
+        public void Run(long first, long last) => body(first, last);
     }
 }

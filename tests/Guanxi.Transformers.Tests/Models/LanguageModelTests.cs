@@ -139,7 +139,7 @@ public sealed class LanguageModelTests
             foreach (var (_, parameter) in model.Decoder.NamedParameters())
             {
                 using var scope = TensorScope.Enter();
-                parameter.Value.FillInPlace(1);
+                parameter.Value.CopyInPlace(Tensor.From([1f], 1));
             }
         }
 

@@ -32,13 +32,8 @@ internal static unsafe class FewTokenProduct
     public static void Run(FewTokenBranch[] branches)
     {
         var rows = Math.Max(1, BlockSums / branches[0].Input.Padded);
-        var ends = new long[branches.Length];
-        for (var i = 0; i < ends.Length; i++)
-        {
-            ends[i] = (i == 0 ? 0 : ends[i - 1]) + ((branches[i].Weight.Rows + rows - 1) / rows);
-        }
-
-        KernelRunner.For(ends[^1], 1, new Kernel(branches, ends, rows));
+        var tasks = new TaskRanges(Array.ConvertAll(branches, branch => (branch.Weight.Rows + rows - 1) / rows));
+        KernelRunner.For(tasks.Count, 1, new Kernel(branches, tasks, rows));
     }
 
     /// <summary>Multiplies a block of rows; for <see cref="MatrixSource.MultiplyFew"/>.</summary>
@@ -92,7 +87,7 @@ internal static unsafe class FewTokenProduct
         }
     }
 
-    private readonly struct Kernel(FewTokenBranch[] branches, long[] ends, long blockRows) : IKernel
+    private readonly struct Kernel(FewTokenBranch[] branches, TaskRanges tasks, long blockRows) : IKernel
     {
         public void Run<TLane, T>(long first, long last)
             where TLane : struct, ILane<TLane>
@@ -102,13 +97,9 @@ internal static unsafe class FewTokenProduct
             var sums = KernelScratch.Aligned(length);
             for (var task = first; task < last; task++)
             {
-                var index = 0;
-                for (; task >= ends[index]; index++)
-                {
-                }
-
+                var (index, block) = tasks.Find(task);
                 var branch = branches[index];
-                var row = (task - (index == 0 ? 0 : ends[index - 1])) * blockRows;
+                var row = block * blockRows;
                 var rows = Math.Min(blockRows, branch.Weight.Rows - row);
                 new Span<float>(sums, (int)length).Clear();
                 branch.Weight.MultiplyFew<TLane>(row, rows, branch.Input, sums);

@@ -23,8 +23,11 @@ internal sealed unsafe record ForwardBranch(ForwardTerm[] Terms, nint Bias, nint
 /// </summary>
 internal static unsafe class ForwardProduct
 {
-    // Rows of a task, a multiple of every tile's: so many sums as fit beside the rows in half a megabyte, for a thousand tokens.
-    private const long BlockRows = 96;
+    // Rows of a task, multiples of every tile's: at most so many sums as fit beside the rows in half a megabyte, for a thousand tokens,
+    // and at least half of them, since every task goes through the whole input.
+    private const long MostBlockRows = 96;
+    private const long FewestBlockRows = 48;
+    private const long BlockRowStep = 12;
 
     // Panels whose sums stay in the cache; longer inputs read the weights again for each part.
     private const long MaximumPanels = 96;
@@ -34,16 +37,46 @@ internal static unsafe class ForwardProduct
     /// <param name="tokens">Rows of x and of the outputs.</param>
     public static void Run(ForwardBranch[] branches, long tokens)
     {
-        var ends = new long[branches.Length];
-        for (var i = 0; i < ends.Length; i++)
-        {
-            ends[i] = (i == 0 ? 0 : ends[i - 1]) + ((branches[i].Rows + BlockRows - 1) / BlockRows);
-        }
-
-        KernelRunner.For(ends[^1], 1, new Kernel(branches, ends, tokens));
+        var rows = Array.ConvertAll(branches, branch => branch.Rows);
+        var blockRows = BlockRowsFor(rows, KernelThreads.Count);
+        var tasks = new TaskRanges(Array.ConvertAll(rows, count => (count + blockRows - 1) / blockRows));
+        KernelRunner.For(tasks.Count, 1, new Kernel(branches, tasks, blockRows, tokens));
     }
 
-    private readonly struct Kernel(ForwardBranch[] branches, long[] ends, long tokens) : IKernel
+    /// <summary>Rows of a task with which the threads have the most even loads; no result depends on it.</summary>
+    /// <param name="rows">Rows of every branch.</param>
+    /// <param name="threads">Threads.</param>
+    /// <returns>The number with which the most loaded thread has the fewest rows, the largest of several.</returns>
+    public static long BlockRowsFor(ReadOnlySpan<long> rows, int threads)
+    {
+        var (best, least) = (MostBlockRows, long.MaxValue);
+        for (var blockRows = MostBlockRows; blockRows >= FewestBlockRows; blockRows -= BlockRowStep)
+        {
+            var load = LargestLoad(rows, blockRows, threads);
+            (best, least) = load < least ? (blockRows, load) : (best, least);
+        }
+
+        return best;
+    }
+
+    // Of threads that take the tasks in turn.
+    private static long LargestLoad(ReadOnlySpan<long> rows, long blockRows, int threads)
+    {
+        var loads = new long[threads];
+        var thread = 0;
+        foreach (var count in rows)
+        {
+            for (long row = 0; row < count; row += blockRows)
+            {
+                loads[thread] += Math.Min(blockRows, count - row);
+                thread = thread + 1 == threads ? 0 : thread + 1;
+            }
+        }
+
+        return loads.Max();
+    }
+
+    private readonly struct Kernel(ForwardBranch[] branches, TaskRanges tasks, long blockRows, long tokens) : IKernel
     {
         public void Run<TLane, T>(long first, long last)
             where TLane : struct, ILane<TLane>
@@ -52,18 +85,14 @@ internal static unsafe class ForwardProduct
             var panels = Panels.CountOf(tokens);
             var parts = (panels + MaximumPanels - 1) / MaximumPanels;
             var perPart = (panels + parts - 1) / parts;
-            var left = KernelScratch.Aligned(BlockRows * (Tile.Depth + (perPart * Tile.Columns)));
-            var sums = left + (BlockRows * Tile.Depth);
+            var left = KernelScratch.Aligned(blockRows * (Tile.Depth + (perPart * Tile.Columns)));
+            var sums = left + (blockRows * Tile.Depth);
             for (var task = first; task < last; task++)
             {
-                var index = 0;
-                for (; task >= ends[index]; index++)
-                {
-                }
-
+                var (index, block) = tasks.Find(task);
                 var branch = branches[index];
-                var row = (task - (index == 0 ? 0 : ends[index - 1])) * BlockRows;
-                var rows = Math.Min(BlockRows, branch.Rows - row);
+                var row = block * blockRows;
+                var rows = Math.Min(blockRows, branch.Rows - row);
                 for (long panel = 0; panel < panels; panel += perPart)
                 {
                     var count = Math.Min(perPart, panels - panel);
@@ -73,7 +102,7 @@ internal static unsafe class ForwardProduct
             }
         }
 
-        private static void Sum<TLane>(ForwardBranch branch, long row, long rows, long firstPanel, long panels, float* left, float* sums)
+        private void Sum<TLane>(ForwardBranch branch, long row, long rows, long firstPanel, long panels, float* left, float* sums)
             where TLane : struct, ILane<TLane>
         {
             var adds = false;
@@ -86,7 +115,7 @@ internal static unsafe class ForwardProduct
                     for (long panel = 0; panel < panels; panel++)
                     {
                         var right = term.Right.At(depth, firstPanel + panel);
-                        var target = sums + (panel * BlockRows * Tile.Columns);
+                        var target = sums + (panel * blockRows * Tile.Columns);
                         Tile.Rows<TLane>(left, length, right, length, target, Tile.Columns, rows, adds, right + (length * Tile.Columns));
                     }
 
@@ -98,7 +127,7 @@ internal static unsafe class ForwardProduct
         private void Store<TLane>(ForwardBranch branch, long row, long rows, long firstPanel, long panels, float* sums)
             where TLane : struct, ILane<TLane>
         {
-            for (long panel = 0; panel < panels; panel++, sums += BlockRows * Tile.Columns)
+            for (long panel = 0; panel < panels; panel++, sums += blockRows * Tile.Columns)
             {
                 if (branch.Bias != 0)
                 {

@@ -26,9 +26,6 @@ internal readonly unsafe struct TokenCells(float* data, long tokens, long depth)
     /// <summary>Groups of a row, an incomplete last one included.</summary>
     public long Groups => GroupsOf(depth);
 
-    /// <summary>Elements of a row.</summary>
-    public long Depth => depth;
-
     /// <summary>Elements of memory.</summary>
     public static long Size(long tokens, long depth) => PaddedOf(tokens) * GroupsOf(depth) * IWeightReader.Group;
 

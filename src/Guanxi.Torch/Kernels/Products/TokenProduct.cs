@@ -28,18 +28,15 @@ internal static unsafe class TokenProduct
     /// <param name="branches">The products.</param>
     public static void Run(TokenBranch[] branches)
     {
-        var ends = new long[branches.Length];
-        for (var i = 0; i < ends.Length; i++)
-        {
-            ends[i] = (i == 0 ? 0 : ends[i - 1]) + (ColumnBlocks(branches[i]) * ((branches[i].Left.Count + BlockRows - 1) / BlockRows));
-        }
-
-        KernelRunner.For(ends[^1], 1, new Kernel(branches, ends));
+        var tasks = new TaskRanges(Array.ConvertAll(branches, branch => ColumnBlocks(branch) * RowBlocks(branch)));
+        KernelRunner.For(tasks.Count, 1, new Kernel(branches, tasks));
     }
+
+    private static long RowBlocks(TokenBranch branch) => (branch.Left.Count + BlockRows - 1) / BlockRows;
 
     private static long ColumnBlocks(TokenBranch branch) => (branch.Width + BlockColumns - 1) / BlockColumns;
 
-    private readonly struct Kernel(TokenBranch[] branches, long[] ends) : IKernel
+    private readonly struct Kernel(TokenBranch[] branches, TaskRanges tasks) : IKernel
     {
         public void Run<TLane, T>(long first, long last)
             where TLane : struct, ILane<TLane>
@@ -47,12 +44,7 @@ internal static unsafe class TokenProduct
         {
             for (var task = first; task < last; task++)
             {
-                var index = 0;
-                for (; task >= ends[index]; index++)
-                {
-                }
-
-                var block = task - (index == 0 ? 0 : ends[index - 1]);
+                var (index, block) = tasks.Find(task);
                 var columns = ColumnBlocks(branches[index]);
                 One<TLane>(branches[index], block / columns * BlockRows, block % columns * BlockColumns);
             }

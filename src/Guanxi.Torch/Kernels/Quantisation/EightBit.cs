@@ -26,16 +26,6 @@ internal static unsafe class EightBit
     public static void Quantize(CodeSearch codeOf, float* source, long count, byte* codes, float* absmax) =>
         KernelParallel.For((count + BlockSize - 1) / BlockSize, GrainBlocks, new QuantizeWork(codeOf, source, count, codes, absmax));
 
-    /// <summary>Dequantises an array: map value times block maximum.</summary>
-    /// <param name="map">256 values.</param>
-    /// <param name="codes">Numbers of the values.</param>
-    /// <param name="absmax">Largest magnitude of each block of 256.</param>
-    /// <param name="count">Elements.</param>
-    /// <param name="offset">Added to each element.</param>
-    /// <param name="target">Elements.</param>
-    public static void Dequantize(float* map, byte* codes, float* absmax, long count, float offset, float* target) =>
-        KernelParallel.For(count, GrainBlocks * BlockSize, new DequantizeWork(map, codes, absmax, offset, target));
-
     /// <summary>Quantises block maxima: their mean is taken off, and what is left is quantised with the signed dynamic map.</summary>
     /// <param name="maxima">Block maxima; overwritten with maxima less offset.</param>
     /// <param name="count">Maxima.</param>
@@ -104,17 +94,6 @@ internal static unsafe class EightBit
             {
                 var start = block * BlockSize;
                 absmax[block] = QuantizeBlock(codeOf, source + start, Math.Min(BlockSize, count - start), codes + start);
-            }
-        }
-    }
-
-    private readonly struct DequantizeWork(float* map, byte* codes, float* absmax, float offset, float* target) : IRangeWork
-    {
-        public void Run(long first, long last)
-        {
-            for (var i = first; i < last; i++)
-            {
-                target[i] = (map[codes[i]] * absmax[i / BlockSize]) + offset;
             }
         }
     }

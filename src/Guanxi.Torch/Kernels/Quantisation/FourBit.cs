@@ -59,16 +59,6 @@ internal static unsafe class FourBit
         KernelRunner.For(dtype, count == 0 ? 0 : groups, GrainElements / Group, kernel);
     }
 
-    /// <summary>Dequantises whole rows of a matrix, for a caller that works panel by panel.</summary>
-    /// <param name="weights">The matrix.</param>
-    /// <param name="columns">Elements a row.</param>
-    /// <param name="firstRow">First row wanted.</param>
-    /// <param name="rows">Rows wanted.</param>
-    /// <param name="dtype">Element type of the target.</param>
-    /// <param name="target">[rows, columns], contiguous.</param>
-    public static void DequantizeRows(in FourBitWeights weights, long columns, long firstRow, long rows, DType dtype, void* target) =>
-        Dequantize(weights, firstRow * columns, rows * columns, dtype, target);
-
     /// <summary>Dequantises groups of 64 elements on the calling thread, for a caller that has divided the work itself.</summary>
     /// <typeparam name="TLane">Registers of one level.</typeparam>
     /// <typeparam name="T">Element type of the target.</typeparam>

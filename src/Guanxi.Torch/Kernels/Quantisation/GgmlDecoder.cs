@@ -23,8 +23,8 @@ internal static unsafe class GgmlDecoder
     /// <param name="target">Where the elements go.</param>
     public static void Decode(GgmlType type, byte* blocks, long count, float* target)
     {
-        var elements = GgmlBlocks.ElementsOf(type);
-        KernelParallel.For(count, GrainElements / elements, new Work(type, blocks, GgmlBlocks.BytesOf(type), elements, target));
+        var (elements, bytes) = GgmlForm.Of(type);
+        KernelParallel.For(count, GrainElements / elements, new Work(type, blocks, bytes, elements, target));
     }
 
     private static float HalfAt(byte* at) => (float)Unsafe.ReadUnaligned<Half>(at);
@@ -140,9 +140,11 @@ internal static unsafe class GgmlDecoder
                 case GgmlType.Q5_K:
                     FourOrFiveBitParts(block, block + 16, block + 48, y);
                     break;
-                default:
+                case GgmlType.Q6_K:
                     SixBitParts(block, y);
                     break;
+                default:
+                    throw new InvalidOperationException($"{type} has no blocks");
             }
         }
     }

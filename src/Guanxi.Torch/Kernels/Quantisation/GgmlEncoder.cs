@@ -22,7 +22,7 @@ internal static unsafe class GgmlEncoder
     public static long Encode(GgmlType type, float* source, long count, byte* target)
     {
         var firstBad = long.MaxValue;
-        KernelParallel.For(count, GrainBlocks, new Work(type, source, target, GgmlBlocks.BytesOf(type), &firstBad));
+        KernelParallel.For(count, GrainBlocks, new Work(type, source, target, GgmlForm.Of(type).Bytes, &firstBad));
         return firstBad == long.MaxValue ? -1 : firstBad;
     }
 

@@ -334,15 +334,15 @@ public sealed class RankGroup : IDisposable
         return tensor.AsSpan<double>().ToArray();
     }
 
-    /// <summary>Waits for an exchange, but not for one that a lost process keeps from ending.</summary>
+    /// <summary>Waits for an exchange, but not for one that a lost process keeps from ending, and gives it up either way.</summary>
     private void Wait(PendingExchange pending, TimeSpan limit)
     {
+        using var given = pending;
         ThrowIfLost();
         var exchange = Task.Run(pending.Wait);
         var ended = Task.WaitAny([exchange, _watch!.Verdict], limit);
         if (ended == 0 && exchange.IsCompletedSuccessfully)
         {
-            pending.Dispose();
             return;
         }
 

@@ -1,20 +1,14 @@
 using System.Runtime.CompilerServices;
+using Guanxi.Torch.Kernels;
 using Guanxi.Torch.Kernels.Lanes;
 
-namespace Guanxi.Torch.Kernels;
+namespace Guanxi.Torch.Tests.Kernels;
 
-/// <summary>Conversion of arrays between float32, bfloat16 and float16, rounding to nearest even and keeping NaN.</summary>
+/// <summary>Loads and stores of every element type at every level, as a kernel of their own.</summary>
 internal static unsafe class Cast
 {
     private const long Grain = 32 * 1024;
 
-    /// <summary>Converts an array. Source and target may be the same memory when their element types have the same size.</summary>
-    /// <param name="from">Element type of the source: Float32, BFloat16 or Float16.</param>
-    /// <param name="source">First source element.</param>
-    /// <param name="to">Element type of the target.</param>
-    /// <param name="target">First target element.</param>
-    /// <param name="count">Elements.</param>
-    /// <exception cref="ArgumentOutOfRangeException">An element type is another.</exception>
     public static void Run(DType from, void* source, DType to, void* target, long count)
     {
         switch (to)
