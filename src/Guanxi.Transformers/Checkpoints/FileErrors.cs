@@ -19,6 +19,10 @@ internal static class FileErrors
     public static CheckpointException Wrap(string path, string what, Exception inner) =>
         new(Describe(path, what, inner), inner);
 
+    /// <summary>An error in writing one file or folder, with what the system said.</summary>
+    public static CheckpointException WrapWriting(string path, string what, Exception inner) =>
+        new(Describe(path, what, inner), inner) { IsWriting = true };
+
     /// <summary>The same as a <see cref="Problem"/>, for lists.</summary>
     public static Problem Describe(string path, string what, Exception inner) =>
         new(path, what, Found: inner.Message.TrimEnd('.'), Hint:

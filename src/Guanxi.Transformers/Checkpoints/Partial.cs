@@ -25,7 +25,7 @@ internal static class Partial
         try
         {
             cleanUp();
-            return FileErrors.Is(error) ? FileErrors.Wrap(path, "cannot be written", error) : null;
+            return FileErrors.Is(error) ? FileErrors.WrapWriting(path, "cannot be written", error) : null;
         }
         catch (Exception leftover) when (FileErrors.Is(leftover))
         {
@@ -34,7 +34,7 @@ internal static class Partial
                     FileErrors.Describe(path, "cannot be written", error),
                     FileErrors.Describe(path, "its unfinished copy cannot be removed", leftover),
                 ],
-                error);
+                error) { IsWriting = true };
         }
     }
 }
