@@ -103,7 +103,7 @@ public sealed class TensorBoardWriter : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointException(new Problem(where, "the TensorBoard event file cannot be written", Found: e.Message), e);
+            throw new CheckpointException(new Problem(where, "the TensorBoard event file cannot be written", Found: e.Message), e) { IsWriting = true };
         }
     }
 

@@ -120,7 +120,7 @@ public sealed class TrainLog : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointException(new Problem(path, "the training log cannot be written", Found: e.Message), e);
+            throw new CheckpointException(new Problem(path, "the training log cannot be written", Found: e.Message), e) { IsWriting = true };
         }
     }
 
