@@ -60,7 +60,15 @@ internal sealed class Answers(string? data, Func<LanguageModelOptions> computing
             evaluation = evaluation.WithTrained(trained);
         }
 
-        report?.Write(evaluation, ReportFacts.OfModel(path, model.Info, rows));
+        try
+        {
+            report?.Write(evaluation, ReportFacts.OfModel(path, model.Info, rows));
+        }
+        catch (CheckpointException error)
+        {
+            SayNotKept(folder, error.Problems[0]);
+        }
+
         return new Answered(name, path, [.. evaluation.Rows.Select(row => row.Gold)], [.. evaluation.Rows.Select(row => row.Predicted)]);
     }
 
@@ -73,10 +81,12 @@ internal sealed class Answers(string? data, Func<LanguageModelOptions> computing
         }
         catch (OptionsException error)
         {
-            status.Say($"the answers of {model} are not kept beside it: {error.Problems[0].Found}");
+            SayNotKept(model, error.Problems[0]);
             return null;
         }
     }
+
+    private void SayNotKept(string model, Problem problem) => status.Say($"the answers of {model} are not kept beside it: {problem.Found}");
 
     private static string NameOf(string path) => IoPath.GetFileName(IoPath.TrimEndingDirectorySeparator(IoPath.GetFullPath(path))) is var last && last == Folder
         ? IoPath.GetFileName(IoPath.GetDirectoryName(IoPath.GetFullPath(path))!)
