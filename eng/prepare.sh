@@ -126,11 +126,7 @@ gx_fingerprint() {
 gx_native_fingerprint() { (gx_fingerprint native eng/prepare.sh); }
 
 gx_program_fingerprint() {
-    local extra=() folder
-    for folder in assets recipes; do
-        [[ -d $gx_root/$folder ]] && extra+=("$folder")
-    done
-    (gx_fingerprint native eng/prepare.sh src Directory.Build.props Directory.Packages.props global.json "${extra[@]}")
+    (gx_fingerprint native eng/prepare.sh src tests/fixtures/golden/training Directory.Build.props Directory.Packages.props global.json)
 }
 
 # gx_is_current NAME FINGERPRINT

@@ -16,13 +16,17 @@ gx_publish() {
     # In a place of its own: the same projects built for a named platform would make the usual build start anew. Analysers run there.
     gx_dotnet "$log" publish src/Guanxi.Cli/Guanxi.Cli.csproj -r linux-x64 --self-contained --artifacts-path "$work" -o "$target/program" \
         -p:PublishDocumentationFiles=false -p:RunAnalyzers=false "$@" || { gx_show_failure "the program could not be published" "$log"; return; }
+    # The one documentation that the program reads itself: the meanings of train's keys.
     mkdir -p "$target/assets" "$target/examples" &&
+        cp "$work"/bin/Guanxi.Relations/*/Guanxi.Relations.xml "$target/program" &&
         cp "${GUANXI_NATIVE:-$gx_native_library}" "$target/program/libguanxi_torch.so" &&
         cp "$root/eng/environment.sh" "$target/program" &&
         cp -r "$root/assets/base-zh" "$root/assets/encoder-zh" "$target/assets" &&
         cp -r "$root/examples/people" "$target/examples" &&
         cp "$root/LICENSE" "$root/NOTICE" "$target" &&
         install -m 755 "$root/eng/launch.sh" "$target/guanxi" || return
+    "$target/guanxi" train --help | grep -A 1 -- '--learning_rate ' | grep -q '^ *[A-Z]' ||
+        { gx_fail "the published program's help does not tell what the keys of train mean"; return; }
     gx_say "ready: build/publish/guanxi"
 }
 

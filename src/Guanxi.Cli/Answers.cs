@@ -2,6 +2,7 @@ using Guanxi.Relations;
 using Guanxi.Relations.Artifacts;
 using Guanxi.Relations.Formats;
 using Guanxi.Transformers;
+using Guanxi.Transformers.Hubs;
 using Guanxi.Transformers.Models;
 using IoPath = System.IO.Path;
 
@@ -44,22 +45,48 @@ internal sealed class Answers(string? data, Func<LanguageModelOptions> computing
     /// <summary>Asks a model and keeps its answers beside it.</summary>
     public Answered OfModel(string name, string path, string rows)
     {
-        using var model = TrainedModel.Load(path, _options.Value, new TaskOverrides());
+        var folder = HubCache.OfProcess.Resolve(path);
+        using var model = TrainedModel.Load(folder, _options.Value, new TaskOverrides());
         var examples = DataRows.Read(rows, null).Relations;
         if (examples.Count == 0)
         {
             throw new OptionsException(new Problem(rows, "these rows are not sentences with two names", "text, people1, people2 and label"));
         }
 
+        var report = ReportBeside(folder);
         var evaluation = new Evaluator(TimeProvider.System).Evaluate(model.Classifier, examples, new RowProgress(status, examples.Count), stop);
-        if (TrainedRows.Of(path, null, status) is { } trained)
+        if (TrainedRows.Of(folder, null, status) is { } trained)
         {
             evaluation = evaluation.WithTrained(trained);
         }
 
-        ReportFolder.Of(IoPath.Combine(path, Folder))!.Write(evaluation, ReportFacts.OfModel(path, model.Info, rows));
+        try
+        {
+            report?.Write(evaluation, ReportFacts.OfModel(path, model.Info, rows));
+        }
+        catch (CheckpointException error)
+        {
+            SayNotKept(folder, error.Problems[0]);
+        }
+
         return new Answered(name, path, [.. evaluation.Rows.Select(row => row.Gold)], [.. evaluation.Rows.Select(row => row.Predicted)]);
     }
+
+    /// <summary>The folder to keep answers in; null, which is told, where nothing can be kept.</summary>
+    private ReportFolder? ReportBeside(string model)
+    {
+        try
+        {
+            return ReportFolder.Of(IoPath.Combine(model, Folder));
+        }
+        catch (OptionsException error)
+        {
+            SayNotKept(model, error.Problems[0]);
+            return null;
+        }
+    }
+
+    private void SayNotKept(string model, Problem problem) => status.Say($"the answers of {model} are not kept beside it: {problem.Found}");
 
     private static string NameOf(string path) => IoPath.GetFileName(IoPath.TrimEndingDirectorySeparator(IoPath.GetFullPath(path))) is var last && last == Folder
         ? IoPath.GetFileName(IoPath.GetDirectoryName(IoPath.GetFullPath(path))!)

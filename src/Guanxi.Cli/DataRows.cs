@@ -13,7 +13,7 @@ internal static class DataRows
     /// <exception cref="OptionsException">They cannot be read, or some are bad.</exception>
     public static Dataset Read(string source, int? most)
     {
-        var (stream, name) = JsonRows.Open(source);
+        var (stream, name) = InputRows.Open(source);
         using (stream)
         {
             return DatasetReader.Read(stream, name, new DatasetReadOptions { MaxRows = most });

@@ -19,33 +19,35 @@ internal static class ErrorBoundary
     {
         try
         {
-            return action();
+            var code = action();
+            Console.Out.Flush();
+            return code;
         }
         catch (Exception error)
         {
             // The last frame of the process: whatever comes here becomes words, never a stack trace.
             var cause = error is TypeInitializationException { InnerException: { } inner } ? inner : error;
-            Console.Out.Flush();
-            Tell(name, LinesOf(cause));
+            Try(Console.Out.Flush);
+            Try(() => Tell(name, LinesOf(cause)));
             return CodeOf(cause);
         }
     }
 
-    /// <summary>Runs the part of a job in which a file that cannot be written is a failure, not a wrong call.</summary>
-    public static void DuringJob(Action action)
+    private static void Try(Action write)
     {
         try
         {
-            action();
+            write();
         }
-        catch (CheckpointException error)
+        catch (IOException)
         {
-            throw new JobFailedException(error.Problems, error);
+            // Nobody can be told that nobody can be told.
         }
     }
 
     private static int CodeOf(Exception error) => error switch
     {
+        CheckpointException { IsWriting: true } => ExitCode.Failed,
         OptionsException or CheckpointException => ExitCode.WrongCall,
         OperationCanceledException => ExitCode.Stopped,
         _ => ExitCode.Failed,

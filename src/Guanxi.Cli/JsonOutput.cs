@@ -39,6 +39,7 @@ internal sealed class JsonOutput
 
     /// <summary>Writes the result if it is wanted.</summary>
     /// <param name="json">One line.</param>
+    /// <exception cref="CheckpointException">The file cannot be written.</exception>
     public void Write(string json)
     {
         if (IsToStandardOutput)
@@ -47,13 +48,13 @@ internal sealed class JsonOutput
         }
         else if (_target is not null)
         {
-            ErrorBoundary.DuringJob(() => WriteFile(_target, json + "\n"));
+            WriteFile(_target, json + "\n");
         }
     }
 
     private static void WriteFile(string path, string text)
     {
-        if (IsDevice(path))
+        if (OutputPath.IsDevice(path))
         {
             // A device is written to, never replaced.
             File.WriteAllText(path, text);
@@ -63,6 +64,4 @@ internal sealed class JsonOutput
             AtomicFile.WriteText(path, text);
         }
     }
-
-    private static bool IsDevice(string path) => Path.GetFullPath(path).StartsWith("/dev/", StringComparison.Ordinal);
 }

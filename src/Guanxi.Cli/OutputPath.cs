@@ -18,6 +18,26 @@ internal static class OutputPath
         }
     }
 
+    /// <summary>Whether a path names a device or a pipe of the system, which is written to as it is.</summary>
+    public static bool IsDevice(string path) => Path.GetFullPath(path).StartsWith("/dev/", StringComparison.Ordinal);
+
+    /// <summary>Why no file can be made in a folder; null when one can.</summary>
+    public static string? CannotWriteIn(string folder)
+    {
+        try
+        {
+            new FileStream(Path.Combine(folder, $".{Guid.NewGuid():N}"), new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.DeleteOnClose,
+            }).Dispose();
+            return null;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return error.Message;
+        }
+    }
+
     private static string? CannotWrite(string path)
     {
         if (path.Length == 0)
@@ -26,6 +46,9 @@ internal static class OutputPath
         }
 
         var folder = Path.GetDirectoryName(Path.GetFullPath(path));
-        return Directory.Exists(path) ? "a folder" : folder is null || !Directory.Exists(folder) ? "its folder is missing" : null;
+        return Directory.Exists(path) ? "a folder"
+            : folder is null || !Directory.Exists(folder) ? "its folder is missing"
+            : IsDevice(path) ? null
+            : CannotWriteIn(folder);
     }
 }

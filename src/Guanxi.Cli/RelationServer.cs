@@ -65,11 +65,7 @@ internal sealed class RelationServer : IDisposable
 
     private (string? Label, Problem? Problem) Ask(RelationExample row, CancellationToken stop)
     {
-        var body = new JsonLineWriter().StartObject()
-            .Name(RelationInput.TextField).Value(row.Text)
-            .Name(RelationInput.Person1Field).Value(row.Person1)
-            .Name(RelationInput.Person2Field).Value(row.Person2)
-            .EndObject().ToString();
+        var body = RowText.Json(row with { Label = null });
         for (var attempt = 1; ; attempt++)
         {
             stop.ThrowIfCancellationRequested();

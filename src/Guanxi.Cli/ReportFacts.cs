@@ -2,6 +2,7 @@ using System.Globalization;
 using Guanxi.Cli.Inspection;
 using Guanxi.Relations.Artifacts;
 using Guanxi.Relations.Reporting;
+using Guanxi.Relations.Training;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Hubs;
 
@@ -10,11 +11,8 @@ namespace Guanxi.Cli;
 /// <summary>What a report says of where its figures come from.</summary>
 internal static class ReportFacts
 {
-    private const string LogFile = "train_log.jsonl";
-
     // The name that the training loss has among the losses of evaluations.
     private const string TrainingLoss = "training";
-    private const string EvaluationPrefix = "eval_";
 
     /// <summary>Of a model, with the curves of its training where it left any.</summary>
     /// <param name="path">The model as the user named it.</param>
@@ -61,7 +59,7 @@ internal static class ReportFacts
     private static ReportContext Curves(string folder)
     {
         var empty = new ReportContext { Subject = folder };
-        var path = Path.Combine(folder, LogFile);
+        var path = Path.Combine(folder, TrainingArtifact.LogFile);
         if (!File.Exists(path))
         {
             return empty;
@@ -71,7 +69,7 @@ internal static class ReportFacts
         {
             var log = RunLog.Read(path);
             var measured = log.Evaluations.Where(item => item.Value.Count > 1)
-                .ToLookup(item => item.Key.EndsWith("loss", StringComparison.Ordinal));
+                .ToLookup(item => item.Key.EndsWith(RunMetrics.Loss, StringComparison.Ordinal));
             return empty with
             {
                 Losses = [.. log.Losses.Count > 1 ? [Curve(TrainingLoss, log.Losses)]
@@ -87,7 +85,7 @@ internal static class ReportFacts
     }
 
     private static ReportCurve[] Named(IEnumerable<KeyValuePair<string, List<LogPoint>>> curves) =>
-        [.. curves.Select(curve => Curve(curve.Key[EvaluationPrefix.Length..].Replace('_', ' '), curve.Value)).Take(2)];
+        [.. curves.Select(curve => Curve(curve.Key[RunMetrics.LogPrefix.Length..].Replace('_', ' '), curve.Value)).Take(2)];
 
     private static ReportCurve Curve(string name, IEnumerable<LogPoint> points) =>
         new(name, [.. points.Select(point => new CurvePoint(point.Step, point.Value))]);

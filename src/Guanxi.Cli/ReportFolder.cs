@@ -27,7 +27,7 @@ internal sealed class ReportFolder
 
     /// <summary>Makes the folder, before the work begins whose result would be lost.</summary>
     /// <param name="folder">The folder; null when no report is wanted.</param>
-    /// <exception cref="OptionsException">It cannot be made.</exception>
+    /// <exception cref="OptionsException">It cannot be made, or written in.</exception>
     public static ReportFolder? Of(string? folder)
     {
         if (folder is null)
@@ -38,18 +38,21 @@ internal sealed class ReportFolder
         try
         {
             Directory.CreateDirectory(folder);
-            return new ReportFolder(folder);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new OptionsException(new Problem("--report", "the folder cannot be made", "a folder", $"'{folder}' ({error.Message})"));
+            throw Refused("the folder cannot be made", error.Message);
         }
+
+        return OutputPath.CannotWriteIn(folder) is { } reason ? throw Refused("nothing can be written in the folder", reason) : new ReportFolder(folder);
+
+        OptionsException Refused(string what, string reason) => new(new Problem("--report", what, "a folder", $"'{folder}' ({reason})"));
     }
 
     /// <summary>Writes an evaluation: predictions, result, page and confusion.</summary>
     /// <param name="evaluation">The evaluation.</param>
     /// <param name="context">What was evaluated.</param>
-    /// <exception cref="JobFailedException">A file cannot be written.</exception>
+    /// <exception cref="CheckpointException">A file cannot be written.</exception>
     public void Write(Evaluation evaluation, ReportContext context)
     {
         var lines = new StringBuilder();
@@ -67,8 +70,8 @@ internal sealed class ReportFolder
     /// <summary>Writes a file.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="text">Its text.</param>
-    /// <exception cref="JobFailedException">It cannot be written.</exception>
-    public void Write(string name, string text) => ErrorBoundary.DuringJob(() => AtomicFile.WriteText(Path.Combine(_folder, name), text));
+    /// <exception cref="CheckpointException">It cannot be written.</exception>
+    public void Write(string name, string text) => AtomicFile.WriteText(Path.Combine(_folder, name), text);
 
     private static string Line(EvaluatedRow row, IReadOnlyList<string> labels) => new PredictionRow(
         row.Example with { Label = row.Gold },

@@ -19,10 +19,18 @@ internal sealed class StandardStreams : IDisposable
         Console.SetError(_error);
     }
 
-    /// <summary>Writes out what is still in the buffers.</summary>
     public void Dispose()
     {
-        _output.Dispose();
-        _error.Dispose();
+        foreach (var stream in (StreamWriter[])[_output, _error])
+        {
+            try
+            {
+                stream.Dispose();
+            }
+            catch (IOException)
+            {
+                // ErrorBoundary has flushed them before and told of it.
+            }
+        }
     }
 }

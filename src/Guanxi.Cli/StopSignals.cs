@@ -46,14 +46,7 @@ internal sealed class StopSignals : IDisposable
             // Whatever is written there means nothing.
         }
 
-        try
-        {
-            _stop.Cancel();
-        }
-        catch (ObjectDisposedException)
-        {
-            // The work has ended before.
-        }
+        Cancel();
     }) { IsBackground = true, Name = "end of input" }.Start();
 
     public void Dispose()
@@ -72,11 +65,23 @@ internal sealed class StopSignals : IDisposable
         {
             context.Cancel = true;
             _asked();
-            _stop.Cancel();
+            Cancel();
         }
         else
         {
             _askedAgain();
+        }
+    }
+
+    private void Cancel()
+    {
+        try
+        {
+            _stop.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The work has ended before.
         }
     }
 }

@@ -19,4 +19,8 @@ public sealed class CheckpointException : Exception
 
     /// <summary>Every problem found.</summary>
     public IReadOnlyList<Problem> Problems { get; }
+
+    /// <summary>Whether a result could not be written, so that no input is to blame.</summary>
+    /// <value>False.</value>
+    public bool IsWriting { get; init; }
 }

@@ -51,6 +51,15 @@ internal sealed partial class ChildProgram : IDisposable
         return child.WaitForEnd();
     }
 
+    /// <summary>Runs the program with its output led elsewhere.</summary>
+    /// <param name="redirection">What a shell would have behind the call.</param>
+    /// <param name="words">The call.</param>
+    public static ChildResult RunInto(string redirection, params string[] words)
+    {
+        using var child = StartAs("bash", ["-c", $"set -o pipefail; dotnet \"$@\" {redirection}", "bash", Library, .. words], "", []);
+        return child.WaitForEnd();
+    }
+
     /// <summary>Starts the program.</summary>
     public static ChildProgram Start(string input, Dictionary<string, string> environment, params string[] words) =>
         StartAs("dotnet", [Library, .. words], input, environment);

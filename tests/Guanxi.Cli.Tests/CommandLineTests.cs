@@ -82,6 +82,8 @@ public sealed class CommandLineTests
     [InlineData("what to predict is not clear", "predict", "--model", ".")]
     [InlineData("--people2: people2 does not occur in the text; found 丙", "predict", "--model", ".", "--text", "甲和乙", "--people1", "甲", "--people2", "丙")]
     [InlineData("--json: the file cannot be written", "info", ".", "--json", "/nowhere/result.json")]
+    [InlineData("--json: the file cannot be written", "info", ".", "--json", "/proc/result.json")]
+    [InlineData("--report: nothing can be written in the folder", "evaluate", "--predictions", "x", "--report", "/proc")]
     [InlineData("there is nothing to tell about", "info", "/nowhere")]
     [InlineData("this case is not measured; expected train, serve, decode, kernels, peak, startup or all; found 'nothing'", "bench", "nothing")]
     [InlineData("--shape: all measures what it always measures", "bench", "all", "--shape", "7b")]
@@ -96,6 +98,21 @@ public sealed class CommandLineTests
         Assert.Equal(ExitCode.WrongCall, code);
         Assert.Contains(expected, error, StringComparison.Ordinal);
         Assert.Equal("", output);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2000)] // More than the buffer of standard output holds.
+    public void An_output_that_cannot_be_written_fails_the_job_in_one_line(int rows)
+    {
+        using var folder = new TemporaryFolder();
+        var data = folder.Add("rows.jsonl", Enumerable.Repeat("{\"text\": \"曹操是曹植的父亲\"}", rows));
+
+        var told = ChildProgram.RunInto("> /dev/full", "tokenize", "--model", "assets/base-zh", "--data", data).Expect(ExitCode.Failed);
+        var quiet = ChildProgram.RunInto("| head -n 1", "tokenize", "--model", "assets/base-zh", "--data", data).Expect(ExitCode.Done);
+
+        Assert.Matches("^guanxi tokenize: No space left on device[^\n]*\n$", told.Error);
+        Assert.Equal((1, ""), (quiet.Lines.Length, quiet.Error));
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using Xunit;
+
 namespace Guanxi.Cli.Tests;
 
 /// <summary>A folder that lives as long as one test.</summary>
@@ -23,6 +25,14 @@ internal sealed class TemporaryFolder : IDisposable
         }
 
         return this[name];
+    }
+
+    /// <summary>The same, of which one file keeps its reader waiting for ever: a pipe that nobody writes into.</summary>
+    public void CopyHeld(string folder, string name, string held)
+    {
+        var file = Path.Combine(Copy(folder, name), held);
+        File.Delete(file);
+        Assert.True(SystemCommand.Succeeds("mkfifo", file));
     }
 
     public void Dispose() => Directory.Delete(FullPath, recursive: true);

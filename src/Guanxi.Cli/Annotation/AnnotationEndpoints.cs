@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using Guanxi.Cli.Server;
+using Guanxi.Cli.Web;
 using Guanxi.Relations;
 using Guanxi.Relations.Formats;
 using Guanxi.Transformers;
@@ -67,6 +67,11 @@ internal sealed class AnnotationEndpoints(AnnotationStore store, IReadOnlyList<s
     {
         var number = NumberOf(context);
         var (mark, revision, tab) = await RequestBody.ReadAsync(context, ReadMark);
+        if (store.Row(number) is null)
+        {
+            throw new HttpProblemException(StatusCodes.Status404NotFound, $"there is no row {number}");
+        }
+
         await Guarded(context, () =>
         {
             store.Put(number, mark, revision, tab);
@@ -200,7 +205,13 @@ internal sealed class AnnotationEndpoints(AnnotationStore store, IReadOnlyList<s
     private static JsonElement? Member(JsonElement root, string name) =>
         root.ValueKind == JsonValueKind.Object && root.TryGetProperty(name, out var value) ? value : null;
 
-    private static RowFilter FilterOf(string? name) => Enum.TryParse<RowFilter>(name, ignoreCase: true, out var filter) ? filter : RowFilter.All;
+    private static RowFilter FilterOf(string? name)
+    {
+        var filters = Enum.GetValues<RowFilter>();
+        var at = Array.FindIndex(filters, filter => Name(filter) == (name ?? Name(RowFilter.All)));
+        return at >= 0 ? filters[at] : throw new HttpProblemException(
+            StatusCodes.Status400BadRequest, $"filter must be one of {string.Join(", ", filters.Select(Name))}");
+    }
 
     private static string Name(RowFilter filter) => $"{filter}".ToLowerInvariant();
 }

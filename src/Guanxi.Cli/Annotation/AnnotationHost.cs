@@ -1,5 +1,4 @@
 using System.Net;
-using Guanxi.Cli.Server;
 using Guanxi.Cli.Web;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -22,7 +21,7 @@ internal sealed class AnnotationHost : IAsyncDisposable
     public AnnotationHost(IReadOnlyList<Uri> urls, AnnotationEndpoints endpoints)
     {
         _names = [Localhost, .. urls.Select(url => url.Host)];
-        _app = RelationHost.Build(urls);
+        _app = WebServer.Build(urls);
         _app.Use(GuardAsync);
         endpoints.Map(_app);
         _app.MapAssets("annotate.html", new Dictionary<string, string>());
@@ -33,7 +32,7 @@ internal sealed class AnnotationHost : IAsyncDisposable
 
     /// <summary>Begins to listen.</summary>
     /// <exception cref="Transformers.OptionsException">An address is taken, not of this machine, or forbidden.</exception>
-    public Task ListenAsync() => RelationHost.ListenAsync(_app);
+    public Task ListenAsync() => WebServer.ListenAsync(_app);
 
     public async ValueTask DisposeAsync()
     {

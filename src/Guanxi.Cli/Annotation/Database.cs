@@ -11,6 +11,7 @@ internal sealed class Database : IDisposable
 
     private const int NotADatabase = 26;
 
+    private readonly string _path;
     private readonly SqliteConnection _connection;
     private readonly Lock _gate = new();
     private SqliteTransaction? _transaction;
@@ -21,6 +22,7 @@ internal sealed class Database : IDisposable
     /// <exception cref="OptionsException">It cannot be opened, or is something else.</exception>
     public Database(string path, string schema)
     {
+        _path = path;
         var settings = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = LockSeconds };
         _connection = new SqliteConnection(settings.ToString());
         try
@@ -31,74 +33,83 @@ internal sealed class Database : IDisposable
             Execute("PRAGMA synchronous = FULL");
             Execute(schema);
         }
-        catch (Exception error) when (error is SqliteException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is SqliteException or JobFailedException or IOException or UnauthorizedAccessException)
         {
             _connection.Dispose();
-            throw new OptionsException(error is SqliteException { SqliteErrorCode: NotADatabase }
+            throw new OptionsException((error as SqliteException ?? error.InnerException as SqliteException)?.SqliteErrorCode == NotADatabase
                 ? new Problem(path, "this is not a database of annotations", "a file that data annotate has made, or a new name for --db")
-                : new Problem(path, "the database cannot be opened", "a file in a folder that may be written", error.Message));
+                : new Problem(path, "the database cannot be opened", "a file in a folder that may be written", (error.InnerException ?? error).Message));
         }
     }
 
     /// <summary>Does something of which all or nothing is kept, and which no other process comes between.</summary>
     /// <param name="action">The work.</param>
     /// <returns>What it gives.</returns>
-    public T Change<T>(Func<T> action)
+    /// <exception cref="JobFailedException">The file cannot be used any more.</exception>
+    public T Change<T>(Func<T> action) => Use(() =>
     {
-        lock (_gate)
+        using var transaction = _transaction = _connection.BeginTransaction();
+        try
         {
-            using var transaction = _transaction = _connection.BeginTransaction();
-            try
-            {
-                var result = action();
-                transaction.Commit();
-                return result;
-            }
-            finally
-            {
-                _transaction = null;
-            }
+            var result = action();
+            transaction.Commit();
+            return result;
         }
-    }
+        finally
+        {
+            _transaction = null;
+        }
+    });
 
     /// <summary>Runs a statement.</summary>
     /// <param name="sql">The statement, with ?1, ?2 for the values.</param>
     /// <param name="values">The values.</param>
-    public void Execute(string sql, params object?[] values)
+    /// <exception cref="JobFailedException">The file cannot be used any more.</exception>
+    public void Execute(string sql, params object?[] values) => Use(() =>
     {
-        lock (_gate)
-        {
-            using var command = Command(sql, values);
-            command.ExecuteNonQuery();
-        }
-    }
+        using var command = Command(sql, values);
+        return command.ExecuteNonQuery();
+    });
 
     /// <summary>Runs a query.</summary>
     /// <param name="read">Makes something of a row.</param>
     /// <param name="sql">The query, with ?1, ?2 for the values.</param>
     /// <param name="values">The values.</param>
     /// <returns>What was made, of every row.</returns>
-    public IReadOnlyList<T> Query<T>(Func<SqliteDataReader, T> read, string sql, params object?[] values)
+    /// <exception cref="JobFailedException">The file cannot be used any more.</exception>
+    public IReadOnlyList<T> Query<T>(Func<SqliteDataReader, T> read, string sql, params object?[] values) => Use(() =>
     {
-        lock (_gate)
+        using var command = Command(sql, values);
+        using var reader = command.ExecuteReader();
+        var found = new List<T>();
+        while (reader.Read())
         {
-            using var command = Command(sql, values);
-            using var reader = command.ExecuteReader();
-            var found = new List<T>();
-            while (reader.Read())
-            {
-                found.Add(read(reader));
-            }
-
-            return found;
+            found.Add(read(reader));
         }
-    }
+
+        return found;
+    });
 
     /// <summary>The one number that a query gives; null for none.</summary>
     public long? Number(string sql, params object?[] values) =>
         Query(reader => reader.IsDBNull(0) ? (long?)null : reader.GetInt64(0), sql, values) is [var number, ..] ? number : null;
 
     public void Dispose() => _connection.Dispose();
+
+    private T Use<T>(Func<T> work)
+    {
+        lock (_gate)
+        {
+            try
+            {
+                return work();
+            }
+            catch (SqliteException error)
+            {
+                throw new JobFailedException(new Problem(_path, "the database cannot be used", Found: error.Message.TrimEnd('.')), error);
+            }
+        }
+    }
 
     private SqliteCommand Command(string sql, object?[] values)
     {

@@ -52,7 +52,7 @@ internal sealed class SuggestionWorker : IDisposable
         catch (Exception error)
         {
             // The last frame of the thread: annotating goes on without suggestions, and the page says why.
-            Problem = error is CheckpointException or OptionsException ? error.Message : $"{error.GetType().Name}: {error.Message}";
+            Problem = error is CheckpointException or OptionsException or JobFailedException ? error.Message : $"{error.GetType().Name}: {error.Message}";
         }
     }
 
@@ -64,12 +64,7 @@ internal sealed class SuggestionWorker : IDisposable
             return new Suggestion(null, json.Value($"{answer.Problem}").ToString());
         }
 
-        json.StartObject();
-        foreach (var (label, probability) in _classifier.Schema.Labels.Zip(answer.Prediction.Probabilities))
-        {
-            json.Name(label).Value(probability);
-        }
-
-        return new Suggestion(answer.Prediction.Label, json.EndObject().ToString());
+        json.Object(_classifier.Schema.Labels.Zip(answer.Prediction.Probabilities, KeyValuePair.Create));
+        return new Suggestion(answer.Prediction.Label, json.ToString());
     }
 }

@@ -34,7 +34,7 @@ internal static class BenchmarkProcess
         var output = process.StandardOutput.ReadToEndAsync();
         if (!process.WaitForExit(s_patience))
         {
-            process.Kill();
+            process.Kill(entireProcessTree: true);
             throw Failed("it does not end", $"within {s_patience.TotalMinutes} minutes", last);
         }
 

@@ -70,7 +70,8 @@ internal static class CompareCommand
         var gold = answered[0].Gold;
         if (answered.FirstOrDefault(run => !run.Gold.SequenceEqual(gold)) is { } other)
         {
-            throw new OptionsException(new Problem(other.Path, "its rows are not those of the first", $"the {gold.Count} true labels of {answered[0].Path}", $"{other.Gold.Count} others"));
+            throw new OptionsException(new Problem(
+                other.Path, "its rows are not those of the first", $"the {gold.Count} true labels of {answered[0].Path}", $"{other.Gold.Count} others"));
         }
 
         var systems = answered.GroupBy(run => run.Name).Select(group => new ComparedSystem(group.Key, [.. group.Select(run => run.Predicted)])
@@ -100,14 +101,14 @@ internal static class CompareCommand
     private static void Show(SystemComparison comparison, ReportContext context, ReportFolder? report, JsonOutput output)
     {
         var (text, json) = (ComparisonText.Write(comparison), ComparisonText.ToJson(comparison));
-        report?.Write(TableFile, text);
-        report?.Write(ReportFolder.JsonFile, json + "\n");
-        report?.Write(ReportFolder.PageFile, ComparisonReport.ToHtml(comparison, context));
         if (!output.IsToStandardOutput)
         {
             Console.Out.Write(text);
         }
 
         output.Write(json);
+        report?.Write(TableFile, text);
+        report?.Write(ReportFolder.JsonFile, json + "\n");
+        report?.Write(ReportFolder.PageFile, ComparisonReport.ToHtml(comparison, context));
     }
 }

@@ -69,6 +69,8 @@ internal static class DemoCommand
         using var model = TrainedModel.Load(output, new LanguageModelOptions { ComputeType = ComputeType.Choose("auto", Device.Cpu, TimeProvider.System, out _) });
         var data = DatasetReader.Read(Path.Combine(root, EmbeddedFiles.TestRows), new DatasetReadOptions { Schema = model.Schema });
         var evaluation = new Evaluator(TimeProvider.System).Evaluate(model.Classifier, data.Relations, null, stop);
+        var (accuracy, guessing) = (evaluation.Result.Report.Accuracy, 1.0 / model.Schema.Labels.Count);
+        var millions = model.RequireModel().Config.ParameterCount / 1e6;
         Console.Out.WriteLine(evaluation.Result.Report.ToString());
         foreach (var row in evaluation.Rows.Where(row => row.Prediction is not null).Take(ShownPredictions))
         {
@@ -79,7 +81,7 @@ internal static class DemoCommand
             CultureInfo.InvariantCulture,
             $"""
 
-            {evaluation.Result.Report.Accuracy:P0} of the held-out rows are right; guessing gets {1.0 / model.Schema.Labels.Count:P0}. The embedded base is small ({model.RequireModel().Config.ParameterCount / 1e6:F1} million
+            {accuracy:P0} of the held-out rows are right; guessing gets {guessing:P0}. The embedded base is small ({millions:F1} million
             parameters, pretrained on old novels): this shows that the job works, not what the method is worth. Downloaded models and the published recipe take the same commands.
 
             The run:        {output}

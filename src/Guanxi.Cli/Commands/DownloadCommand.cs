@@ -40,12 +40,15 @@ internal static class DownloadCommand
         using var stop = new StopSignals(() => { });
         try
         {
-            HubDownloadResult? result = null;
-            var download = new HubDownload(options, HubVariables.OfProcess, TimeProvider.System, progress);
-            ErrorBoundary.DuringJob(() => result = download.RunAsync(stop.Token).GetAwaiter().GetResult());
+            var result = new HubDownload(options, HubVariables.OfProcess, TimeProvider.System, progress).RunAsync(stop.Token).GetAwaiter().GetResult();
             progress.End();
-            Tell(options, result!, output);
+            Tell(options, result, output);
             return ExitCode.Done;
+        }
+        catch (CheckpointException error)
+        {
+            // What the hub sends is no input of the user's.
+            throw new JobFailedException(error.Problems, error);
         }
         catch (Exception error) when (
             stop.Token.IsCancellationRequested && error is OperationCanceledException or IOException or HttpRequestException)

@@ -66,9 +66,9 @@ internal static class EvaluateCommand
         var (evaluation, context) = Evaluate(parsed, options, ranks, status, stop.Token);
         Tell(evaluation, status);
         evaluation = trained is null ? evaluation : evaluation.WithTrained(trained);
-        report?.Write(evaluation, context);
         Console.Out.Write(evaluation.Result.Report.ToString());
         json.Write(evaluation.Result.ToJson());
+        report?.Write(evaluation, context);
         return ExitCode.Done;
     }
 
@@ -188,7 +188,8 @@ internal static class EvaluateCommand
         public Option<string?> TrainFile { get; } = OptionKinds.Text(
             "--train_file", "FILE", "Rows of the training, to score apart the rows whose sentence was trained on (default: those that the model's folder names).");
 
-        public Option<string?> Report { get; } = OptionKinds.Text("--report", "DIR", "Write a page to read (report.html), report.json, predictions.jsonl and confusion.svg into a folder.");
+        public Option<string?> Report { get; } = OptionKinds.Text(
+            "--report", "DIR", "Write a page to read (report.html), report.json, predictions.jsonl and confusion.svg into a folder.");
 
         public Option<string?> Json { get; } = JsonOutput.Option();
     }

@@ -51,7 +51,8 @@ internal static class ExportCommand
             var (blocks, plain) = s_types[name];
             var notes = parsed.GetValue(format) == Gguf ? ModelConversion.WriteGguf(from, options, to, blocks)
                 : plain is not null ? ModelConversion.WriteDense(from, options, to, plain)
-                : throw new Transformers.OptionsException(new Transformers.Problem("--type", "a folder has no such blocks", "f16, bf16 or f32", name, "guanxi quantize writes 4 and 8 bits."));
+                : throw new Transformers.OptionsException(new Transformers.Problem(
+                    "--type", "a folder has no such blocks", "f16, bf16 or f32", name, "guanxi quantize writes 4 and 8 bits."));
             notes.ToList().ForEach(status.Say);
             WrittenModel.Tell(to, name, output);
             return ExitCode.Done;

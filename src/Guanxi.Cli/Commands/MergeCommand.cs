@@ -26,7 +26,8 @@ internal static class MergeCommand
             Examples =
             [
                 $"./guanxi merge --adapter_name_or_path {SampleCalls.Model} --save_path {SampleCalls.Model}-merged",
-                $"./guanxi merge --model_name_or_path {SampleCalls.Base} --adapter_name_or_path {SampleCalls.Model} --save_path {SampleCalls.Model}-verified --verify {SampleCalls.TestFile} --json -",
+                $"./guanxi merge --model_name_or_path {SampleCalls.Base} --adapter_name_or_path {SampleCalls.Model} "
+                    + $"--save_path {SampleCalls.Model}-verified --verify {SampleCalls.TestFile} --json -",
             ],
         };
         var baseModel = OptionKinds.Text("--model_name_or_path", "DIR", "The base model (default: the one that the adapter names).");
@@ -44,18 +45,22 @@ internal static class MergeCommand
         command.SetAction(parsed =>
         {
             using var status = new StatusLine();
-            using var stop = new StopSignals(() => status.Say("stopping"));
             var output = JsonOutput.Of(parsed.GetValue(json));
             var data = parsed.GetValue(verify) is { } file ? DataRows.Read(file, null) : null;
             var options = computing.Read(parsed, status.Say) with { BaseModel = parsed.GetValue(baseModel) };
             var (from, to) = (parsed.GetValue(adapter)!, parsed.GetValue(target)!);
             RequireAdapter(from, options.BaseModel);
             ModelConversion.WriteDense(from, options, to, s_types[parsed.GetValue(type)!]).ToList().ForEach(status.Say);
-            var check = data is null ? null : MergeCheck.Compare(from, to, options, data, new RowProgress(status, data.Examples.Count), stop.Token);
-            Tell(to, check, output);
+            Tell(to, data is null ? null : Check(from, to, options, data, status), output);
             return ExitCode.Done;
         });
         return command;
+    }
+
+    private static MergeCheck Check(string adapter, string merged, LanguageModelOptions options, Dataset data, StatusLine status)
+    {
+        using var stop = new StopSignals(() => status.Say("stopping"));
+        return MergeCheck.Compare(adapter, merged, options, data, new RowProgress(status, data.Examples.Count), stop.Token);
     }
 
     private static void RequireAdapter(string path, string? baseModel)

@@ -53,6 +53,9 @@ internal static class PredictCommand
 
         int Run(ParseResult parsed, RankGroup ranks, StatusLine status)
         {
+            // Alone it may be waiting for its input, which only the system can interrupt; a rank must not leave the others waiting.
+            using var stop = RankVariables.IsLaunchedHere ? new StopSignals(() => { }) : null;
+            stop?.ListenToInput();
             var output = ranks.IsFirst ? new RowOutput(JsonOutput.Of(parsed.GetValue(json))) : null;
             var path = ModelOptions.Require(parsed, model.Model);
             var single = one.Read(parsed);
@@ -61,7 +64,7 @@ internal static class PredictCommand
             var overrides = new TaskOverrides { Schema = task.Labels(parsed), PromptTemplate = task.Prompt(parsed) };
             using var loaded = TrainedModel.Load(path, model.Read(parsed, status.Say, ranks), overrides);
             SharedRows.RequireSame(ranks, loaded, parsed.GetValue(file) ?? string.Empty);
-            using var classifier = new SharedClassifier(loaded.Classifier, ranks, CancellationToken.None);
+            using var classifier = new SharedClassifier(loaded.Classifier, ranks, stop?.Token ?? CancellationToken.None);
             var bad = hasRow ? Predict(classifier, RowsAtOnce * ranks.WorldSize, rows, output, status) : 0;
             output?.Finish(single is not null);
             if (bad > 0)
@@ -92,7 +95,7 @@ internal static class PredictCommand
     /// <summary>Rows one by one, bad ones among them.</summary>
     private static IEnumerable<ReadRow> Open(string source)
     {
-        var (stream, name) = JsonRows.Open(source);
+        var (stream, name) = InputRows.Open(source);
         using (stream)
         {
             using var data = DatasetReader.Open(stream, name, new DatasetReadOptions { RequireLabel = false });
@@ -106,7 +109,7 @@ internal static class PredictCommand
 
     private static IEnumerable<ReadRow> Checked(string source)
     {
-        var (stream, name) = JsonRows.Open(source);
+        var (stream, name) = InputRows.Open(source);
         using (stream)
         {
             var data = DatasetReader.Read(stream, name, new DatasetReadOptions { RequireLabel = false });

@@ -40,7 +40,7 @@ internal static class ScoreCommand
             using var status = new StatusLine();
             var output = new RowOutput(JsonOutput.Of(parsed.GetValue(json)));
             ModelOptions.Require(parsed, model.Model);
-            var rows = JsonRows.Read(parsed.GetValue(data) ?? "-", Read);
+            var rows = InputRows.Read(parsed.GetValue(data) ?? "-", Read);
             using var loaded = model.Load(parsed, status.Say);
             Score(rows, loaded, output);
             return ExitCode.Done;

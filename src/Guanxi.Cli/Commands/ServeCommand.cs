@@ -50,14 +50,18 @@ internal static class ServeCommand
             status.Say("warning: other machines can reach this address, and no key is asked for (--api_key_file)");
         }
 
-        using var model = load();
-
-        host.Serve(model.Classifier, NameOf(path), model.Info.Method ?? Methods.Llm);
-        status.Say("ready");
-        ServiceManager.Tell(ServiceManager.Ready);
-
         // A pool of threads has as many as there are processors: none may be kept waiting here.
-        await stop.WaitAsync();
+        var (loading, stopping) = (Task.Run(load), stop.WaitAsync());
+        if (await Task.WhenAny(loading, stopping) == loading)
+        {
+            // The model ends with the process: a pass that does not end in time still uses it.
+            var model = await loading;
+            host.Serve(model.Classifier, NameOf(path), model.Info.Method ?? Methods.Llm);
+            status.Say("ready");
+            ServiceManager.Tell(ServiceManager.Ready);
+            await stopping;
+        }
+
         ServiceManager.Tell(ServiceManager.Stopping);
         var left = await host.DrainAsync();
         status.Say(left == 0 ? "stopped: everything was answered" : $"stopped: the time was up, {left} requests were not answered");
@@ -75,12 +79,14 @@ internal static class ServeCommand
     /// <summary>The options of the server itself.</summary>
     private sealed class ServeOptions
     {
+        private static readonly RelationEngineOptions s_usual = new();
+
         private readonly Option<string?> _urls =
             OptionKinds.Text("--urls", "URLS", $"Addresses to listen at, with ; between (default: {ServerOptions.DefaultUrls}).");
 
-        private readonly Option<int?> _queue = OptionKinds.Whole("--queue", "Requests that may wait; one more gets 429 (default: 64).", 1);
-        private readonly Option<int?> _cache = OptionKinds.Whole("--cache", "Answers to remember by their exact input; 0 for none (default: 1024).", 0);
-        private readonly Option<int?> _batch = OptionKinds.Whole("--batch", "Most rows of one pass of the model (default: 8).", 1);
+        private readonly Option<int?> _queue = OptionKinds.Whole("--queue", $"Requests that may wait; one more gets 429 (default: {s_usual.QueueCapacity}).", 1);
+        private readonly Option<int?> _cache = OptionKinds.Whole("--cache", $"Answers to remember by their exact input; 0 for none (default: {s_usual.CachedAnswers}).", 0);
+        private readonly Option<int?> _batch = OptionKinds.Whole("--batch", $"Most rows of one pass of the model (default: {s_usual.BatchRows}).", 1);
 
         private readonly Option<string[]> _cors = new("--cors")
         {
@@ -113,15 +119,11 @@ internal static class ServeCommand
             LogsTexts = parsed.GetValue(_texts),
         };
 
-        public RelationEngineOptions ReadEngine(ParseResult parsed)
+        public RelationEngineOptions ReadEngine(ParseResult parsed) => s_usual with
         {
-            var usual = new RelationEngineOptions();
-            return usual with
-            {
-                QueueCapacity = parsed.GetValue(_queue) ?? usual.QueueCapacity,
-                CachedAnswers = parsed.GetValue(_cache) ?? usual.CachedAnswers,
-                BatchRows = parsed.GetValue(_batch) ?? usual.BatchRows,
-            };
-        }
+            QueueCapacity = parsed.GetValue(_queue) ?? s_usual.QueueCapacity,
+            CachedAnswers = parsed.GetValue(_cache) ?? s_usual.CachedAnswers,
+            BatchRows = parsed.GetValue(_batch) ?? s_usual.BatchRows,
+        };
     }
 }

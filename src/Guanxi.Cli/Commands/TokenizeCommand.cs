@@ -53,7 +53,7 @@ internal static class TokenizeCommand
         return command;
     }
 
-    private static IEnumerable<string> Texts(string source) => JsonRows.Read(source, row =>
+    private static IEnumerable<string> Texts(string source) => InputRows.Read(source, row =>
     {
         var text = row.Text(RelationInput.TextField);
         if (text is null && row.Problems.Count == 0)

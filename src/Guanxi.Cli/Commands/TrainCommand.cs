@@ -18,6 +18,9 @@ internal static class TrainCommand
     /// <summary>Keys that are the verb's own.</summary>
     private static readonly string[] s_ownKeys = [.. RankLaunch.Keys, TrainWords.FileKey, TrainWords.JsonKey];
 
+    private static readonly RankWords s_rankWords = new(
+        "stopping after this step; a second signal ends the program at once, without saving", $"--{ResumeKey} true goes on from the last checkpoint");
+
     /// <summary>The verb.</summary>
     public static Verb Verb { get; } = new("train", Summary, Build);
 
@@ -67,7 +70,7 @@ internal static class TrainCommand
             return Train(arguments, place, JsonOutput.Of(read.Json), words, status);
         }
 
-        var code = RankLauncher.Run(["train", .. read.OfRank()], $"--{ResumeKey} true goes on from the last checkpoint", launch, status);
+        var code = RankLauncher.Run(["train", .. read.OfRank()], s_rankWords, launch, status);
         if (code == ExitCode.Stopped)
         {
             SayResuming(words, status);
@@ -80,7 +83,7 @@ internal static class TrainCommand
     {
         var isFirst = place is null or { Rank: 0 };
         var progress = new TrainProgress(status, arguments.LoggingSteps, isFirst);
-        using var stop = new StopSignals(() => progress.Note("stopping after this step; a second signal ends the program at once, without saving"));
+        using var stop = new StopSignals(() => progress.Note(s_rankWords.Stopping));
         if (RankVariables.IsLaunchedHere)
         {
             stop.ListenToInput();
@@ -115,17 +118,9 @@ internal static class TrainCommand
 
     private static bool Train(TrainArguments arguments, RankPlace? place, TrainProgress progress, CancellationToken stop)
     {
-        try
-        {
-            var patience = new RankPatience(TimeSpan.FromSeconds(arguments.DdpTimeout), TimeSpan.FromSeconds(arguments.RankTimeout));
-            using var ranks = place is null ? RankGroup.Alone : RankGroup.Join(place, patience);
-            return TrainingJob.Run(arguments, ranks, progress, TimeProvider.System, stop);
-        }
-        catch (CheckpointException error) when (progress.Plan is not null)
-        {
-            // The run had begun, so its input was right: what fails now is the writing.
-            throw new JobFailedException(error.Problems, error);
-        }
+        var patience = new RankPatience(TimeSpan.FromSeconds(arguments.DdpTimeout), TimeSpan.FromSeconds(arguments.RankTimeout));
+        using var ranks = place is null ? RankGroup.Alone : RankGroup.Join(place, patience);
+        return TrainingJob.Run(arguments, ranks, progress, TimeProvider.System, stop);
     }
 
     /// <summary>Reads the keys; whatever is wrong with words, environment or keys is told together.</summary>

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
+using Guanxi.Relations.Artifacts;
 using Guanxi.Relations.Formats;
+using Guanxi.Relations.Training;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Training;
 
@@ -9,30 +11,28 @@ namespace Guanxi.Cli.Inspection;
 /// <summary>What is to be known about the folder of a training run.</summary>
 internal static class RunInspection
 {
-    private const string LogFile = "train_log.jsonl";
-    private const string ArgumentsFile = "train_args.json";
-    private const string ArtifactFile = "guanxi.json";
     private const int CurvePoints = 60;
 
     /// <summary>Whether a folder is that of a run.</summary>
-    public static bool IsRun(string path) => File.Exists(Path.Combine(path, LogFile));
+    public static bool IsRun(string path) => File.Exists(Path.Combine(path, TrainingArtifact.LogFile));
 
     /// <summary>Looks at a folder.</summary>
     /// <exception cref="CheckpointException">Log or arguments cannot be read.</exception>
     public static IEnumerable<Fact> Of(string path)
     {
-        var log = RunLog.Read(Path.Combine(path, LogFile));
+        var log = RunLog.Read(Path.Combine(path, TrainingArtifact.LogFile));
+        var arguments = Arguments(Path.Combine(path, TrainingArtifact.ArgumentsFile));
         var checkpoints = TrainingCheckpoint.List(path).Reverse().ToArray();
-        var isFinished = File.Exists(Path.Combine(path, ArtifactFile));
+        var isFinished = File.Exists(Path.Combine(path, ArtifactInfo.FileName));
         yield return new Fact("run", State(log, isFinished), "finished", json => json.Value(isFinished));
         yield return new Fact(null, string.Empty, "steps", json => json.Value(log.Losses.Count == 0 ? 0 : log.Losses[^1].Step));
         yield return new Fact("loss", Curve(log.Losses), "curve", json => json.List(
             Points(log.Losses), point => json.StartObject().Name("step").Value(point.Step).Name("loss").Value(point.Value).EndObject()));
-        yield return Best(log);
+        yield return Best(log, arguments);
         yield return new Fact("checkpoints", checkpoints.Length == 0 ? "none" : string.Join(", ", checkpoints.Select(item => item.Step)), "checkpoints", json =>
             json.List(checkpoints.Select(item => item.Step)));
         yield return Resume(path, isFinished);
-        yield return Configuration(Path.Combine(path, ArgumentsFile));
+        yield return Configuration(arguments);
     }
 
     private static string State(RunLog log, bool isFinished)
@@ -56,9 +56,11 @@ internal static class RunInspection
         return [.. losses.Chunk(size).Select(part => new LogPoint(part[^1].Step, part.Average(point => point.Value)))];
     }
 
-    private static Fact Best(RunLog log)
+    private static Fact Best(RunLog log, JsonElement? arguments)
     {
-        if (log.Best() is not var (metric, point))
+        var chosen = Argument(arguments, "metric_for_best_model") is { ValueKind: JsonValueKind.String } name ? name.GetString() : null;
+        bool? isGreater = Argument(arguments, "greater_is_better") is { ValueKind: JsonValueKind.True or JsonValueKind.False } flag ? flag.GetBoolean() : null;
+        if (log.Best(chosen, isGreater) is not var (metric, point))
         {
             return new Fact(null, string.Empty, "best_step", json => json.Value((string?)null));
         }
@@ -74,25 +76,41 @@ internal static class RunInspection
     private static Fact Resume(string path, bool isFinished)
     {
         var command = isFinished ? null
-            : "./guanxi train " + ShellWords.Join(["--train_args_file", Path.Combine(path, ArgumentsFile), "--resume_from_checkpoint", "true"]);
+            : "./guanxi train " + ShellWords.Join(["--train_args_file", Path.Combine(path, TrainingArtifact.ArgumentsFile), "--resume_from_checkpoint", "true"]);
         return Fact.Of("go on with", "resume", command);
     }
 
-    private static Fact Configuration(string file)
+    private static Fact Configuration(JsonElement? arguments)
+    {
+        if (arguments is not { } root)
+        {
+            return new Fact(null, string.Empty, "configuration", json => json.Value((string?)null));
+        }
+
+        var lines = root.EnumerateObject().Select(item =>
+            $"{item.Name} {(item.Value.ValueKind == JsonValueKind.String ? item.Value.GetString() : item.Value.GetRawText())}");
+        return new Fact("configuration", string.Join('\n', lines), "configuration", json => Copy(json, root));
+    }
+
+    private static JsonElement? Argument(JsonElement? arguments, string name) =>
+        arguments is { } root && root.TryGetProperty(name, out var value) ? value : null;
+
+    /// <summary>The arguments of the run; null where it left none.</summary>
+    private static JsonElement? Arguments(string file)
     {
         if (!File.Exists(file))
         {
-            return new Fact(null, string.Empty, "configuration", json => json.Value((string?)null));
+            return null;
         }
 
         try
         {
             using var document = JsonDocument.Parse(File.ReadAllBytes(file));
-            var root = document.RootElement.Clone();
-            var lines = root.EnumerateObject().Select(item => $"{item.Name} {(item.Value.ValueKind == JsonValueKind.String ? item.Value.GetString() : item.Value.GetRawText())}");
-            return new Fact("configuration", string.Join('\n', lines), "configuration", json => Copy(json, root));
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                ? document.RootElement.Clone()
+                : throw new JsonException("no object");
         }
-        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException or InvalidOperationException)
+        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
         {
             throw new CheckpointException(new Problem(file, "the arguments of the run cannot be read", Found: error.Message.TrimEnd('.')), error);
         }

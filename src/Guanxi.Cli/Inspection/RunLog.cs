@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Guanxi.Relations.Training;
 using Guanxi.Transformers;
 
 namespace Guanxi.Cli.Inspection;
@@ -14,11 +15,8 @@ internal readonly record struct LogPoint(long Step, double Value);
 /// <param name="Evaluations">Figures of the evaluations, by name.</param>
 internal sealed record RunLog(IReadOnlyList<LogPoint> Losses, double Seconds, IReadOnlyDictionary<string, List<LogPoint>> Evaluations)
 {
-    private const string EvaluationPrefix = "eval_";
-    private const string LossName = "eval_loss";
-
-    // The figure by which runs are compared, where the evaluation gave it.
-    private static readonly string[] s_scores = ["eval_weighted_f1", "eval_accuracy"];
+    // The figures by which runs are compared, the first that an evaluation gave.
+    private static readonly string[] s_metrics = [RunMetrics.WeightedF1, RunMetrics.Accuracy, RunMetrics.Loss];
 
     /// <summary>Reads a log; a last line that is half written is left out.</summary>
     /// <exception cref="CheckpointException">The file cannot be read, or a line before the last is damaged.</exception>
@@ -47,17 +45,19 @@ internal sealed record RunLog(IReadOnlyList<LogPoint> Losses, double Seconds, IR
     }
 
     /// <summary>The best step: by evaluation where there was one, the highest score or the lowest loss; null without.</summary>
-    public (string Metric, LogPoint Point)? Best()
+    /// <param name="metric">The metric that the run chose by; null for the usual one.</param>
+    /// <param name="isGreaterBetter">Whether its highest value is the best; null for what is usual of it.</param>
+    public (string Metric, LogPoint Point)? Best(string? metric, bool? isGreaterBetter)
     {
-        foreach (var score in s_scores)
+        string[] metrics = metric is null ? s_metrics : [RunMetrics.Plain(metric), .. s_metrics];
+        if (metrics.FirstOrDefault(name => Evaluations.ContainsKey(RunMetrics.LogPrefix + name)) is not { } best)
         {
-            if (Evaluations.TryGetValue(score, out var points))
-            {
-                return (score, points.MaxBy(point => point.Value));
-            }
+            return null;
         }
 
-        return Evaluations.TryGetValue(LossName, out var losses) ? (LossName, losses.MinBy(point => point.Value)) : null;
+        var points = Evaluations[RunMetrics.LogPrefix + best];
+        var isHighest = isGreaterBetter ?? best != RunMetrics.Loss;
+        return (RunMetrics.LogPrefix + best, isHighest ? points.MaxBy(point => point.Value) : points.MinBy(point => point.Value));
     }
 
     private static double Take(JsonElement line, List<LogPoint> losses, Dictionary<string, List<LogPoint>> evaluations)
@@ -65,11 +65,11 @@ internal sealed record RunLog(IReadOnlyList<LogPoint> Losses, double Seconds, IR
         var step = line.GetProperty("step").GetInt64();
         foreach (var item in line.EnumerateObject().Where(item => item.Value.ValueKind == JsonValueKind.Number))
         {
-            if (item.Name == "loss")
+            if (item.Name == RunMetrics.Loss)
             {
                 losses.Add(new LogPoint(step, item.Value.GetDouble()));
             }
-            else if (item.Name.StartsWith(EvaluationPrefix, StringComparison.Ordinal))
+            else if (item.Name.StartsWith(RunMetrics.LogPrefix, StringComparison.Ordinal))
             {
                 evaluations.TryAdd(item.Name, []);
                 evaluations[item.Name].Add(new LogPoint(step, item.Value.GetDouble()));

@@ -3,6 +3,11 @@ using System.Net.Sockets;
 
 namespace Guanxi.Cli.Ranks;
 
+/// <summary>What is said of the ranks of a verb.</summary>
+/// <param name="Stopping">At the first signal.</param>
+/// <param name="Hint">What to do when a rank was lost.</param>
+internal sealed record RankWords(string Stopping, string Hint);
+
 /// <summary>Starts the ranks of this machine, watches them, and ends all when one fails.</summary>
 internal static class RankLauncher
 {
@@ -10,31 +15,46 @@ internal static class RankLauncher
     private static readonly TimeSpan s_lastWords = TimeSpan.FromSeconds(10);
 
     /// <summary>Runs all ranks to their end.</summary>
-    /// <param name="words">The call, its verb first, without the words that ask for ranks.</param>
-    /// <param name="hint">What to do when a rank was lost.</param>
+    /// <param name="call">The call, its verb first, without the words that ask for ranks.</param>
+    /// <param name="words">What to say.</param>
     /// <param name="launch">How many, and where they meet.</param>
     /// <param name="status">Where to speak.</param>
     /// <returns>The exit code: that of the ranks, or of the first that failed.</returns>
-    public static int Run(IReadOnlyList<string> words, string hint, RankLaunch launch, StatusLine status)
+    public static int Run(IReadOnlyList<string> call, RankWords words, RankLaunch launch, StatusLine status)
     {
-        var ranks = new List<RankProcess>();
-        using var stop = new StopSignals(
-            () => status.Say("stopping after this step; a second signal ends the program at once, without saving"), () => ranks.ForEach(rank => rank.Kill()));
+        // A signal comes on a thread of its own, also while ranks are being started or let go.
+        var (ranks, gate) = (new List<RankProcess>(), new Lock());
+        void Each(Action<RankProcess> act)
+        {
+            lock (gate)
+            {
+                ranks.ForEach(act);
+            }
+        }
+
+        using var stop = new StopSignals(() => status.Say(words.Stopping), () => Each(rank => rank.Kill()));
         try
         {
             var port = launch.Port > 0 ? launch.Port : FreePort();
             for (var local = 0; local < launch.Processes; local++)
             {
                 var rank = (launch.Machine * launch.Processes) + local;
-                ranks.Add(RankProcess.Start(words, launch.Variables(local, port), rank, isShown: local == 0));
+                lock (gate)
+                {
+                    ranks.Add(RankProcess.Start(call, launch.Variables(local, port), rank, isShown: local == 0));
+                }
             }
 
-            using var stopping = stop.Token.Register(() => ranks.ForEach(rank => rank.Stop()));
-            return Watch(ranks, $"guanxi {words[0]}", hint, status);
+            using var stopping = stop.Token.Register(() => Each(rank => rank.Stop()));
+            return Watch(ranks, $"guanxi {call[0]}", words.Hint, status);
         }
         finally
         {
-            ranks.ForEach(rank => rank.Dispose());
+            lock (gate)
+            {
+                ranks.ForEach(rank => rank.Dispose());
+                ranks.Clear();
+            }
         }
     }
 

@@ -7,7 +7,7 @@ namespace Guanxi.Cli.Ranks;
 /// <summary>The options of a verb whose rows several processes share, and the processes themselves.</summary>
 internal sealed class RankOptions
 {
-    private const string Hint = "Nothing is lost but time: call it again";
+    private static readonly RankWords s_words = new("stopping; a second signal ends the program at once", "Nothing is lost but time: call it again");
 
     // Hugging Face's ddp_timeout, and what train takes for silence.
     private static readonly RankPatience s_patience = new(TimeSpan.FromMinutes(30), TimeSpan.FromSeconds(30));
@@ -46,7 +46,7 @@ internal sealed class RankOptions
             throw new OptionsException(problems);
         }
 
-        return launch.IsNeeded ? RankLauncher.Run(OwnWords(), Hint, launch, status) : Work(place, work);
+        return launch.IsNeeded ? RankLauncher.Run(OwnWords(), s_words, launch, status) : Work(place, work);
     }
 
     private static int Work(RankPlace? place, Func<RankGroup, int> work)

@@ -22,10 +22,10 @@ internal static class AnswerWriter
     public static string One(RelationSchema schema, RelationPrediction prediction)
     {
         var json = new JsonLineWriter().StartObject().Name("result").Value(prediction.Label).Name("confidence").Value(prediction.Confidence);
-        Probabilities(json, schema, prediction);
+        json.Name("probabilities").Object(schema.Labels.Zip(prediction.Probabilities, KeyValuePair.Create));
         if (prediction.IsTruncated)
         {
-            List(json.Name("warnings"), [Truncated]);
+            json.Name("warnings").List([Truncated]);
         }
 
         return json.EndObject().ToString();
@@ -40,10 +40,11 @@ internal static class AnswerWriter
             json.StartObject().Name("label").Value(prediction.Label);
             if (!form.LabelsOnly)
             {
-                Probabilities(json.Name("confidence").Value(prediction.Confidence), form.Schema, prediction);
+                json.Name("confidence").Value(prediction.Confidence)
+                    .Name("probabilities").Object(form.Schema.Labels.Zip(prediction.Probabilities, KeyValuePair.Create));
             }
 
-            List(json.Name("warnings"), Warnings(row, prediction)).EndObject();
+            json.Name("warnings").List(Warnings(row, prediction)).EndObject();
         }
 
         return json.EndArray().Name("model").Value(form.Model).Name("milliseconds").Value(duration.TotalMilliseconds).EndObject().ToString();
@@ -53,35 +54,13 @@ internal static class AnswerWriter
     public static string Labels(RelationSchema schema)
     {
         var json = new JsonLineWriter().StartObject().Name("labels");
-        List(json, schema.Labels).Name("aliases").StartObject();
+        json.List(schema.Labels).Name("aliases").StartObject();
         foreach (var (label, aliases) in schema.Aliases)
         {
-            List(json.Name(label), aliases);
+            json.Name(label).List(aliases);
         }
 
         return json.EndObject().EndObject().ToString();
-    }
-
-    private static JsonLineWriter List(JsonLineWriter json, IEnumerable<string> texts)
-    {
-        json.StartArray();
-        foreach (var text in texts)
-        {
-            json.Value(text);
-        }
-
-        return json.EndArray();
-    }
-
-    private static JsonLineWriter Probabilities(JsonLineWriter json, RelationSchema schema, RelationPrediction prediction)
-    {
-        json.Name("probabilities").StartObject();
-        foreach (var (label, probability) in schema.Labels.Zip(prediction.Probabilities))
-        {
-            json.Name(label).Value(probability);
-        }
-
-        return json.EndObject();
     }
 
     private static IEnumerable<string> Warnings(RelationExample row, RelationPrediction prediction)

@@ -17,7 +17,7 @@ internal sealed class FeedbackFile : IDisposable
     {
         try
         {
-            _file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+            _file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -29,28 +29,22 @@ internal sealed class FeedbackFile : IDisposable
     /// <exception cref="IOException">There is no room.</exception>
     public void Append(RelationExample row)
     {
-        var json = new JsonLineWriter().StartObject()
-            .Name(RelationInput.TextField).Value(row.Text)
-            .Name(RelationInput.Person1Field).Value(row.Person1)
-            .Name(RelationInput.Person2Field).Value(row.Person2)
-            .Name(RelationInput.LabelField).Value(row.Label);
-        Write(json, RelationInput.Span1Field, row.Span1);
-        Write(json, RelationInput.Span2Field, row.Span2);
-        var line = Encoding.UTF8.GetBytes(json.EndObject() + "\n");
+        var line = Encoding.UTF8.GetBytes(RowText.JsonLines([row]));
         lock (_gate)
         {
-            // In one write, so that no reader and no other process sees half a line.
-            _file.Write(line);
+            // Others may have written, or cut it off, since the last time.
+            var start = _file.Seek(0, SeekOrigin.End);
+            try
+            {
+                _file.Write(line);
+            }
+            catch (IOException)
+            {
+                _file.SetLength(start);
+                throw;
+            }
         }
     }
 
     public void Dispose() => _file.Dispose();
-
-    private static void Write(JsonLineWriter json, string name, TextSpan? span)
-    {
-        if (span is { } given)
-        {
-            json.Name(name).StartArray().Value(given.Start).Value(given.End).EndArray();
-        }
-    }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Reflection;
+using Guanxi.Cli.Web;
 using Guanxi.Relations;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;

@@ -1,3 +1,4 @@
+using Guanxi.Cli.Web;
 using Guanxi.Relations;
 using Guanxi.Relations.Serving;
 using Microsoft.AspNetCore.Http;
@@ -30,6 +31,9 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
     /// <summary>Most time that a request waits for its answer: behind a full queue of the largest model that is served. A client waits two minutes.</summary>
     public static TimeSpan LongestWait { get; } = TimeSpan.FromSeconds(100);
 
+    /// <summary>Most time that is left to the pass that runs at the end.</summary>
+    public static TimeSpan LastPassLimit { get; } = TimeSpan.FromSeconds(1);
+
     /// <summary>Bounds of the engine.</summary>
     public RelationEngineOptions Options => options;
 
@@ -50,7 +54,7 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
     public RelationSchema Schema => (_engine ?? throw Unavailable()).Schema;
 
     /// <summary>Takes requests from now on.</summary>
-    /// <param name="classifier">The model; whoever made it releases it, after this.</param>
+    /// <param name="classifier">The model; a pass that does not end uses it even after this.</param>
     /// <param name="name">What to call it.</param>
     /// <param name="method">Its method.</param>
     public void Start(IRelationClassifier classifier, string name, string method)
@@ -84,7 +88,7 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
         }
         catch (QueueFullException full)
         {
-            throw new HttpProblemException(StatusCodes.Status429TooManyRequests, "too many requests wait already") 
+            throw new HttpProblemException(StatusCodes.Status429TooManyRequests, "too many requests wait already")
             {
                 RetryAfter = full.RetryAfter < LongestWait ? full.RetryAfter : LongestWait,
             };
@@ -116,7 +120,8 @@ internal sealed class RelationService(RelationEngineOptions options) : IDisposab
         return _engine?.DrainAsync() ?? Task.CompletedTask;
     }
 
-    public void Dispose() => _engine?.Dispose();
+    /// <summary>Ends the engine; a pass that takes longer than <see cref="LastPassLimit"/> is left to itself.</summary>
+    public void Dispose() => _engine?.Close(LastPassLimit);
 
     private static RelationPrediction[] Predictions(IReadOnlyList<ClassifiedRow> outcomes)
     {

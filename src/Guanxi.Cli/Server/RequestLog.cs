@@ -46,13 +46,7 @@ internal sealed class RequestLog(TextWriter output, bool showsTexts)
 
         if (facts.Predictions.Count > 0)
         {
-            json.Name("labels").StartArray();
-            foreach (var prediction in facts.Predictions)
-            {
-                json.Value(prediction.Label);
-            }
-
-            json.EndArray();
+            json.Name("labels").List(facts.Predictions.Select(prediction => prediction.Label));
         }
 
         if (facts.Problem is not null)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Guanxi.Cli.Web;
 using Guanxi.Transformers;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;

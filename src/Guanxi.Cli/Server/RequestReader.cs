@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Guanxi.Cli.Web;
 using Guanxi.Relations;
 
 namespace Guanxi.Cli.Server;

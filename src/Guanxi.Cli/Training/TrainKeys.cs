@@ -36,6 +36,8 @@ internal static class TrainKeys
             "load_best_model_at_end", "metric_for_best_model", "greater_is_better", "early_stopping_patience", "logging_steps"]),
     ];
 
+    private static readonly TrainArguments s_defaults = new();
+
     private static readonly Dictionary<string, PropertyInfo> s_properties =
         typeof(TrainArguments).GetProperties().Where(property => property.CanWrite).ToDictionary(property => KeyOf(property.Name));
 
@@ -68,8 +70,6 @@ internal static class TrainKeys
             _ => value.ToString(),
         }, words);
     }
-
-    private static readonly TrainArguments s_defaults = new();
 
     private static IReadOnlyList<string> WordsOf(string key, Type type) => type.IsEnum ? [.. Enum.GetNames(type).Select(KeyOf)]
         : type == typeof(bool) ? ["true", "false"]

@@ -19,7 +19,8 @@ internal sealed record ColumnMap(int Width, int Label, int Text, int Person1, in
     /// <summary>Names of columns that hold none of the fields.</summary>
     public IReadOnlyList<string> Others { get; private init; } = [];
 
-    private static readonly Dictionary<string, string> s_fieldByName = new(StringComparer.OrdinalIgnoreCase)
+    /// <summary>Names of columns and members, with the field that each stands for.</summary>
+    public static IReadOnlyDictionary<string, string> FieldByName { get; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase)
     {
         ["text"] = RelationInput.TextField,
         ["content"] = RelationInput.TextField,
@@ -51,7 +52,7 @@ internal sealed record ColumnMap(int Width, int Label, int Text, int Person1, in
     public static ColumnMap TextOnly { get; } = new(1, -1, 0, -1, -1);
 
     /// <summary>Field that a column or member name stands for; null when none.</summary>
-    public static string? FieldOf(string name) => s_fieldByName.GetValueOrDefault(name.Trim());
+    public static string? FieldOf(string name) => FieldByName.GetValueOrDefault(name.Trim());
 
     /// <summary>Reads a header; null when the cells are not one.</summary>
     public static ColumnMap? FromHeader(IReadOnlyList<Cell> cells)

@@ -1,6 +1,6 @@
 namespace Guanxi.Relations.Formats;
 
-/// <summary>Lists in a line of JSON.</summary>
+/// <summary>Lists, and tables of probabilities, in a line of JSON.</summary>
 internal static class JsonLists
 {
     /// <summary>Writes whole numbers.</summary>
@@ -11,6 +11,18 @@ internal static class JsonLists
 
     /// <summary>Writes texts.</summary>
     public static JsonLineWriter List(this JsonLineWriter json, IEnumerable<string> texts) => json.List(texts, text => json.Value(text));
+
+    /// <summary>Writes the probability of every label as an object.</summary>
+    public static JsonLineWriter Object(this JsonLineWriter json, IEnumerable<KeyValuePair<string, double>> probabilities)
+    {
+        json.StartObject();
+        foreach (var (label, probability) in probabilities)
+        {
+            json.Name(label).Value(probability);
+        }
+
+        return json.EndObject();
+    }
 
     /// <summary>Writes anything.</summary>
     /// <param name="json">The line.</param>

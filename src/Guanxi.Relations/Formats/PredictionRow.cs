@@ -28,13 +28,7 @@ public sealed record PredictionRow(
             .Name("people2").Value(Example.Person2)
             .Name("label").Value(Label)
             .Name("confidence").Value(Confidence)
-            .Name("probabilities").StartObject();
-        foreach (var (label, probability) in Probabilities)
-        {
-            json.Name(label).Value(probability);
-        }
-
-        json.EndObject();
+            .Name("probabilities").Object(Probabilities);
         if (Example.Label is not null)
         {
             json.Name("gold").Value(Example.Label);

@@ -67,7 +67,8 @@ internal static class RowText
         }
     }
 
-    private static string Json(RelationExample row)
+    /// <summary>One row as a JSON object in one line, with the label and the spans that it has.</summary>
+    public static string Json(RelationExample row)
     {
         var json = new JsonLineWriter().StartObject()
             .Name(RelationInput.TextField).Value(row.Text)

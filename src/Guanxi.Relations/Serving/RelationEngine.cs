@@ -117,7 +117,12 @@ public sealed class RelationEngine : IDisposable
     }
 
     /// <summary>Takes no more calls, cancels those that wait, and ends after the pass that is running.</summary>
-    public void Dispose()
+    public void Dispose() => Close(Timeout.InfiniteTimeSpan);
+
+    /// <summary>Takes no more calls, cancels those that wait, and waits for the pass that is running, but not for ever.</summary>
+    /// <param name="limit">Longest wait.</param>
+    /// <returns>Whether the engine has ended; while it has not, the classifier is in use and must not be released.</returns>
+    public bool Close(TimeSpan limit)
     {
         EngineCall[] waiting;
         lock (_gate)
@@ -131,7 +136,7 @@ public sealed class RelationEngine : IDisposable
         }
 
         _ = DrainAsync();
-        _thread.Join();
+        return _thread.Join(limit);
     }
 
     private EngineCall Enqueue(IReadOnlyList<RelationExample> examples, bool labelsOnly)

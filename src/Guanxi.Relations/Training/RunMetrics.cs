@@ -13,7 +13,8 @@ internal static class RunMetrics
     /// <summary>Before the metrics of eval_file where rows of train_file do the choosing.</summary>
     public const string FilePrefix = "file_";
 
-    private const string LogPrefix = "eval_";
+    /// <summary>Before all of them in logs.</summary>
+    public const string LogPrefix = "eval_";
 
     /// <summary>A metric's name without the prefix that logs have.</summary>
     public static string Plain(string metric) =>

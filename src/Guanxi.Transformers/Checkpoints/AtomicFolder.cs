@@ -46,7 +46,7 @@ public static class AtomicFolder
         }
         catch (Exception error) when (FileErrors.Is(error))
         {
-            throw FileErrors.Wrap(parent, "unfinished files of an earlier run cannot be deleted", error);
+            throw FileErrors.WrapWriting(parent, "unfinished files of an earlier run cannot be deleted", error);
         }
     }
 

@@ -19,18 +19,15 @@ internal static class FileErrors
     public static CheckpointException Wrap(string path, string what, Exception inner) =>
         new(Describe(path, what, inner), inner);
 
-    /// <summary>Does something with a file; what the system says against it becomes an error about that file.</summary>
-    public static T Wrapped<T>(string path, string what, Func<T> work)
-    {
-        try
-        {
-            return work();
-        }
-        catch (Exception error) when (Is(error))
-        {
-            throw Wrap(path, what, error);
-        }
-    }
+    /// <summary>An error in writing one file or folder, with what the system said.</summary>
+    public static CheckpointException WrapWriting(string path, string what, Exception inner) =>
+        new(Describe(path, what, inner), inner) { IsWriting = true };
+
+    /// <summary>Reads something of a file; what the system says against it becomes an error about that file.</summary>
+    public static T Wrapped<T>(string path, string what, Func<T> read) => Guarded(read, error => Wrap(path, what, error));
+
+    /// <summary>Writes something to a file; what the system says against it becomes an error about that file.</summary>
+    public static T WrappedWriting<T>(string path, string what, Func<T> write) => Guarded(write, error => WrapWriting(path, what, error));
 
     /// <summary>The same as a <see cref="Problem"/>, for lists.</summary>
     public static Problem Describe(string path, string what, Exception inner) =>
@@ -48,5 +45,17 @@ internal static class FileErrors
                 target[i] = char.IsControl(source[i]) || char.IsSurrogate(source[i]) ? '\uFFFD' : source[i];
             }
         }) + "'";
+    }
+
+    private static T Guarded<T>(Func<T> work, Func<Exception, CheckpointException> told)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception error) when (Is(error))
+        {
+            throw told(error);
+        }
     }
 }

@@ -39,7 +39,7 @@ internal static class Partial
         }
         catch (Exception error) when (FileErrors.Is(error))
         {
-            throw FileErrors.Wrap(path, what, error);
+            throw FileErrors.WrapWriting(path, what, error);
         }
     }
 
@@ -58,7 +58,7 @@ internal static class Partial
         try
         {
             cleanUp();
-            return FileErrors.Is(error) ? FileErrors.Wrap(path, "cannot be written", error) : null;
+            return FileErrors.Is(error) ? FileErrors.WrapWriting(path, "cannot be written", error) : null;
         }
         catch (Exception leftover) when (FileErrors.Is(leftover))
         {
@@ -67,7 +67,7 @@ internal static class Partial
                     FileErrors.Describe(path, "cannot be written", error),
                     FileErrors.Describe(path, "its unfinished copy cannot be removed", leftover),
                 ],
-                error);
+                error) { IsWriting = true };
         }
     }
 }

@@ -112,7 +112,7 @@ public sealed class HubDownload
         }
         catch (Exception error) when (FileErrors.Is(error))
         {
-            throw FileErrors.Wrap(_root, "the folder cannot be written", error);
+            throw FileErrors.WrapWriting(_root, "the folder cannot be written", error);
         }
     }
 

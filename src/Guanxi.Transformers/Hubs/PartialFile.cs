@@ -77,7 +77,7 @@ internal sealed class PartialFile : IDisposable
         }
         catch (Exception error) when (FileErrors.Is(error))
         {
-            throw FileErrors.Wrap(_target, "cannot be written; what has come is kept", error);
+            throw FileErrors.WrapWriting(_target, "cannot be written; what has come is kept", error);
         }
 
         _hash?.AppendData(bytes);
@@ -94,7 +94,7 @@ internal sealed class PartialFile : IDisposable
         }
         catch (Exception error) when (FileErrors.Is(error))
         {
-            throw FileErrors.Wrap(_path, "cannot be written", error);
+            throw FileErrors.WrapWriting(_path, "cannot be written", error);
         }
 
         Length = 0;
@@ -127,7 +127,7 @@ internal sealed class PartialFile : IDisposable
         }
         catch (Exception error) when (FileErrors.Is(error))
         {
-            throw FileErrors.Wrap(_target, "cannot be written; what has come is kept", error);
+            throw FileErrors.WrapWriting(_target, "cannot be written; what has come is kept", error);
         }
     }
 

@@ -97,7 +97,7 @@ public sealed class TensorBoardWriter : IDisposable
     }
 
     private static T Guarded<T>(string where, Func<T> act) =>
-        FileErrors.Wrapped(where, "the TensorBoard event file cannot be written", act);
+        FileErrors.WrappedWriting(where, "the TensorBoard event file cannot be written", act);
 
     private static void WriteMessage(CodedOutputStream output, int field, Action<CodedOutputStream> write)
     {

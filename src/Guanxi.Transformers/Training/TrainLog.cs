@@ -113,7 +113,7 @@ public sealed class TrainLog : IDisposable
 
     private static FileStream Open(string path, FileMode mode) => new(path, mode, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
 
-    private static T Guarded<T>(string path, Func<T> act) => FileErrors.Wrapped(path, "the training log cannot be written", act);
+    private static T Guarded<T>(string path, Func<T> act) => FileErrors.WrappedWriting(path, "the training log cannot be written", act);
 
     private static void WriteNumber(Utf8JsonWriter json, string name, double value)
     {

@@ -138,6 +138,31 @@ public sealed class ConversionVerbTests(TrainedModelFixture trained) : IClassFix
         Assert.False(Directory.Exists(folder["merged"]));
     }
 
+    [GoldenFact(Tokenizer)]
+    public void A_place_that_cannot_be_written_fails_the_job()
+    {
+        var folder = ChildProgram.Run("quantize", "--model", trained.Base, "--save_path", "/proc/copy").Expect(ExitCode.Failed);
+        var file = ChildProgram.Run("export", "--model", trained.Base, "--save_path", "/proc/copy.gguf").Expect(ExitCode.Failed);
+
+        Assert.Contains("/proc/copy: cannot be written", folder.Error, StringComparison.Ordinal);
+        Assert.Contains("/proc/copy.gguf: cannot be written", file.Error, StringComparison.Ordinal);
+    }
+
+    [GoldenFact(Tokenizer)]
+    public void A_signal_ends_a_merge_while_it_reads_and_writes()
+    {
+        using var folder = new TemporaryFolder();
+        folder.CopyHeld(trained.Base, "base", "model.safetensors");
+        using var child = ChildProgram.Start(
+            "", [], "merge", "--model_name_or_path", folder["base"], "--adapter_name_or_path", trained.Model, "--save_path", folder["merged"]);
+        child.WaitForErrorLine("computing in");
+
+        child.SendInterrupt();
+
+        child.WaitForEnd().Expect(ExitCode.Stopped);
+        Assert.False(Directory.Exists(folder["merged"]));
+    }
+
     private static double Prediction(string model)
     {
         var row = ChildProgram.Run(["predict", "--model", model, "--dtype", "fp32", .. s_sentence]).Expect(ExitCode.Done).LastRow;

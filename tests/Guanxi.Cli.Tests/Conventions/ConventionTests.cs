@@ -10,11 +10,12 @@ public sealed class ConventionTests
     // The rules name what they forbid.
     private const string RulesThemselves = "tests/Guanxi.Cli.Tests/Conventions/";
 
-    private static readonly string[] s_codeFolders = ["src/", "tests/", "bench/", "examples/", "native/"];
+    private static readonly string[] s_codeFolders = ["src/", "tests/", "samples/", "native/"];
     private static readonly string[] s_codeEndings = [".cs", ".cpp", ".h", ".cu"];
 
     [Fact]
-    public void Sources_are_found() => Assert.Contains("src/Guanxi.Torch/DType.cs", RepositoryFiles.All);
+    public void Sources_are_found_in_every_folder() =>
+        Assert.All(s_codeFolders, folder => Assert.NotEmpty(RepositoryFiles.Sources([folder], s_codeEndings)));
 
     [Fact]
     public void Files_are_short() => AssertNone(Code().SelectMany(file => SourceRules.FileSize(file.Path, file.Text)));

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Guanxi.Cli.Server;
 using Guanxi.Cli.Tests.Server;
+using Guanxi.Cli.Web;
 using Guanxi.TestKit;
 using Xunit;
 using YamlDotNet.Serialization;
@@ -98,7 +99,7 @@ public sealed partial class DeployedFilesTests
         Assert.True(Seconds(Directive(nginx, "proxy_next_upstream_timeout")) < RelationService.LongestWait);
 
         // A connection that nginx keeps for a minute, its default, must not be closed under it.
-        Assert.True(RelationHost.IdleLimit > TimeSpan.FromMinutes(1));
+        Assert.True(WebServer.IdleLimit > TimeSpan.FromMinutes(1));
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using Guanxi.Cli.Server;
 using Guanxi.Cli.Tests.Server;
+using Guanxi.Cli.Web;
 using Guanxi.Relations;
 using Guanxi.Relations.Artifacts;
 using Guanxi.Relations.Formats;

@@ -20,7 +20,7 @@ public sealed class RunLogTests
 
         Assert.Equal([new LogPoint(1, 2.5)], log.Losses);
         Assert.Equal(7, log.Seconds);
-        Assert.Equal(("eval_weighted_f1", new LogPoint(2, 0.75)), log.Best());
+        Assert.Equal(("eval_weighted_f1", new LogPoint(2, 0.75)), log.Best(null, null));
     }
 
     [Fact]
@@ -30,8 +30,28 @@ public sealed class RunLogTests
 
         Assert.Equal(
             ("eval_loss", new LogPoint(1, 2.25)),
-            RunLog.Read(folder.Add("a", "{\"step\":1,\"eval_loss\":2.25}", "{\"step\":2,\"eval_loss\":2.75}")).Best());
-        Assert.Null(RunLog.Read(folder.Add("b", "{\"step\":1,\"loss\":2}")).Best());
+            RunLog.Read(folder.Add("a", "{\"step\":1,\"eval_loss\":2.25}", "{\"step\":2,\"eval_loss\":2.75}")).Best(null, null));
+        Assert.Null(RunLog.Read(folder.Add("b", "{\"step\":1,\"loss\":2}")).Best(null, null));
+    }
+
+    [Theory]
+    [InlineData("{\"metric_for_best_model\": \"eval_loss\"}", 1)]
+    [InlineData("{\"metric_for_best_model\": \"loss\", \"greater_is_better\": true}", 2)]
+    [InlineData("{\"metric_for_best_model\": \"accuracy\"}", 3)]
+    [InlineData("{\"metric_for_best_model\": null, \"greater_is_better\": null}", 2)]
+    [InlineData("{}", 2)]
+    public void The_best_step_is_the_one_that_the_run_would_choose(string arguments, int step)
+    {
+        using var folder = new TemporaryFolder();
+        folder.Add("train_args.json", arguments);
+        folder.Add("train_log.jsonl",
+            "{\"step\":1,\"eval_loss\":1,\"eval_weighted_f1\":0.5,\"eval_accuracy\":0.5}",
+            "{\"step\":2,\"eval_loss\":3,\"eval_weighted_f1\":0.75,\"eval_accuracy\":0.5}",
+            "{\"step\":3,\"eval_loss\":2,\"eval_weighted_f1\":0.5,\"eval_accuracy\":0.75}");
+
+        var best = Assert.Single(RunInspection.Of(folder.FullPath), fact => fact.Key == "best_step");
+
+        Assert.StartsWith($"{step}, ", best.Text, StringComparison.Ordinal);
     }
 
     [Fact]

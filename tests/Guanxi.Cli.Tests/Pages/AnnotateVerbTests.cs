@@ -65,6 +65,22 @@ public sealed class AnnotateVerbTests : IDisposable
         Assert.Equal(HttpStatusCode.NotFound, await Status(client, "/assets/annotate.html", "Origin", ""));
     }
 
+    [Theory]
+    [InlineData("/api/go", "filter must be one of all, unlabelled", """{"from": 1, "step": 1, "filter": "7"}""", HttpStatusCode.BadRequest)]
+    [InlineData("/api/go", "filter must be one of all, unlabelled", """{"from": 1, "step": 1, "filter": "all,skipped"}""", HttpStatusCode.BadRequest)]
+    [InlineData("/api/rows/9", "there is no row 9", """{"label": "父母", "revision": 0, "tab": "x"}""", HttpStatusCode.NotFound)]
+    public async Task What_there_is_not_is_refused(string path, string reason, string body, HttpStatusCode status)
+    {
+        await using var server = await AnnotateServer.StartAsync(_folder["work.db"], AnnotatePageTests.Rows(_folder));
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = server.Address };
+        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+
+        using var answer = await client.PostAsync(new Uri(path, UriKind.Relative), content);
+
+        Assert.Equal(status, answer.StatusCode);
+        Assert.Contains(reason, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_form_of_another_page_cannot_change_anything()
     {
@@ -83,6 +99,7 @@ public sealed class AnnotateVerbTests : IDisposable
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
         request.Headers.TryAddWithoutValidation(header, value);
         using var answer = await client.SendAsync(request);
+        Assert.DoesNotContain("\"title\": \"Internal Server Error\"", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         return answer.StatusCode;
     }
 }

@@ -133,6 +133,20 @@ public sealed class AnnotationStoreTests : IDisposable
         Assert.Contains("not a database", Assert.Throws<OptionsException>(() => Open(Row("甲"))).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_file_that_is_not_to_be_used_any_more_fails_the_job_by_its_name()
+    {
+        using var database = new Database(_folder["work.db"], "CREATE TABLE known (value)");
+
+        Assert.All(
+            (Action[])
+            [
+                () => database.Execute("INSERT INTO gone VALUES (1)"), () => database.Number("SELECT value FROM gone"),
+                () => database.Change(() => database.Number("SELECT value FROM gone")),
+            ],
+            use => Assert.StartsWith(_folder["work.db"], Assert.Throws<JobFailedException>(use).Message, StringComparison.Ordinal));
+    }
+
     private static RelationExample Row(string name) => new($"{name}遇见王五", name, "王五", null, null, null, new SourcePlace("rows", 1, 1));
 
     private AnnotationStore Open(params RelationExample[] rows)

@@ -1,4 +1,7 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
+using Guanxi.Relations;
+using Guanxi.Relations.Formats;
 using Guanxi.TestKit;
 using Microsoft.Playwright;
 using Xunit;
@@ -8,7 +11,7 @@ namespace Guanxi.Cli.Tests.Pages;
 
 /// <summary>The page of <c>serve</c>, in a browser.</summary>
 [Collection(PageFixture.Collection)]
-public sealed class ClassifyPageTests(PageFixture fixture) : IDisposable
+public sealed partial class ClassifyPageTests(PageFixture fixture) : IDisposable
 {
     private const string Twice = "鲁迅给许广平回信，说鲁迅很好。";
 
@@ -95,6 +98,35 @@ public sealed class ClassifyPageTests(PageFixture fixture) : IDisposable
         Assert.Equal(14, rows[31].GetProperty("probabilities").EnumerateObject().Count());
         Assert.DoesNotContain(tab.Requests, request => request.Authority != server.Address.Authority && request.Scheme != "blob");
     }
+
+    [BrowserFact]
+    public async Task A_file_may_have_the_names_that_training_takes_and_one_without_rows_is_told_why()
+    {
+        await using var server = await ClassifyServer.StartAsync(fixture);
+        await using var tab = await Browser.OpenAsync(server.Address, language: "en-US");
+        var page = tab.Page;
+
+        await page.SetInputFilesAsync("#file", _folder.Add("empty.csv"));
+        await Expect(page.Locator("#batch-message")).ToContainTextAsync("no column named text");
+        await page.SetInputFilesAsync("#file", _folder.Add("null.jsonl", """{"text": "a"}""", "null"));
+        await Expect(page.Locator("#batch-message")).ToContainTextAsync("not a JSON object");
+        await page.SetInputFilesAsync("#file", _folder.Add("rows.jsonl", """{"sentence": "李白送别杜甫", "entity1": "李白", "entity2": "杜甫"}"""));
+        await Expect(page.Locator("#batch-words")).ToHaveTextAsync("rows.jsonl: 1 of 1 rows, 0 bad");
+    }
+
+    [Fact]
+    public void Files_of_the_page_have_the_names_that_training_takes()
+    {
+        var script = File.ReadAllText(Path.Combine(Golden.RepositoryRoot, "src", "Guanxi.Cli", "Server", "Page", "tables.js"));
+        var ofPage = FieldPattern().Matches(script).SelectMany(field =>
+            JsonSerializer.Deserialize<string[]>(field.Groups["names"].Value)!.Select(name => (field.Groups["field"].Value, name)));
+        var ofTraining = ColumnMap.FieldByName.Where(item => item.Value != RelationInput.LabelField).Select(item => (item.Value, item.Key));
+
+        Assert.Equal(ofTraining.Order(), ofPage.Order());
+    }
+
+    [GeneratedRegex(@"^  (?<field>\w+): (?<names>\[.*\]),$", RegexOptions.Multiline)]
+    private static partial Regex FieldPattern();
 
     [BrowserTheory]
     [InlineData(Browser.DeskWidth, false, "zh-CN")]

@@ -27,6 +27,14 @@ public sealed partial class ReleaseTests
     }
 
     [Fact]
+    public void What_the_program_takes_from_the_tests_is_part_of_its_fingerprint()
+    {
+        var taken = Expect(ReferencePattern(), File.ReadAllText(PathOf("src/Guanxi.Cli/Guanxi.Cli.csproj")));
+
+        Assert.Matches($@"gx_fingerprint native .* {Regex.Escape(taken)} ", File.ReadAllText(PathOf("eng/prepare.sh")));
+    }
+
+    [Fact]
     public void The_notices_name_every_package_that_is_shipped_and_no_other()
     {
         var shipped = Shipped().Select(package => package.Name);
@@ -109,6 +117,9 @@ public sealed partial class ReleaseTests
         awk.WaitForExit();
         return (awk.ExitCode, output, error.Result);
     }
+
+    [GeneratedRegex(@"<ReferenceRun>\$\(RepositoryRoot\)(.*)/</ReferenceRun>")]
+    private static partial Regex ReferencePattern();
 
     [GeneratedRegex(@"<Version>(.*)</Version>")]
     private static partial Regex VersionPattern();

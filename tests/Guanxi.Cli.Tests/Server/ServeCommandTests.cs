@@ -100,6 +100,21 @@ public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFix
     }
 
     [Fact]
+    public void A_signal_while_the_model_is_loaded_ends_it_before_it_is_ready()
+    {
+        using var folder = new TemporaryFolder();
+        folder.CopyHeld(trained.ModelOf(Methods.Tfidf), "model", "tfidf.safetensors");
+        using var child = ChildProgram.Start("", [], "serve", "--model", folder["model"], "--urls", Loopback.FreeUrl());
+        child.WaitForErrorLine("listening at");
+
+        child.SendTerminate();
+
+        var told = child.WaitForEnd().Expect(ExitCode.Stopped);
+        Assert.Contains("stopping", told.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("ready", told.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_metrics_name_the_folder_that_a_link_means()
     {
         using var folder = new TemporaryFolder();

@@ -95,6 +95,20 @@ public sealed partial class ServiceTests : IDisposable
     }
 
     [Fact]
+    public async Task A_pass_that_does_not_end_keeps_nobody_waiting()
+    {
+        using var engine = new RelationEngine(_classifier, new RelationEngineOptions(), TimeProvider.System);
+        var running = engine.ClassifyAsync([new RelationExample("甲和乙", "甲", "乙", null, null, null, new SourcePlace("", 1, 1))], CancellationToken.None);
+        Assert.True(_classifier.WaitForPass(s_patience));
+
+        Assert.False(engine.Close(TimeSpan.Zero));
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running.AsTask());
+        _classifier.ReleaseAll();
+        Assert.True(engine.Close(s_patience));
+    }
+
+    [Fact]
     public async Task A_key_is_asked_for_where_there_are_keys()
     {
         _classifier.ReleaseAll();

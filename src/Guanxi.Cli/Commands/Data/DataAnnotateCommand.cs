@@ -87,7 +87,7 @@ internal static class DataAnnotateCommand
             status.Say("warning: other machines can reach this address, and whoever reaches it can change labels");
         }
 
-        stop.Token.WaitHandle.WaitOne();
+        await stop.WaitAsync();
         return ExitCode.Stopped;
     }
 
@@ -116,8 +116,6 @@ internal static class DataAnnotateCommand
 
     private sealed class Options
     {
-        private const string Auto = "auto";
-
         private readonly Option<string?> _data =
             OptionKinds.Text("--data", "FILE", "Rows to label, in any form that train reads; labels they have can be changed.");
         private readonly Option<string?> _database =
@@ -126,7 +124,7 @@ internal static class DataAnnotateCommand
             OptionKinds.Text("--labels_file", "FILE", "Labels, one a line, in the order of their keys (default: the model's and the data's).");
         private readonly Option<string?> _urls = OptionKinds.Text("--urls", "URLS", $"Addresses to listen at, with ; between (default: {DefaultUrls}).");
         private readonly Option<string?> _export = OptionKinds.Text("--export", "FILE", "Write the labelled rows to a file, without a page, and end.");
-        private readonly Option<string> _form = OptionKinds.OneOf("--form", "Form of that file; auto goes by its name.", [Auto, .. DatasetWriter.FormNames]);
+        private readonly Option<string> _form = OptionKinds.OneOf("--form", "Form of that file; auto goes by its name.", [DataFiles.Auto, .. DatasetWriter.FormNames]);
         private readonly ModelOptions _model;
 
         public Options(Command command)
@@ -151,10 +149,7 @@ internal static class DataAnnotateCommand
             ?? (Data(parsed) is { } data ? data + DatabaseEnding : throw new OptionsException(new Problem(
                 "--data", "neither the data nor a database is named", "--data FILE or --db FILE")));
 
-        public DatasetFormat Form(ParseResult parsed, string file) => parsed.GetValue(_form)! is var name && name != Auto
-            ? DatasetWriter.FormOf(name)
-            : DatasetWriter.FormOfFile(file) ?? throw new OptionsException(new Problem(
-                file, "the form is not clear from the name", "a name that ends with .tsv, .csv, .jsonl, .xlsx or .txt, or --form", Path.GetExtension(file)));
+        public DatasetFormat Form(ParseResult parsed, string file) => DataFiles.FormOf(parsed.GetValue(_form)!, file);
 
         public TrainedModel? LoadModel(ParseResult parsed, Action<string> say) => parsed.GetValue(_model.Model) is { Length: > 0 } path
             ? TrainedModel.Load(path, _model.Read(parsed, say))

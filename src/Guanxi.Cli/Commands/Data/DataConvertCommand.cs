@@ -11,7 +11,6 @@ namespace Guanxi.Cli.Commands.Data;
 internal static class DataConvertCommand
 {
     private const string Summary = "Writes data in another form; what the form cannot hold is told, and nothing is lost unasked.";
-    private const string Auto = "auto";
     private const int MostTold = 10;
 
     /// <summary>The part of the verb.</summary>
@@ -39,7 +38,7 @@ internal static class DataConvertCommand
         var output = DataFiles.Json(parsed.GetValue(options.Json), [parsed.GetValue(options.From)!]);
         var (from, to) = (DataFiles.Existing([parsed.GetValue(options.From)!], command)[0], parsed.GetValue(options.To)!);
         DataFiles.KeepInputs([to], [from]);
-        var form = FormOf(parsed.GetValue(options.Form)!, to);
+        var form = DataFiles.FormOf(parsed.GetValue(options.Form)!, to);
         var isLossy = parsed.GetValue(options.Lossy);
         var source = Read(parsed, options, from, isLossy);
         var template = DataFiles.Template(parsed.GetValue(options.Prompt), source.Data.Examples.Select(DataSplit.LabelOf).OfType<string>());
@@ -74,17 +73,12 @@ internal static class DataConvertCommand
         return ExitCode.Done;
     }
 
-    private static DatasetFormat FormOf(string name, string to) => name != Auto
-        ? DatasetWriter.FormOf(name)
-        : DatasetWriter.FormOfFile(to) ?? throw new OptionsException(new Problem(
-            to, "the form is not clear from the name", "a name that ends with .tsv, .csv, .jsonl, .xlsx or .txt, or --form", Path.GetExtension(to)));
-
     private static (Dataset Data, IReadOnlyList<string> Others) Read(ParseResult parsed, Options options, string from, bool isLossy)
     {
         var schema = parsed.GetValue(options.Labels) is { } file ? LabelsFile.Read(file) : null;
         var reading = new DatasetReadOptions { Lenient = isLossy, RequireLabel = false, Schema = schema };
         var encoding = parsed.GetValue(options.Encoding)!;
-        using var stream = encoding == Auto ? TextFile.Open(from) : TextDecoding.Open(from, encoding);
+        using var stream = encoding == DataFiles.Auto ? TextFile.Open(from) : TextDecoding.Open(from, encoding);
         using var open = DatasetReader.Open(stream, from, reading);
         var data = DatasetReader.Collect(open, reading);
         return (data, [.. open.OtherFields]);
@@ -174,10 +168,10 @@ internal static class DataConvertCommand
         public Argument<string> To { get; } = new("NEW_FILE") { Description = "The file to write." };
 
         public Option<string> Form { get; } =
-            OptionKinds.OneOf("--form", "Form of the new file; auto goes by the ending of its name.", [Auto, .. DatasetWriter.FormNames]);
+            OptionKinds.OneOf("--form", "Form of the new file; auto goes by the ending of its name.", [DataFiles.Auto, .. DatasetWriter.FormNames]);
 
         public Option<string> Encoding { get; } =
-            OptionKinds.OneOf("--encoding", "What the file is stored in; auto is UTF-8 or a sheet.", [Auto, .. TextDecoding.Names]);
+            OptionKinds.OneOf("--encoding", "What the file is stored in; auto is UTF-8 or a sheet.", [DataFiles.Auto, .. TextDecoding.Names]);
 
         public Option<string?> Labels { get; } =
             OptionKinds.Text("--labels_file", "FILE", "Labels, aliases after =; other spellings of a label become the first.");

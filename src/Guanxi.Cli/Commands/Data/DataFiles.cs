@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Guanxi.Relations;
+using Guanxi.Relations.Formats;
 using Guanxi.Relations.Prompts;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Checkpoints;
@@ -9,6 +10,9 @@ namespace Guanxi.Cli.Commands.Data;
 /// <summary>The files that the parts of <c>data</c> read and write.</summary>
 internal static class DataFiles
 {
+    /// <summary>The word for a form, or an encoding, that the file itself tells.</summary>
+    public const string Auto = "auto";
+
     private const int MostTold = 20;
 
     /// <summary>The files to read.</summary>
@@ -69,12 +73,22 @@ internal static class DataFiles
         }
     }
 
+    /// <summary>The form of a file to write.</summary>
+    /// <param name="name">Name of a form, or <see cref="Auto"/>.</param>
+    /// <param name="file">The file, by whose name <see cref="Auto"/> goes.</param>
+    /// <exception cref="OptionsException">The file's name tells none.</exception>
+    public static DatasetFormat FormOf(string name, string file) => name != Auto
+        ? DatasetWriter.FormOf(name)
+        : DatasetWriter.FormOfFile(file) ?? throw new OptionsException(new Problem(
+            file, "the form is not clear from the name", "a name that ends with .tsv, .csv, .jsonl, .xlsx or .txt, or --form", Path.GetExtension(file)));
+
     /// <summary>Writes a file whole or not at all, in a folder that is made when it is missing.</summary>
-    public static void Write(string path, byte[] content) => ErrorBoundary.DuringJob(() =>
+    /// <exception cref="CheckpointException">It cannot be written.</exception>
+    public static void Write(string path, byte[] content)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         AtomicFile.Write(path, stream => stream.Write(content));
-    });
+    }
 
     /// <summary>The first of many problems, and how many more there are.</summary>
     public static IEnumerable<Problem> First(IReadOnlyCollection<Problem> problems, string where) => problems.Count <= MostTold

@@ -2,8 +2,9 @@ using System.Globalization;
 using System.Text;
 using Guanxi.Relations.Formats;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
 
-namespace Guanxi.Cli.Server;
+namespace Guanxi.Cli.Web;
 
 /// <summary>One thing wrong with a request.</summary>
 /// <param name="Item">Which item of the request, from 0; null when it has no items.</param>
@@ -77,7 +78,7 @@ internal static class Replies
     {
         var json = new JsonLineWriter().StartObject()
             .Name("type").Value("about:blank")
-            .Name("title").Value(Title(problem.Status))
+            .Name("title").Value(ReasonPhrases.GetReasonPhrase(problem.Status))
             .Name("status").Value(problem.Status)
             .Name("detail").Value(problem.Message);
         if (problem.Faults.Count > 0)
@@ -104,20 +105,4 @@ internal static class Replies
 
         return json.EndObject().ToString();
     }
-
-    private static string Title(int status) => status switch
-    {
-        StatusCodes.Status400BadRequest => "Bad Request",
-        StatusCodes.Status401Unauthorized => "Unauthorized",
-        StatusCodes.Status404NotFound => "Not Found",
-        StatusCodes.Status405MethodNotAllowed => "Method Not Allowed",
-        StatusCodes.Status408RequestTimeout => "Request Timeout",
-        StatusCodes.Status413PayloadTooLarge => "Content Too Large",
-        StatusCodes.Status415UnsupportedMediaType => "Unsupported Media Type",
-        StatusCodes.Status422UnprocessableEntity => "Unprocessable Content",
-        StatusCodes.Status429TooManyRequests => "Too Many Requests",
-        StatusCodes.Status503ServiceUnavailable => "Service Unavailable",
-        StatusCodes.Status507InsufficientStorage => "Insufficient Storage",
-        _ => "Internal Server Error",
-    };
 }

@@ -5,7 +5,7 @@ using Guanxi.Relations.Formats;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
 
-namespace Guanxi.Cli.Server;
+namespace Guanxi.Cli.Web;
 
 /// <summary>Reads the JSON of a request, of which nothing is believed.</summary>
 internal static class RequestBody

@@ -5,7 +5,7 @@ using Guanxi.Transformers;
 namespace Guanxi.Cli;
 
 /// <summary>Reads JSONL rows of a verb from a file or from standard input; every bad row is told with line and column.</summary>
-internal static class JsonRows
+internal static class InputRows
 {
     private const string StandardInput = "-";
     private const int MaxProblemsShown = 20;
