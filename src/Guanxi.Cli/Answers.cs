@@ -47,11 +47,7 @@ internal sealed class Answers(string? data, Func<LanguageModelOptions> computing
     {
         var folder = HubCache.OfProcess.Resolve(path);
         using var model = TrainedModel.Load(folder, _options.Value, new TaskOverrides());
-        var examples = DataRows.Read(rows, null).Relations;
-        if (examples.Count == 0)
-        {
-            throw new OptionsException(new Problem(rows, "these rows are not sentences with two names", "text, people1, people2 and label"));
-        }
+        var examples = DataRows.Read(rows, null).RequireRelations();
 
         var report = ReportBeside(folder);
         var evaluation = new Evaluator(TimeProvider.System).Evaluate(model.Classifier, examples, new RowProgress(status, examples.Count), stop);

@@ -8,7 +8,6 @@ namespace Guanxi.Cli;
 internal static class InputRows
 {
     private const string StandardInput = "-";
-    private const int MaxProblemsShown = 20;
 
     /// <summary>Reads all rows.</summary>
     /// <param name="source">A file, or <c>-</c>.</param>
@@ -29,7 +28,7 @@ internal static class InputRows
 
             if (problems.Count > 0)
             {
-                throw new OptionsException(Shown(name, problems));
+                throw new OptionsException(Problem.First(problems, name));
             }
 
             return rows.Count > 0 ? rows : throw new OptionsException(new Problem(name, "there is no row", "one JSON object a line"));
@@ -60,8 +59,4 @@ internal static class InputRows
             }
         }
     }
-
-    private static List<Problem> Shown(string name, List<Problem> problems) => problems.Count <= MaxProblemsShown
-        ? problems
-        : [.. problems[..MaxProblemsShown], new Problem(name, $"{problems.Count - MaxProblemsShown} more problems")];
 }

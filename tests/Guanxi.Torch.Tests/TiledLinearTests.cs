@@ -138,6 +138,7 @@ public sealed class TiledLinearTests
     [Theory]
     [InlineData(1, 96L, 1024L)]
     [InlineData(2, 84L, 1024L)] // 520 rows for the most loaded thread instead of 544
+    [InlineData(2, 96L, 4096L)] // 60 would save 24 of 2080 rows
     [InlineData(2, 60L, 120L)]
     [InlineData(2, 48L, 96L)]
     [InlineData(2, 96L, 192L)]

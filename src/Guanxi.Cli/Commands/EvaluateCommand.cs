@@ -131,9 +131,7 @@ internal static class EvaluateCommand
             throw new OptionsException(new Problem("--data", "the option is missing", "a file of labelled rows"));
         }
 
-        var data = DataRows.Read(source, most);
-        return data.Kind == DatasetKind.Relations ? data.Relations : throw new OptionsException(new Problem(
-            data.File, "these rows are not sentences with two names", "text, people1, people2 and label", $"{data.Kind}".ToLowerInvariant()));
+        return DataRows.Read(source, most).RequireRelations();
     }
 
     private static RelationSchema LabelsOf(IReadOnlyList<RelationExample> rows, ParseResult parsed) =>

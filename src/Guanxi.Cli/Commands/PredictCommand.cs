@@ -99,7 +99,7 @@ internal static class PredictCommand
         using (stream)
         {
             using var data = DatasetReader.Open(stream, name, new DatasetReadOptions { RequireLabel = false });
-            Require(data.Kind, name);
+            Dataset.RequireRelations(data.Kind, name);
             foreach (var row in data.Rows())
             {
                 yield return row;
@@ -113,16 +113,7 @@ internal static class PredictCommand
         using (stream)
         {
             var data = DatasetReader.Read(stream, name, new DatasetReadOptions { RequireLabel = false });
-            Require(data.Kind, name);
-            return [.. data.Relations.Select(row => new ReadRow(row.Place, row, []))];
-        }
-    }
-
-    private static void Require(DatasetKind kind, string name)
-    {
-        if (kind != DatasetKind.Relations)
-        {
-            throw new OptionsException(new Problem(name, "these rows are not sentences with two names", "text, people1 and people2", $"{kind}".ToLowerInvariant()));
+            return [.. data.RequireRelations().Select(row => new ReadRow(row.Place, row, []))];
         }
     }
 

@@ -9,7 +9,6 @@ internal sealed class RequestReader
 {
     private const string Items = "items";
     private const string Probabilities = "probabilities";
-    private const int LongestShown = 80;
 
     private readonly List<RequestFault> _malformed = [];
     private readonly List<RequestFault> _unusable = [];
@@ -169,7 +168,7 @@ internal sealed class RequestReader
     {
         var message = fault.What;
         message += fault.Expected is null ? "" : $"; expected {fault.Expected}";
-        message += fault.Found is null ? "" : $"; found '{(fault.Found.Length > LongestShown ? fault.Found[..LongestShown] + "..." : fault.Found)}'";
+        message += fault.Found is null ? "" : $"; found '{Excerpt.Of(fault.Found)}'";
         return fault.Hint is null ? message : $"{message}. {fault.Hint}";
     }
 

@@ -1,3 +1,5 @@
+using Guanxi.Transformers;
+
 namespace Guanxi.Relations.Formats;
 
 /// <summary>The forms of data that are recognised.</summary>
@@ -83,15 +85,32 @@ public sealed record Dataset(string File, DatasetFormat Format, IReadOnlyList<IE
 
     /// <summary>The rows as relations.</summary>
     /// <returns>The rows; at least one.</returns>
-    /// <exception cref="Transformers.OptionsException">They are something else.</exception>
-    public IReadOnlyList<RelationExample> RequireRelations() => Kind == DatasetKind.Relations ? Relations : throw new Transformers.OptionsException(new Transformers.Problem(
-        File, "these rows are not sentences with two names", "text, people1, people2 and label", $"{Kind}".ToLowerInvariant(), "guanxi data convert makes them of prompts."));
+    /// <exception cref="OptionsException">They are something else.</exception>
+    public IReadOnlyList<RelationExample> RequireRelations()
+    {
+        RequireRelations(Kind, File);
+        return Relations;
+    }
 
     /// <summary>The rows as prompts and answers; empty when they are something else.</summary>
     public IReadOnlyList<InstructionExample> Instructions => [.. Examples.OfType<InstructionExample>()];
 
     /// <summary>The rows as token sequences; empty when they are something else.</summary>
     public IReadOnlyList<TokenizedExample> Tokenized => [.. Examples.OfType<TokenizedExample>()];
+
+    /// <summary>Refuses rows that are no relations.</summary>
+    /// <param name="kind">What the rows are.</param>
+    /// <param name="file">Where they come from.</param>
+    /// <exception cref="OptionsException">They are something else.</exception>
+    public static void RequireRelations(DatasetKind kind, string file)
+    {
+        if (kind != DatasetKind.Relations)
+        {
+            throw new OptionsException(new Problem(
+                file, "these rows are not sentences with two names", "text, people1, people2 and, to learn or be judged by, label", $"{kind}".ToLowerInvariant(),
+                "guanxi data convert makes them of questions that hold the sentence."));
+        }
+    }
 
     /// <summary>What the rows of a form are.</summary>
     /// <param name="format">The form.</param>

@@ -91,12 +91,8 @@ internal static class DataAnnotateCommand
         return ExitCode.Stopped;
     }
 
-    private static IReadOnlyList<RelationExample> Read(string file, RelationSchema? labels)
-    {
-        var data = DatasetReader.Read(file, new DatasetReadOptions { RequireLabel = false, Schema = labels });
-        return data.Kind == DatasetKind.Relations ? data.Relations : throw new OptionsException(new Problem(
-            file, "these rows are not sentences with two names", "text, people1 and people2", $"{data.Kind}".ToLowerInvariant()));
-    }
+    private static IReadOnlyList<RelationExample> Read(string file, RelationSchema? labels) =>
+        DatasetReader.Read(file, new DatasetReadOptions { RequireLabel = false, Schema = labels }).RequireRelations();
 
     /// <summary>The model's labels, then those that only the data have.</summary>
     private static RelationSchema LabelsOf(IReadOnlyList<RelationExample> rows, RelationSchema? model, string file)

@@ -53,12 +53,7 @@ internal static class DataNoiseCommand
         return command;
     }
 
-    private static IReadOnlyList<RelationExample> Read(string file)
-    {
-        var data = DatasetReader.Read(file, new DatasetReadOptions());
-        return data.Kind == DatasetKind.Relations ? data.Relations : throw new OptionsException(new Problem(
-            file, "these rows are not sentences with two names", "text, people1, people2 and label", DatasetWriter.NameOf(data.Format)));
-    }
+    private static IReadOnlyList<RelationExample> Read(string file) => DatasetReader.Read(file, new DatasetReadOptions()).RequireRelations();
 
     private static void Show(LabelNoiseReport report, int most)
     {

@@ -29,6 +29,9 @@ internal static unsafe class ForwardProduct
     private const long FewestBlockRows = 48;
     private const long BlockRowStep = 12;
 
+    // A smaller block brings less of the next panel to the cache meanwhile: it must be worth that.
+    private const long GainShare = 32;
+
     // Panels whose sums stay in the cache; longer inputs read the weights again for each part.
     private const long MaximumPanels = 96;
 
@@ -46,14 +49,14 @@ internal static unsafe class ForwardProduct
     /// <summary>Rows of a task with which the threads have the most even loads; no result depends on it.</summary>
     /// <param name="rows">Rows of every branch.</param>
     /// <param name="threads">Threads.</param>
-    /// <returns>The number with which the most loaded thread has the fewest rows, the largest of several.</returns>
+    /// <returns>The largest number, or a smaller one with which the most loaded thread has clearly fewer rows.</returns>
     public static long BlockRowsFor(ReadOnlySpan<long> rows, int threads)
     {
         var (best, least) = (MostBlockRows, long.MaxValue);
         for (var blockRows = MostBlockRows; blockRows >= FewestBlockRows; blockRows -= BlockRowStep)
         {
             var load = LargestLoad(rows, blockRows, threads);
-            (best, least) = load < least ? (blockRows, load) : (best, least);
+            (best, least) = load < least - (least / GainShare) ? (blockRows, load) : (best, least);
         }
 
         return best;
