@@ -50,7 +50,7 @@ internal static class DataConvertCommand
         {
             Problem[] problems = [.. leftOut.Select(row => new Problem($"{row.Place}", row.Why))];
             const string Hint = "--form jsonl holds every row that can be read; --lossy leaves these rows out.";
-            throw new OptionsException([.. DataFiles.First(problems, from), new Problem(to, "nothing was written", Hint: Hint)]);
+            throw new OptionsException([.. Problem.First(problems, from), new Problem(to, "nothing was written", Hint: Hint)]);
         }
 
         DataFiles.Write(to, encoded.Content);

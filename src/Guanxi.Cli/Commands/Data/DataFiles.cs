@@ -13,8 +13,6 @@ internal static class DataFiles
     /// <summary>The word for a form, or an encoding, that the file itself tells.</summary>
     public const string Auto = "auto";
 
-    private const int MostTold = 20;
-
     /// <summary>The files to read.</summary>
     public static Argument<string[]> Argument(string description) => new("FILE") { Description = description, Arity = ArgumentArity.OneOrMore };
 
@@ -89,11 +87,6 @@ internal static class DataFiles
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         AtomicFile.Write(path, stream => stream.Write(content));
     }
-
-    /// <summary>The first of many problems, and how many more there are.</summary>
-    public static IEnumerable<Problem> First(IReadOnlyCollection<Problem> problems, string where) => problems.Count <= MostTold
-        ? problems
-        : problems.Take(MostTold).Append(new Problem(where, $"{problems.Count - MostTold} more rows"));
 
     private static Problem Unknown(string word, Command command)
     {

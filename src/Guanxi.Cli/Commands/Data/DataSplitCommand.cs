@@ -75,7 +75,7 @@ internal static class DataSplitCommand
         ];
         if (problems.Length > 0)
         {
-            throw new OptionsException([.. DataFiles.First(problems, where)]);
+            throw new OptionsException(Problem.First(problems, where));
         }
 
         foreach (var change in contents.SelectMany(content => content.Changed))
