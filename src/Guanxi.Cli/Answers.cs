@@ -60,7 +60,7 @@ internal sealed class Answers(string? data, Func<LanguageModelOptions> computing
         {
             report?.Write(evaluation, ReportFacts.OfModel(path, model.Info, rows));
         }
-        catch (CheckpointException error)
+        catch (CheckpointException error) when (error.IsWriting)
         {
             SayNotKept(folder, error.Problems[0]);
         }

@@ -99,6 +99,16 @@ internal sealed class ServerUnderTest : IAsyncDisposable
         return line is null ? 0 : double.Parse(line.Split(' ')[^1], System.Globalization.CultureInfo.InvariantCulture);
     }
 
+    /// <summary>Waits until a sample of the metrics has a value.</summary>
+    public async Task UntilAsync(string metric, double value)
+    {
+        for (var tries = 0; await MetricAsync(metric) != value; tries++)
+        {
+            Assert.True(tries < 2000, $"{metric} does not become {value}");
+            await Task.Delay(TimeSpan.FromMilliseconds(5));
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();

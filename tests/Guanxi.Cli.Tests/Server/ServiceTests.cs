@@ -60,16 +60,16 @@ public sealed partial class ServiceTests : IDisposable
         Assert.True(_classifier.WaitForPass(s_patience));
         var aborted = server.PostAsync(One, Encoding.UTF8.GetBytes(Body("aborted")), "application/json", stop.Token);
         var waiting = server.PostAsync(One, Body("waiting"));
-        await UntilAsync(server, "guanxi_queue_length", 2);
+        await server.UntilAsync("guanxi_queue_length", 2);
 
         var refused = (await server.PostAsync(One, Body("refused"))).Expect(HttpStatusCode.TooManyRequests);
         Assert.InRange(int.Parse(refused.Headers["Retry-After"]), 1, 1000);
         (await server.GetAsync("/healthz")).Expect(HttpStatusCode.OK);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => aborted);
-        await UntilAsync(server, "guanxi_queue_length", 1);
+        await server.UntilAsync("guanxi_queue_length", 1);
         var next = server.PostAsync(One, Body("next"));
-        await UntilAsync(server, "guanxi_queue_length", 2);
+        await server.UntilAsync("guanxi_queue_length", 2);
         _classifier.ReleaseAll();
 
         Assert.All(await Task.WhenAll(running, waiting, next), reply => reply.Expect(HttpStatusCode.OK));
@@ -213,14 +213,5 @@ public sealed partial class ServiceTests : IDisposable
         request.Headers.Add("Access-Control-Request-Method", "POST");
         using var response = await server.Client.SendAsync(request);
         return await Reply.ReadAsync(response);
-    }
-
-    private static async Task UntilAsync(ServerUnderTest server, string metric, double value)
-    {
-        for (var tries = 0; await server.MetricAsync(metric) != value; tries++)
-        {
-            Assert.True(tries < 2000, $"{metric} does not become {value}");
-            await Task.Delay(TimeSpan.FromMilliseconds(5));
-        }
     }
 }

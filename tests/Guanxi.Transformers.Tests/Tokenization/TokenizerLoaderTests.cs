@@ -69,7 +69,7 @@ public sealed class TokenizerLoaderTests : IDisposable
     [InlineData("""{"added_tokens_decoder": {"-3": {"content": "x"}}}""", "gap")]
     [InlineData("""{"added_tokens_decoder": {"1000": {"content": "<s>"}}}""", "twice")]
     [InlineData("""{"bos_token": "\ud800"}""", "tokenizer_config.json")]
-    [InlineData("[1]", "no JSON object")]
+    [InlineData("[1]", "not a JSON object")]
     [InlineData("{", "tokenizer_config.json")]
     public void A_wrong_configuration_is_said_to_be_wrong(string config, string message)
     {
