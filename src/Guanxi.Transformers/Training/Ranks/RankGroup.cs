@@ -356,7 +356,9 @@ public sealed class RankGroup : IDisposable
         throw new RankLostException(
             _watch.Verdict.IsCompleted ? _watch.Verdict.Result
             : ended == 0 ? $"an exchange between the ranks failed: {exchange.Exception!.InnerException!.Message}"
-            : string.Create(CultureInfo.InvariantCulture, $"an exchange between the ranks did not end within {limit.TotalSeconds:0} s, though all of them live: ddp_timeout is the limit"),
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"an exchange between the ranks did not end within {limit.TotalSeconds:0} s, though all of them live: ddp_timeout is the limit"),
             exchange.Exception?.InnerException);
     }
 }
