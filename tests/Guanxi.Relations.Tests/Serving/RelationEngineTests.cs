@@ -89,9 +89,10 @@ public sealed class RelationEngineTests : IDisposable
         await Ask(engine, "c");
         await Ask(engine, "b");
         await engine.ClassifyAsync(TestRows.Named("b", "b", ""), default);
+        await engine.ClassifyAsync(TestRows.Named("b", "b", "") with { Span1 = new TextSpan(0, 1) }, default);
 
-        Assert.Equal(["a", "b", "c", "b", "b"], _classifier.Batches.Select(batch => batch[0]));
-        Assert.Equal((6L, 6L, 1L), (engine.Counts.Accepted, engine.Counts.Done, engine.Counts.CacheHits));
+        Assert.Equal(["a", "b", "c", "b", "b", "b"], _classifier.Batches.Select(batch => batch[0]));
+        Assert.Equal((7L, 7L, 1L), (engine.Counts.Accepted, engine.Counts.Done, engine.Counts.CacheHits));
         using var forgetful = Engine(new RelationEngineOptions { CachedAnswers = 0 });
         await Ask(forgetful, "a");
         await Ask(forgetful, "a");

@@ -124,10 +124,16 @@ public sealed class LabelScorerTests
         using var scorer = new LabelScorer(model, ForwardContext.Evaluate32, [1, 5, 9], [[4, 6, 2], [5, 2]]);
         int[] full = [1, 5, 9, .. Enumerable.Repeat(20, scorer.MaxPromptLength - 3)];
 
+        using var plain = new LabelScorer(model, ForwardContext.Evaluate32, [], [[4, 6, 2], [5, 2]]);
+
         var scores = scorer.Score([[1, 5, 9], full]);
+        var expected = plain.Score([[1, 5, 9], full]);
 
         Assert.Equal(model.Config.MaxPositions - 2, scorer.MaxPromptLength);
-        Assert.All(scores, score => Assert.Equal(1, score.Probabilities.Sum(), 12));
+        for (var row = 0; row < scores.Count; row++)
+        {
+            Close.Assert(Floats(expected[row].LogProbabilities), Floats(scores[row].LogProbabilities), Tolerance, $"row {row}");
+        }
         var refused = Assert.Throws<ArgumentException>(() => scorer.Score([[1, 5], [.. full, 20]]));
         Assert.Contains("prompt 1", refused.Message, StringComparison.Ordinal);
     }

@@ -105,6 +105,22 @@ public sealed class LossOptionTests
         static TrainingOptions OneStep(TrainingOptions options) => options with { MaxSteps = 1, WeightDecay = 0 };
     }
 
+    [GoldenFact("golden/training")]
+    public void Gradients_below_the_largest_norm_stay_as_they_are()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        using var free = TrainingRun.Start(Golden.Json(Case), change: options => options with { MaxSteps = 2, MaxGradNorm = 0 });
+        using var wide = TrainingRun.Start(Golden.Json(Case), change: options => options with { MaxSteps = 2, MaxGradNorm = 1e6 });
+        free.Trainer.Run(CancellationToken.None);
+        wide.Trainer.Run(CancellationToken.None);
+
+        foreach (var ((name, expected), (_, found)) in free.Trainer.Parameters().Zip(wide.Trainer.Parameters()))
+        {
+            Close.Assert(expected.Detach(), found.Detach(), 0, name);
+        }
+    }
+
     [Fact]
     public void Rows_of_like_length_come_together_the_longest_first()
     {
