@@ -1,6 +1,5 @@
 using Guanxi.TestKit;
 using Guanxi.Torch.Kernels;
-using Guanxi.Torch.Kernels.Products;
 using Guanxi.Torch.Tests.Kernels;
 using Xunit;
 
@@ -133,37 +132,6 @@ public sealed class TiledLinearTests
                 .. adapters[1].Down!.ToArray<float>(), .. adapters[1].Up!.ToArray<float>(),
             ];
         });
-    }
-
-    [Theory]
-    [InlineData(1, 96L, 1024L)]
-    [InlineData(2, 84L, 1024L)] // 520 rows for the most loaded thread instead of 544
-    [InlineData(2, 96L, 4096L)] // 60 would save 24 of 2080 rows
-    [InlineData(2, 60L, 120L)]
-    [InlineData(2, 48L, 96L)]
-    [InlineData(2, 96L, 192L)]
-    [InlineData(3, 48L, 96L, 48L)]
-    [InlineData(4, 96L, 10L)]
-    public void The_rows_of_a_task_are_those_with_which_threads_have_the_most_even_loads(int threads, long expected, params long[] rows) =>
-        Assert.Equal(expected, ForwardProduct.BlockRowsFor(rows, threads));
-
-    [Fact]
-    public void The_rows_of_a_task_change_no_bit()
-    {
-        using var leaks = new LeakCheck();
-        using var scope = TensorScope.Enter();
-        using var model = new Branches([1024, 77], 128, 4, 0.1);
-        var (x, layers) = (Random(1, 19, 128), model.Layers(DType.Float32));
-        var (blocks, results) = (new HashSet<long>(), new List<float[]>());
-        for (var threads = 1; threads <= 12; threads++)
-        {
-            using var forced = KernelThreads.Force(threads);
-            blocks.Add(ForwardProduct.BlockRowsFor(model.Widths, threads));
-            results.Add([.. TiledLinear.Forward(x, layers, onlyGradients: false).SelectMany(result => result.Output.ToArray<float>())]);
-        }
-
-        Assert.True(blocks.Count > 2);
-        Assert.All(results, result => KernelCheck.EqualBits(results[0], result, "output"));
     }
 
     [Fact]

@@ -23,14 +23,8 @@ internal sealed unsafe record ForwardBranch(ForwardTerm[] Terms, nint Bias, nint
 /// </summary>
 internal static unsafe class ForwardProduct
 {
-    // Rows of a task, multiples of every tile's: at most so many sums as fit beside the rows in half a megabyte, for a thousand tokens,
-    // and at least half of them, since every task goes through the whole input.
-    private const long MostBlockRows = 96;
-    private const long FewestBlockRows = 48;
-    private const long BlockRowStep = 12;
-
-    // A smaller block brings less of the next panel to the cache meanwhile: it must be worth that.
-    private const long GainShare = 32;
+    // Rows of a task, a multiple of every tile's: so many sums as fit beside the rows in half a megabyte, for a thousand tokens.
+    private const long BlockRows = 96;
 
     // Panels whose sums stay in the cache; longer inputs read the weights again for each part.
     private const long MaximumPanels = 96;
@@ -40,46 +34,11 @@ internal static unsafe class ForwardProduct
     /// <param name="tokens">Rows of x and of the outputs.</param>
     public static void Run(ForwardBranch[] branches, long tokens)
     {
-        var rows = Array.ConvertAll(branches, branch => branch.Rows);
-        var blockRows = BlockRowsFor(rows, KernelThreads.Count);
-        var tasks = new TaskRanges(Array.ConvertAll(rows, count => (count + blockRows - 1) / blockRows));
-        KernelRunner.For(tasks.Count, 1, new Kernel(branches, tasks, blockRows, tokens));
+        var tasks = new TaskRanges(Array.ConvertAll(branches, branch => (branch.Rows + BlockRows - 1) / BlockRows));
+        KernelRunner.For(tasks.Count, 1, new Kernel(branches, tasks, tokens));
     }
 
-    /// <summary>Rows of a task with which the threads have the most even loads; no result depends on it.</summary>
-    /// <param name="rows">Rows of every branch.</param>
-    /// <param name="threads">Threads.</param>
-    /// <returns>The largest number, or a smaller one with which the most loaded thread has clearly fewer rows.</returns>
-    public static long BlockRowsFor(ReadOnlySpan<long> rows, int threads)
-    {
-        var (best, least) = (MostBlockRows, long.MaxValue);
-        for (var blockRows = MostBlockRows; blockRows >= FewestBlockRows; blockRows -= BlockRowStep)
-        {
-            var load = LargestLoad(rows, blockRows, threads);
-            (best, least) = load < least - (least / GainShare) ? (blockRows, load) : (best, least);
-        }
-
-        return best;
-    }
-
-    // Of threads that take the tasks in turn.
-    private static long LargestLoad(ReadOnlySpan<long> rows, long blockRows, int threads)
-    {
-        var loads = new long[threads];
-        var thread = 0;
-        foreach (var count in rows)
-        {
-            for (long row = 0; row < count; row += blockRows)
-            {
-                loads[thread] += Math.Min(blockRows, count - row);
-                thread = thread + 1 == threads ? 0 : thread + 1;
-            }
-        }
-
-        return loads.Max();
-    }
-
-    private readonly struct Kernel(ForwardBranch[] branches, TaskRanges tasks, long blockRows, long tokens) : IKernel
+    private readonly struct Kernel(ForwardBranch[] branches, TaskRanges tasks, long tokens) : IKernel
     {
         public void Run<TLane, T>(long first, long last)
             where TLane : struct, ILane<TLane>
@@ -88,14 +47,14 @@ internal static unsafe class ForwardProduct
             var panels = Panels.CountOf(tokens);
             var parts = (panels + MaximumPanels - 1) / MaximumPanels;
             var perPart = (panels + parts - 1) / parts;
-            var left = KernelScratch.Aligned(blockRows * (Tile.Depth + (perPart * Tile.Columns)));
-            var sums = left + (blockRows * Tile.Depth);
+            var left = KernelScratch.Aligned(BlockRows * (Tile.Depth + (perPart * Tile.Columns)));
+            var sums = left + (BlockRows * Tile.Depth);
             for (var task = first; task < last; task++)
             {
                 var (index, block) = tasks.Find(task);
                 var branch = branches[index];
-                var row = block * blockRows;
-                var rows = Math.Min(blockRows, branch.Rows - row);
+                var row = block * BlockRows;
+                var rows = Math.Min(BlockRows, branch.Rows - row);
                 for (long panel = 0; panel < panels; panel += perPart)
                 {
                     var count = Math.Min(perPart, panels - panel);
@@ -105,7 +64,7 @@ internal static unsafe class ForwardProduct
             }
         }
 
-        private void Sum<TLane>(ForwardBranch branch, long row, long rows, long firstPanel, long panels, float* left, float* sums)
+        private static void Sum<TLane>(ForwardBranch branch, long row, long rows, long firstPanel, long panels, float* left, float* sums)
             where TLane : struct, ILane<TLane>
         {
             var adds = false;
@@ -118,7 +77,7 @@ internal static unsafe class ForwardProduct
                     for (long panel = 0; panel < panels; panel++)
                     {
                         var right = term.Right.At(depth, firstPanel + panel);
-                        var target = sums + (panel * blockRows * Tile.Columns);
+                        var target = sums + (panel * BlockRows * Tile.Columns);
                         Tile.Rows<TLane>(left, length, right, length, target, Tile.Columns, rows, adds, right + (length * Tile.Columns));
                     }
 
@@ -130,7 +89,7 @@ internal static unsafe class ForwardProduct
         private void Store<TLane>(ForwardBranch branch, long row, long rows, long firstPanel, long panels, float* sums)
             where TLane : struct, ILane<TLane>
         {
-            for (long panel = 0; panel < panels; panel++, sums += blockRows * Tile.Columns)
+            for (long panel = 0; panel < panels; panel++, sums += BlockRows * Tile.Columns)
             {
                 if (branch.Bias != 0)
                 {
