@@ -31,7 +31,7 @@ internal sealed class JsonOutput
     {
         if (target is not null and not StandardOutput)
         {
-            OutputPath.Require(Name, target, "a file in a folder that is there, or -");
+            OutputPath.Require(Name, target, "a file in a folder that may be written, or -");
         }
 
         return new JsonOutput(target);

@@ -1,4 +1,5 @@
 using Guanxi.Cli.Selfcheck;
+using Guanxi.TestKit;
 using Guanxi.Torch;
 using Xunit;
 
@@ -81,14 +82,14 @@ public sealed class CommandLineTests
     [InlineData("--data: the option is missing", "evaluate", "--model", ".")]
     [InlineData("what to predict is not clear", "predict", "--model", ".")]
     [InlineData("--people2: people2 does not occur in the text; found 丙", "predict", "--model", ".", "--text", "甲和乙", "--people1", "甲", "--people2", "丙")]
-    [InlineData("--json: the file cannot be written", "info", ".", "--json", "/nowhere/result.json")]
+    [InlineData("--json: the file cannot be written", "info", ".", "--json", "/proc/nowhere/result.json")]
     [InlineData("--json: the file cannot be written", "info", ".", "--json", "/proc/result.json")]
     [InlineData("--report: nothing can be written in the folder", "evaluate", "--predictions", "x", "--report", "/proc")]
     [InlineData("there is nothing to tell about", "info", "/nowhere")]
     [InlineData("this case is not measured; expected train, serve, decode, kernels, peak, startup or all; found 'nothing'", "bench", "nothing")]
     [InlineData("--shape: all measures what it always measures", "bench", "all", "--shape", "7b")]
     [InlineData("--report: only a run of everything makes a page", "bench", "peak", "--report", "page.html")]
-    [InlineData("--report: the file cannot be written", "bench", "all", "--report", "/nowhere/page.html")]
+    [InlineData("--report: the file cannot be written", "bench", "all", "--report", "/proc/nowhere/page.html")]
     [InlineData("Train it first: ./guanxi train ... --output_dir runs/nothing", "info", "runs/nothing")]
     [InlineData("Download it: ./guanxi download OWNER/NAME --to models/nothing", "info", "models/nothing")]
     public void A_wrong_call_says_what_is_wrong_and_what_to_do(string expected, params string[] words)
@@ -113,6 +114,17 @@ public sealed class CommandLineTests
 
         Assert.Matches("^guanxi tokenize: No space left on device[^\n]*\n$", told.Error);
         Assert.Equal((1, ""), (quiet.Lines.Length, quiet.Error));
+    }
+
+    [Fact]
+    public void The_folder_of_a_result_is_made_where_it_is_missing()
+    {
+        using var folder = new TemporaryFolder();
+
+        var (code, _, _) = InProcess.Run(["info", Path.Combine(Golden.RepositoryRoot, "assets", "base-zh"), "--json", folder["new/one/info.json"]]);
+
+        Assert.Equal(ExitCode.Done, code);
+        Assert.StartsWith("{", File.ReadAllText(folder["new/one/info.json"]), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -66,7 +66,7 @@ public sealed class DownloadCommandTests
     [InlineData(ExitCode.WrongCall, "no file of the repository fits", TestHub.Repository, "--include", "*.gguf")]
     [InlineData(ExitCode.WrongCall, "this is no name of a repository", "https://hub/org/tiny")]
     [InlineData(ExitCode.WrongCall, "expected hf | modelscope", TestHub.Repository, "--source", "github")]
-    [InlineData(ExitCode.WrongCall, "--json: the file cannot be written", TestHub.Repository, "--json", "/nowhere/result.json")]
+    [InlineData(ExitCode.WrongCall, "--json: the file cannot be written", TestHub.Repository, "--json", "/proc/nowhere/result.json")]
     [InlineData(ExitCode.Failed, "the answer is not that of such a hub", "org/html")]
     [InlineData(ExitCode.Failed, "the content that came is not the hub's", TestHub.Repository, "--source", "modelscope")]
     public void What_goes_wrong_is_one_message(int exitCode, string expected, params string[] words)
