@@ -32,7 +32,7 @@ internal static class ModelInspection
         return EncoderModel.IsEncoder(folder.Base) ? OfEncoder(folder, work) : OfDecoder(folder, work);
     }
 
-    private static bool IsTfidf(string path) => File.Exists(Path.Combine(path, TfidfModel.FileName));
+    private static bool IsTfidf(string path) => !ModelFolder.IsAny(path) && File.Exists(Path.Combine(path, TfidfModel.FileName));
 
     private static IEnumerable<Fact> OfTfidf(string path)
     {
@@ -63,6 +63,7 @@ internal static class ModelInspection
         yield return Fact.Of("positions", "max_positions", config.MaxPositions);
         var info = ArtifactInfo.TryRead(folder.Base);
         yield return Fact.Of("method", "method", info?.Method);
+        yield return new Fact(info?.LinearShare is null ? null : "linear share", $"{info?.LinearShare:P0} of every answer", "linear_share", json => json.Value(info?.LinearShare));
         yield return Labels(info is { Labels.Count: > 0 } ? info.Labels : config.Labels);
         yield return Fact.Of("stored as", "dtype", Name(stored));
         yield return Files(folder);

@@ -26,7 +26,7 @@ internal static class TrainKeys
         ("How fast to learn", [
             "learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio", "max_grad_norm", "weight_decay",
             "label_smoothing_factor", "optim", "adam_beta1", "adam_beta2", "adam_epsilon", "loss_mean", "neftune_noise_alpha", "mlm_probability",
-            "mlm_span", "name_mask_probability", "teacher_share", "adapt_epochs"]),
+            "mlm_span", "name_mask_probability", "teacher_share", "linear_share", "adapt_epochs"]),
         ("Adapters", ["lora_rank", "lora_alpha", "lora_dropout", "lora_target_modules", "use_rslora", "use_dora", "modules_to_save", "loraplus_lr_ratio", "model_load_dtype"]),
         ("Computing", [
             "dtype", "bf16", "fp16", "device", "threads", "gradient_checkpointing", "shared_prefix", "supervised_only", "pad_rows", "feature_cache",

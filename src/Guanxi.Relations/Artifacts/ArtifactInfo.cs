@@ -49,6 +49,9 @@ public sealed record ArtifactInfo
     /// <remarks>It moves logits by half a unit: who quantises the base again must round as the training did.</remarks>
     public string? ModelLoadDtype { get; init; }
 
+    /// <summary>Share of an answer's probabilities that the linear baseline in the same folder gives; null where the model answers alone.</summary>
+    public double? LinearShare { get; init; }
+
     /// <summary>Figures reached, e.g. <c>weighted_f1</c>; what is not finite is not written.</summary>
     public IReadOnlyDictionary<string, double> Metrics { get; init; } = new Dictionary<string, double>();
 

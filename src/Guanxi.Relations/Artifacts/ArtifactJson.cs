@@ -25,6 +25,7 @@ internal static class ArtifactJson
     private const string MaxLength = "max_length";
     private const string Decoding = "decoding";
     private const string LoadType = "model_load_dtype";
+    private const string LinearShare = "linear_share";
     private const string Metrics = "metrics";
     private const string Seed = "seed";
     private const string Versions = "versions";
@@ -60,6 +61,7 @@ internal static class ArtifactJson
             [MaxLength] = info.MaxLength,
             [Decoding] = info.Decoding,
             [LoadType] = info.ModelLoadDtype,
+            [LinearShare] = info.LinearShare,
             [Metrics] = Map(info.Metrics.Where(pair => double.IsFinite(pair.Value)), value => JsonValue.Create(value)),
             [Seed] = info.Seed,
             [Versions] = Map(info.Versions, text => JsonValue.Create(text)),
@@ -96,6 +98,7 @@ internal static class ArtifactJson
             MaxLength = (int?)root.Whole(MaxLength, 1, int.MaxValue),
             Decoding = root.Text(Decoding),
             ModelLoadDtype = root.Text(LoadType),
+            LinearShare = root.Share(LinearShare),
             Metrics = root.Entries(Metrics, (keys, name) => keys.Number(name)),
             Seed = root.Whole(Seed, long.MinValue, long.MaxValue),
             Versions = root.Entries(Versions, (keys, name) => keys.Text(name) ?? ""),

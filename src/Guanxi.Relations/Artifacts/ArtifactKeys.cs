@@ -54,6 +54,22 @@ internal sealed class ArtifactKeys(JsonElement root, string where, List<Problem>
         return 0;
     }
 
+    public double? Share(string key)
+    {
+        if (Find(key) is not { } value)
+        {
+            return null;
+        }
+
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && number is > 0 and < 1)
+        {
+            return number;
+        }
+
+        Note(key, "a number between 0 and 1", value);
+        return null;
+    }
+
     public bool Flag(string key)
     {
         if (Find(key) is not { } value)

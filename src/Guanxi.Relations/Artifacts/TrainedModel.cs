@@ -104,7 +104,9 @@ public sealed class TrainedModel : IDisposable
         var model = PairModel.Load(path, info, options);
         try
         {
-            return new TrainedModel(info, new PairClassifier(model, FixedSchema(info, model.Labels, path, overrides)));
+            var schema = FixedSchema(info, model.Labels, path, overrides);
+            var linear = info.LinearShare is { } share ? new LinearPart(TfidfModel.Load(path, schema), share) : null;
+            return new TrainedModel(info, new PairClassifier(model, schema) { Linear = linear });
         }
         catch
         {

@@ -22,6 +22,9 @@ internal sealed class PairClassifier(PairModel model, RelationSchema schema, boo
     /// <inheritdoc/>
     public RelationSchema Schema => schema;
 
+    /// <summary>The linear baseline that has a share in every answer; null: the model answers alone.</summary>
+    public LinearPart? Linear { get; init; }
+
     /// <inheritdoc/>
     /// <remarks>Rows of like length run together, so that what a row gets hardly depends on the others: batches are not padded.</remarks>
     /// <exception cref="CheckpointException">The model's output is not a number.</exception>
@@ -33,7 +36,7 @@ internal sealed class PairClassifier(PairModel model, RelationSchema schema, boo
         {
             foreach (var (row, probabilities) in chunk.Zip(Probabilities([.. chunk.Select(row => rows[row])])))
             {
-                outcomes[row] = ClassifiedRow.Of(RelationPrediction.Of(schema, probabilities) with
+                outcomes[row] = ClassifiedRow.Of(RelationPrediction.Of(schema, Linear?.Join(probabilities, examples[row]) ?? probabilities) with
                 {
                     TokenCount = rows[row].Ids.Length,
                     IsTruncated = rows[row].IsCut,

@@ -20,6 +20,7 @@ internal sealed class ClassificationSubject : TrainingSubject
     private readonly SubjectContext _run;
     private readonly RelationRows _rows;
     private readonly PairModel _model;
+    private readonly LinearPart? _linear;
     private readonly (RelationSet Set, ClassificationTask Task)[] _evaluations;
 
     private ClassificationSubject(TrainArguments arguments, SubjectContext run, RelationRows rows, PairModel model)
@@ -38,6 +39,7 @@ internal sealed class ClassificationSubject : TrainingSubject
         Options = arguments.ToOptions(train.Count, HasLabels);
         model.Below.Encoder.UseCheckpointing = Options.GradientCheckpointing;
         Task = new ClassificationTask(train, ClassesOf(rows.Train), arguments.LabelSmoothingFactor) { Teacher = model is TunedPairModel ? TeacherOf(arguments, run, rows) : null };
+        _linear = LinearOf(arguments, run, rows);
         _evaluations = [.. evaluated.Select(item => (item.Set, new ClassificationTask(item.Rows, ClassesOf(item.Set.Rows), labelSmoothing: 0)))];
         EncodedPair[] all = [.. train.Pairs, .. evaluated.SelectMany(item => item.Rows.Pairs)];
         DataFingerprint = Fingerprint(all);
@@ -99,7 +101,7 @@ internal sealed class ClassificationSubject : TrainingSubject
     /// <inheritdoc/>
     public override IReadOnlyList<KeyValuePair<string, double>> Evaluate(Trainer trainer, CancellationToken stop)
     {
-        using var classifier = new PairClassifier(_model, _rows.Schema, ownsModel: false);
+        using var classifier = new PairClassifier(_model, _rows.Schema, ownsModel: false) { Linear = _linear };
         return
         [
             .. _evaluations.SelectMany(item => RunMetrics.Scores(item.Set.Prefix, Evaluator.Predict(classifier, item.Set.Rows, null, stop))
@@ -114,11 +116,13 @@ internal sealed class ClassificationSubject : TrainingSubject
     public override void Finish(IReadOnlyDictionary<string, double> metrics)
     {
         _model.WriteFrozen(_arguments.OutputDir!);
+        _linear?.Model.Save(_arguments.OutputDir!);
         TrainingArtifact.Finish(_arguments, _model.Below.Folder, _model.Below.Tokenizer, new ArtifactInfo
         {
             Method = _arguments.Method,
             Labels = _rows.Schema.Labels,
             Aliases = _rows.Schema.Aliases,
+            LinearShare = _linear?.Share,
             Metrics = metrics,
         }, _run.ComputeType);
     }
@@ -148,6 +152,17 @@ internal sealed class ClassificationSubject : TrainingSubject
         run.Progress.Note($"the linear baseline is trained {TeacherFolds} times, to say of every row what the others make of it");
         var probabilities = TfidfCrossValidation.Probabilities(rows.Train, rows.Schema, TeacherFolds, arguments.Seed, null, run.Stop);
         return new Teacher([.. probabilities.Select(row => Array.ConvertAll(row, value => (float)value))], share);
+    }
+
+    private static LinearPart? LinearOf(TrainArguments arguments, SubjectContext run, RelationRows rows)
+    {
+        if (arguments.LinearShare is not (> 0 and var share))
+        {
+            return null;
+        }
+
+        run.Progress.Note($"the linear baseline is trained on the same rows, to give {share:P0} of every answer");
+        return new LinearPart(TfidfModel.Train(rows.Train, rows.Schema, _ => { }, run.Stop), share);
     }
 
     private static HiddenNames? HiddenNamesOf(TrainArguments arguments, PairModel model) => arguments.NameMaskProbability is > 0 and var share

@@ -114,6 +114,9 @@ public sealed record TrainArguments
     /// <summary>Share of a row's target that the linear baseline gives, trained on the other rows, for r-bert and bert-cls; the label gives the rest.</summary>
     public double? TeacherShare { get; init; }
 
+    /// <summary>Share of every answer that the linear baseline gives, trained on the same rows and kept beside r-bert and bert-cls; the network gives the rest.</summary>
+    public double? LinearShare { get; init; }
+
     /// <summary>Passes over the rows' sentences in which r-bert and bert-cls guess hidden tokens before they learn labels.</summary>
     public double? AdaptEpochs { get; init; }
 

@@ -104,6 +104,7 @@ internal static class TrainArgumentsCheck
 
         OnlyWithEncoders("name_mask_probability", arguments.NameMaskProbability);
         OnlyWithEncoders("teacher_share", arguments.TeacherShare);
+        OnlyWithEncoders("linear_share", arguments.LinearShare);
         OnlyWithEncoders("adapt_epochs", arguments.AdaptEpochs);
 
         if (arguments.TaskType != TaskType.Sft && arguments.GroupSplit > 0)
@@ -228,6 +229,7 @@ internal static class TrainArgumentsCheck
         Share("mlm_probability", arguments.MlmProbability, problems);
         Share("name_mask_probability", arguments.NameMaskProbability, problems);
         Share("teacher_share", arguments.TeacherShare, problems);
+        Share("linear_share", arguments.LinearShare, problems);
     }
 
     private static void AtLeast(string key, double? value, double least, List<Problem> problems)

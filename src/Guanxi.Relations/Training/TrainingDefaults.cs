@@ -80,6 +80,7 @@ public sealed record TrainingDefaults
             LoraAlpha = given.LoraAlpha ?? Values.LoraAlpha,
             AdaptEpochs = given.AdaptEpochs ?? Values.AdaptEpochs,
             TeacherShare = given.TeacherShare ?? Values.TeacherShare,
+            LinearShare = given.LinearShare ?? Values.LinearShare,
             NameMaskProbability = given.NameMaskProbability ?? Values.NameMaskProbability,
         };
     }

@@ -187,6 +187,43 @@ public sealed class MethodTests
         Assert.Equal(File.ReadAllBytes(folder["whole/model.safetensors"]), File.ReadAllBytes(folder["stopped/model.safetensors"]));
     }
 
+    [GoldenTheory(Tokenizer)]
+    [InlineData(Methods.RBert)]
+    [InlineData(Methods.BertCls)]
+    public void The_linear_baseline_beside_a_network_gives_its_share_of_every_answer(string method)
+    {
+        using var leaks = new LeakCheck();
+        using var folder = new TrainingFolder().WithEncoder();
+        var rows = folder.Add("train.tsv", "label\tcontent\n" + TrainingFolder.Rows(24));
+        TrainArguments Arguments(string run, string share) => folder.Arguments(run, ("method", method), ("train_file", rows), ("max_seq_length", "40"), ("max_steps", "2"),
+            ("eval_file", rows), ("eval_strategy", "steps"), ("eval_steps", "2"), ("learning_rate", "1e-12"), ("linear_share", share));
+        IReadOnlyList<double>[] Answers(string run)
+        {
+            using var model = TrainedModel.Load(folder[run], new LanguageModelOptions());
+            RelationExample[] asked = [TestRows.Named("贾政是贾宝玉的父亲", "贾政", "贾宝玉"), TestRows.Named("贾宝玉与林黛玉第3回相见，说父亲。", "贾宝玉", "林黛玉")];
+            return [.. model.Classifier.Classify(asked).Select(row => row.Prediction!.Probabilities)];
+        }
+
+        Assert.True(folder.Run(Arguments("alone", "0")));
+        Assert.True(folder.Run(Arguments("joined", "0.25")));
+        Assert.True(folder.Run(TrainArgumentsReader.Read(null, [new("method", "tfidf"), new("train_file", rows), new("output_dir", folder["linear"])], folder.Notes.Add)));
+
+        Assert.Equal(File.ReadAllBytes(folder["alone/model.safetensors"]), File.ReadAllBytes(folder["joined/model.safetensors"]));
+        var (alone, linear, joined) = (Answers("alone"), Answers("linear"), Answers("joined"));
+        foreach (var (row, answer) in joined.Index())
+        {
+            Assert.Equal(1, answer.Sum(), 1e-6);
+            Assert.All(answer.Index(), item => Assert.Equal((0.75 * alone[row][item.Index]) + (0.25 * linear[row][item.Index]), item.Item, 1e-12));
+        }
+
+        // A network that has learnt nothing is right on rows that the baseline knows by heart: the evaluations during the run have its share, too.
+        double Accuracy(int run) => folder.Evaluations[run].Metrics.Single(metric => metric.Key == "accuracy").Value;
+        Assert.True(Accuracy(1) > Accuracy(0), $"{Accuracy(1)} {Accuracy(0)}");
+        Assert.False(File.Exists(folder["alone/tfidf.safetensors"]));
+        File.Delete(folder["joined/tfidf.safetensors"]);
+        Assert.Contains("tfidf.safetensors", Assert.Throws<CheckpointException>(() => Answers("joined")).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Unknown_methods_and_modes_that_a_method_has_not_are_refused()
     {
@@ -198,6 +235,8 @@ public sealed class MethodTests
         Assert.Contains(wrong.Problems, problem => problem.Where == "train_mode");
         Assert.Contains(wrong.Problems, problem => problem.Where == "task_type");
         Assert.Contains(Refuse(new KeyValuePair<string, string>("adapt_epochs", "2")).Problems, problem => problem.Where == "adapt_epochs");
+        Assert.Contains(Refuse(new KeyValuePair<string, string>("linear_share", "0.5")).Problems, problem => problem.Where == "linear_share");
+        Assert.Contains(Refuse(new("method", "r-bert"), new("linear_share", "1")).Problems, problem => problem.Where == "linear_share");
         Assert.Contains(Refuse(new KeyValuePair<string, string>("name_mask_probability", "0.5")).Problems, problem => problem.Where == "name_mask_probability");
     }
 
