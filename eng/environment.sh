@@ -7,7 +7,6 @@ gx_environment() {
     gx_malloc_environment
     gx_thread_environment "$flags"
     gx_blas_environment "$flags"
-    gx_quota_environment
     gx_dotnet_environment
 }
 
@@ -71,18 +70,6 @@ gx_blas_environment() {
     if [[ $core != auto ]]; then
         export OPENBLAS_CORETYPE=$core
     fi
-}
-
-# OpenBLAS counts the machine's processors, not the share of them that a container may use: its threads would wait for one another.
-gx_quota_environment() {
-    local line group='' quota period
-    [[ -z ${OPENBLAS_NUM_THREADS:-}${OMP_NUM_THREADS:-} ]] || return 0
-    while read -r line; do
-        [[ $line != 0::* ]] || group=${line#0::}
-    done </proc/self/cgroup
-    [[ -r /sys/fs/cgroup$group/cpu.max ]] || return 0
-    read -r quota period <"/sys/fs/cgroup$group/cpu.max"
-    [[ $quota == max ]] || export OPENBLAS_NUM_THREADS=$(((quota + period - 1) / period))
 }
 
 gx_dotnet_environment() {

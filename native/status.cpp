@@ -1,6 +1,8 @@
 /* Errors, versions, threads, devices, the seed. */
 #include "internal.h"
 
+#include <dlfcn.h>
+
 #include <cctype>
 #include <string>
 
@@ -71,7 +73,11 @@ int32_t gx_threads_get(int32_t* count) {
 }
 
 int32_t gx_threads_set(int32_t count) {
-    return guarded([&] { at::set_num_threads(count); });
+    return guarded([&] {
+        at::set_num_threads(count);
+        /* OpenBLAS has threads of its own, which libtorch does not know of: they would go on using every core. */
+        if (auto* set_blas = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set_blas(count);
+    });
 }
 
 int32_t gx_cuda_device_count(int32_t* count) {

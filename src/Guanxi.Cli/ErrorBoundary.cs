@@ -26,12 +26,15 @@ internal static class ErrorBoundary
         catch (Exception error)
         {
             // The last frame of the process: whatever comes here becomes words, never a stack trace.
-            var cause = error is TypeInitializationException { InnerException: { } inner } ? inner : error;
+            var cause = CauseOf(error);
             Try(Console.Out.Flush);
             Try(() => Tell(name, LinesOf(cause)));
             return CodeOf(cause);
         }
     }
+
+    /// <summary>What lies behind a type that could not be prepared, e.g. a native library that is missing; any other error itself.</summary>
+    public static Exception CauseOf(Exception error) => error is TypeInitializationException { InnerException: { } inner } ? inner : error;
 
     private static void Try(Action write)
     {

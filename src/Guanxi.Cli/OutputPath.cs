@@ -33,7 +33,7 @@ internal static class OutputPath
             }).Dispose();
             return null;
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
         {
             return error.Message;
         }

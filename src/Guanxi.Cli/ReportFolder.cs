@@ -35,18 +35,9 @@ internal sealed class ReportFolder
             return null;
         }
 
-        try
-        {
-            Directory.CreateDirectory(folder);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw Refused("the folder cannot be made", error.Message);
-        }
-
-        return OutputPath.CannotWriteIn(folder) is { } reason ? throw Refused("nothing can be written in the folder", reason) : new ReportFolder(folder);
-
-        OptionsException Refused(string what, string reason) => new(new Problem("--report", what, "a folder", $"'{folder}' ({reason})"));
+        return OutputPath.CannotWriteIn(folder) is { } reason
+            ? throw new OptionsException(new Problem("--report", "nothing can be written in the folder", "a folder", $"'{folder}' ({reason})"))
+            : new ReportFolder(folder);
     }
 
     /// <summary>Writes an evaluation: predictions, result, page and confusion.</summary>

@@ -133,8 +133,7 @@ public sealed record EightBitState(Tensor Codes, Tensor Absmax)
         return new(Tensor.Zeros(like.Shape, DType.UInt8, Device.Cpu), Tensor.Zeros([BlocksOf(like)], DType.Float32, Device.Cpu));
     }
 
-    internal static long BlocksOf(Tensor parameter) =>
-        (parameter.ElementCount + Kernels.Quantisation.EightBit.BlockSize - 1) / Kernels.Quantisation.EightBit.BlockSize;
+    internal static long BlocksOf(Tensor parameter) => Kernels.Quantisation.EightBit.BlocksOf(parameter.ElementCount);
 }
 
 /// <summary>Numbers of one AdamW update.</summary>

@@ -119,7 +119,7 @@ internal static partial class NativeLoader
         }
     }
 
-    /// <summary>One number for libtorch and for the kernels here: <c>OMP_NUM_THREADS</c> where it is given, else all processors.</summary>
+    /// <summary>One number for libtorch, for OpenBLAS below it and for the kernels here: <c>OMP_NUM_THREADS</c> where it is given, else all processors.</summary>
     /// <remarks>Left alone, libtorch counts cores by a list that some virtual machines fill wrongly, and then computes on one of two.</remarks>
     private static unsafe void SetThreads(nint library)
     {

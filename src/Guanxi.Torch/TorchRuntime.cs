@@ -14,7 +14,7 @@ public static unsafe class TorchRuntime
     /// <summary>Instruction set of libtorch's own CPU kernels: default, avx2 or avx512.</summary>
     public static string CpuCapability => Read(Native.gx_cpu_capability);
 
-    /// <summary>Threads of one operator on the CPU, libtorch's or one of the kernels here.</summary>
+    /// <summary>Threads of one operator on the CPU: libtorch's, OpenBLAS's below it, or one of the kernels here.</summary>
     /// <value><c>OMP_NUM_THREADS</c> where the environment has it, else the number of processors.</value>
     public static int Threads
     {

@@ -24,6 +24,20 @@ public sealed record Problem(string Where, string What, string? Expected = null,
             : [.. problems.Take(MostShown), new Problem(where, $"{problems.Count - MostShown} more problems")];
     }
 
+    /// <summary>Notes a number that is out of range.</summary>
+    /// <param name="problems">Receives the problem.</param>
+    /// <param name="isRight">Whether it is in range.</param>
+    /// <param name="where">Its key.</param>
+    /// <param name="expected">The range, in words.</param>
+    /// <param name="found">The number.</param>
+    internal static void Need(List<Problem> problems, bool isRight, string where, string expected, double found)
+    {
+        if (!isRight)
+        {
+            problems.Add(new Problem(where, "the value is out of range", expected, $"{found}"));
+        }
+    }
+
     /// <summary>The problem as one line of text.</summary>
     /// <returns>Place, fault, expectation, finding and hint, those that are known.</returns>
     public override string ToString()

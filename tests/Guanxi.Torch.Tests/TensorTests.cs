@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Guanxi.TestKit;
 using Guanxi.Torch.Kernels;
 using Xunit;
@@ -157,6 +158,29 @@ public sealed class TensorTests
 
         // With OMP_NUM_THREADS too, which the kernels here once took no notice of.
         Assert.Equal(TorchRuntime.Threads, KernelThreads.Count);
+    }
+
+    [Fact]
+    public unsafe void OpenBLAS_has_the_threads_that_everything_else_has()
+    {
+        // Which libtorch knows nothing of: with one thread asked for, its products once took all cores.
+        static int[] Counts() => [.. File.ReadLines("/proc/self/maps")
+            .Where(line => line.Contains("openblas", StringComparison.Ordinal) && line.Contains('/', StringComparison.Ordinal)).Select(line => line[line.IndexOf('/', StringComparison.Ordinal)..]).Distinct()
+            .Where(path => NativeLibrary.TryGetExport(NativeLibrary.Load(path), "openblas_get_num_threads", out _))
+            .Select(path => ((delegate* unmanaged[Cdecl]<int>)NativeLibrary.GetExport(NativeLibrary.Load(path), "openblas_get_num_threads"))())];
+        var before = TorchRuntime.Threads;
+        Assert.All(Counts(), count => Assert.Equal(before, count));
+        try
+        {
+            TorchRuntime.Threads = 1;
+            Assert.All(Counts(), count => Assert.Equal(1, count));
+        }
+        finally
+        {
+            TorchRuntime.Threads = before;
+        }
+
+        Assert.All(Counts(), count => Assert.Equal(before, count));
     }
 
     [Fact]

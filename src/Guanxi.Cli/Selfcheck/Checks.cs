@@ -45,7 +45,7 @@ internal static class Checks
             catch (Exception error) when (error is TorchException or CheckpointException or IOException or TypeInitializationException)
             {
                 // What an installation lacks shows itself as one of these; anything else is a fault of the program.
-                var cause = error is TypeInitializationException { InnerException: { } inner } ? inner : error;
+                var cause = ErrorBoundary.CauseOf(error);
                 output.WriteLine($"FAILED  {check.Name}");
                 problems.Add(new Problem(check.Name, cause.Message));
             }

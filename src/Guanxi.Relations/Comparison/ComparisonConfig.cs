@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Guanxi.Relations.Training;
 using Guanxi.Transformers;
 
@@ -12,7 +11,6 @@ namespace Guanxi.Relations.Comparison;
 /// </remarks>
 public sealed record ComparisonConfig
 {
-    private const int MaxFileBytes = 1 << 20;
     private const string ModelKey = "model_name_or_path";
     private const string TestKey = "test_file";
     private const string OutputKey = "output_dir";
@@ -39,7 +37,7 @@ public sealed record ComparisonConfig
     {
         ArgumentNullException.ThrowIfNull(notes);
         var problems = new List<Problem>();
-        var root = new ComparisonKeys(ReadObject(path), path, problems);
+        var root = new ComparisonKeys(ConfigFile.Read(path, "a comparison", $"a JSON object with {OutputKey}, {TestKey}, {SeedsKey}, {TrainKey} and {SystemsKey}"), path, problems);
         root.Know(TestKey, OutputKey, SeedsKey, TrainKey, SystemsKey);
         var (output, test) = (root.Text(OutputKey), testFile ?? root.Text(TestKey));
         var (seeds, common, systems) = (root.Seeds(SeedsKey), root.TrainKeys(TrainKey), root.Objects(SystemsKey));
@@ -84,21 +82,6 @@ public sealed record ComparisonConfig
 
     private static TrainArguments ArgumentsOf(KeyValuePair<string, string>[] keys, int seed, string folder, Action<string> notes) => TrainArgumentsReader.Read(
         null, [.. keys, new("seed", $"{seed}"), new(OutputKey, $"{folder}-seed{seed}"), new("resume_from_checkpoint", "true")], notes);
-
-    private static JsonElement ReadObject(string path)
-    {
-        try
-        {
-            var bytes = new FileInfo(path).Length > MaxFileBytes ? throw new JsonException("too large for a comparison") : File.ReadAllBytes(path);
-            using var document = JsonDocument.Parse(bytes, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
-            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone() : throw new JsonException("not an object");
-        }
-        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
-        {
-            throw new OptionsException(new Problem(
-                path, $"cannot be read as a comparison: {error.Message.TrimEnd('.')}", $"a JSON object with {OutputKey}, {TestKey}, {SeedsKey}, {TrainKey} and {SystemsKey}"));
-        }
-    }
 }
 
 /// <summary>One training run of a comparison.</summary>

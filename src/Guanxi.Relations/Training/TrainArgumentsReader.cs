@@ -9,7 +9,6 @@ namespace Guanxi.Relations.Training;
 /// <summary>Reads <see cref="TrainArguments"/> from an argument file and from keys on the command line; all problems are told at once.</summary>
 public static class TrainArgumentsReader
 {
-    private const int MaxFileBytes = 1 << 20;
     private const string MethodKey = "method";
 
     // Before transformers 5 a flag, since then a value of train_sampling_strategy.
@@ -71,7 +70,8 @@ public static class TrainArgumentsReader
         ArgumentNullException.ThrowIfNull(own);
         ArgumentNullException.ThrowIfNull(notes);
         var problems = new List<Problem>();
-        var inFile = file is null ? [] : ReadFile(file, problems);
+        KeyValuePair<string, JsonElement>[] inFile = file is null ? []
+            : [.. ConfigFile.Read(file, "an argument file", "a JSON object of keys").EnumerateObject().Select(item => KeyValuePair.Create(item.Name, item.Value))];
         var method = given.LastOrDefault(item => item.Key == MethodKey).Value
             ?? (inFile.LastOrDefault(item => item.Key == MethodKey) is { Key: not null } named ? named.Value.ToString() : Methods.Llm);
         var arguments = TrainingDefaults.Start(method);
@@ -150,27 +150,6 @@ public static class TrainArgumentsReader
                 return path;
             }
         }
-    }
-
-    private static List<KeyValuePair<string, JsonElement>> ReadFile(string file, List<Problem> problems)
-    {
-        try
-        {
-            var bytes = new FileInfo(file).Length > MaxFileBytes ? throw new JsonException("too large for an argument file") : File.ReadAllBytes(file);
-            using var document = JsonDocument.Parse(bytes, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
-            if (document.RootElement.ValueKind == JsonValueKind.Object)
-            {
-                return [.. document.RootElement.EnumerateObject().Select(item => KeyValuePair.Create(item.Name, item.Value.Clone()))];
-            }
-
-            problems.Add(new Problem(file, "not an argument file", "a JSON object", document.RootElement.ValueKind.ToString()));
-        }
-        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
-        {
-            problems.Add(new Problem(file, $"cannot be read as an argument file: {error.Message}", "a JSON object of keys"));
-        }
-
-        return [];
     }
 
     private static void Set(

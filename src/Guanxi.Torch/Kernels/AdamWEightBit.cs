@@ -28,7 +28,7 @@ internal static unsafe class AdamWEightBit
     public static void Run(
         float* parameter, float* gradient, EightBitMoment first, EightBitMoment second, long count, AdamWSettings settings)
     {
-        var blocks = (count + EightBit.BlockSize - 1) / EightBit.BlockSize;
+        var blocks = EightBit.BlocksOf(count);
         KernelRunner.For(blocks, GrainBlocks, new Kernel(parameter, gradient, first, second, count, settings));
     }
 

@@ -17,38 +17,31 @@ public static class AtomicFolder
     /// </summary>
     /// <param name="parent">The folder in which atomic files and folders are written; no other process may be writing there.</param>
     /// <exception cref="CheckpointException">Something cannot be deleted or moved.</exception>
-    public static void DeleteLeftovers(string parent)
+    public static void DeleteLeftovers(string parent) => FileErrors.WrappedWriting(parent, "unfinished files of an earlier run cannot be deleted", () =>
     {
-        try
+        foreach (var aside in Directory.GetDirectories(parent, Partial.AsidePattern))
         {
-            foreach (var aside in Directory.GetDirectories(parent, Partial.AsidePattern))
+            var name = Partial.NameBefore(aside);
+            if (Directory.Exists(name))
             {
-                var name = Partial.NameBefore(aside);
-                if (Directory.Exists(name))
-                {
-                    Directory.Delete(aside, recursive: true);
-                }
-                else
-                {
-                    Directory.Move(aside, name);
-                }
+                Directory.Delete(aside, recursive: true);
             }
-
-            foreach (var folder in Directory.GetDirectories(parent, Partial.Pattern))
+            else
             {
-                Directory.Delete(folder, recursive: true);
-            }
-
-            foreach (var file in Directory.GetFiles(parent, Partial.Pattern))
-            {
-                File.Delete(file);
+                Directory.Move(aside, name);
             }
         }
-        catch (Exception error) when (FileErrors.Is(error))
+
+        foreach (var folder in Directory.GetDirectories(parent, Partial.Pattern))
         {
-            throw FileErrors.WrapWriting(parent, "unfinished files of an earlier run cannot be deleted", error);
+            Directory.Delete(folder, recursive: true);
         }
-    }
+
+        foreach (var file in Directory.GetFiles(parent, Partial.Pattern))
+        {
+            File.Delete(file);
+        }
+    });
 
     internal static void Write(IFileSystem files, string path, Action<string> fill)
     {
@@ -113,7 +106,7 @@ public static class AtomicFolder
         }
 
         Partial.FlushEntry(files, path, target);
-        Partial.AfterRename(path, "was written, but the folder that it replaces cannot be deleted", () => files.DeleteFolder(aside));
+        FileErrors.WrappedWriting(path, "was written, but the folder that it replaces cannot be deleted", () => files.DeleteFolder(aside));
     }
 
     private static void DeleteIfPresent(IFileSystem files, string folder)

@@ -29,6 +29,13 @@ internal static class FileErrors
     /// <summary>Writes something to a file; what the system says against it becomes an error about that file.</summary>
     public static T WrappedWriting<T>(string path, string what, Func<T> write) => Guarded(write, error => WrapWriting(path, what, error));
 
+    /// <summary>As <see cref="WrappedWriting{T}"/>, where nothing comes of it but the content.</summary>
+    public static void WrappedWriting(string path, string what, Action write) => WrappedWriting(path, what, () =>
+    {
+        write();
+        return true;
+    });
+
     /// <summary>The same as a <see cref="Problem"/>, for lists.</summary>
     public static Problem Describe(string path, string what, Exception inner) =>
         new(path, what, Found: inner.Message.TrimEnd('.'), Hint:

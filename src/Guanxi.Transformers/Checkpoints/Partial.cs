@@ -27,24 +27,8 @@ internal static class Partial
     public static string NameBeside(string fullPath, string mark) =>
         Path.Combine(Path.GetDirectoryName(fullPath)!, $".{Path.GetFileName(fullPath)}.{mark}{Suffix}");
 
-    /// <summary>Does what is left to do when the new content has its name: a failure must not read as if it had not.</summary>
-    /// <param name="path">The file or folder that was written.</param>
-    /// <param name="what">What may fail, e.g. <c>was written, but ...</c>.</param>
-    /// <param name="finish">Does it.</param>
-    public static void AfterRename(string path, string what, Action finish)
-    {
-        try
-        {
-            finish();
-        }
-        catch (Exception error) when (FileErrors.Is(error))
-        {
-            throw FileErrors.WrapWriting(path, what, error);
-        }
-    }
-
-    /// <summary>The last step of every write.</summary>
-    public static void FlushEntry(IFileSystem files, string path, string target) => AfterRename(
+    /// <summary>The last step of every write: the new content has its name, and a failure must not read as if it had not.</summary>
+    public static void FlushEntry(IFileSystem files, string path, string target) => FileErrors.WrappedWriting(
         path, "was written, but may be lost if the machine stops now: its folder cannot be flushed to the device",
         () => files.FlushFolder(Path.GetDirectoryName(target)!));
 

@@ -96,25 +96,18 @@ public sealed class HubDownload
     }
 
     /// <summary>Makes the folders, and removes parts of contents that the hub no longer has.</summary>
-    private void Prepare(IReadOnlyList<PlannedFile> plan)
+    private void Prepare(IReadOnlyList<PlannedFile> plan) => FileErrors.WrappedWriting(_root, "the folder cannot be written", () =>
     {
-        try
+        foreach (var folder in plan.Select(item => Path.GetDirectoryName(item.Target)!).Distinct())
         {
-            foreach (var folder in plan.Select(item => Path.GetDirectoryName(item.Target)!).Distinct())
-            {
-                Files.CreateFolder(folder);
-            }
+            Files.CreateFolder(folder);
+        }
 
-            foreach (var item in plan)
-            {
-                PartialFile.DeleteOutdated(Files, item.Target, item.File);
-            }
-        }
-        catch (Exception error) when (FileErrors.Is(error))
+        foreach (var item in plan)
         {
-            throw FileErrors.WrapWriting(_root, "the folder cannot be written", error);
+            PartialFile.DeleteOutdated(Files, item.Target, item.File);
         }
-    }
+    });
 
     private void RequireSpace(List<PlannedFile> missing)
     {

@@ -88,15 +88,7 @@ internal sealed class PartialFile : IDisposable
     /// <summary>Begins anew.</summary>
     public void Clear()
     {
-        try
-        {
-            _stream!.SetLength(0);
-        }
-        catch (Exception error) when (FileErrors.Is(error))
-        {
-            throw FileErrors.WrapWriting(_path, "cannot be written", error);
-        }
-
+        FileErrors.WrappedWriting(_path, "cannot be written", () => _stream!.SetLength(0));
         Length = 0;
         _hash?.Dispose();
         _hash = _file.Hash?.Begin(_file.Bytes);
@@ -113,23 +105,16 @@ internal sealed class PartialFile : IDisposable
     /// <summary>Gives the file its name, once its content is on the device.</summary>
     /// <param name="root">Folder of the download: its entries and those of all folders down to the file reach the device too.</param>
     /// <exception cref="CheckpointException">It cannot be written.</exception>
-    public void Finish(string root)
+    public void Finish(string root) => FileErrors.WrappedWriting(_target, "cannot be written; what has come is kept", () =>
     {
-        try
+        _files.Flush(_stream!);
+        _stream!.Dispose();
+        _files.MoveFile(_path, _target);
+        for (var folder = Path.GetDirectoryName(_target)!; folder.Length >= root.Length; folder = Path.GetDirectoryName(folder)!)
         {
-            _files.Flush(_stream!);
-            _stream!.Dispose();
-            _files.MoveFile(_path, _target);
-            for (var folder = Path.GetDirectoryName(_target)!; folder.Length >= root.Length; folder = Path.GetDirectoryName(folder)!)
-            {
-                _files.FlushFolder(folder);
-            }
+            _files.FlushFolder(folder);
         }
-        catch (Exception error) when (FileErrors.Is(error))
-        {
-            throw FileErrors.WrapWriting(_target, "cannot be written; what has come is kept", error);
-        }
-    }
+    });
 
     /// <summary>Removes what has come.</summary>
     public void Discard()

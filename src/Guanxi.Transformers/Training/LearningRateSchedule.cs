@@ -115,13 +115,7 @@ public sealed class LearningRateSchedule
     private static List<Problem> Check(LearningRateOptions options)
     {
         var (form, problems) = (options.Form, new List<Problem>());
-        void Need(bool isRight, string where, string expected, double found)
-        {
-            if (!isRight)
-            {
-                problems.Add(new Problem(where, "the value is out of range", expected, $"{found}"));
-            }
-        }
+        void Need(bool isRight, string where, string expected, double found) => Problem.Need(problems, isRight, where, expected, found);
 
         void NeedForm(bool isRight, string key, string expected, double? found) =>
             Need(isRight, $"{LearningRateForm.Key}, {key}", expected, found ?? 0);

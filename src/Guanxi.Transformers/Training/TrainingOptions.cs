@@ -103,13 +103,7 @@ public sealed record TrainingOptions
     internal List<Problem> Check()
     {
         var problems = new List<Problem>();
-        void Need(bool isRight, string where, string expected, double found)
-        {
-            if (!isRight)
-            {
-                problems.Add(new Problem(where, "the value is out of range", expected, $"{found}"));
-            }
-        }
+        void Need(bool isRight, string where, string expected, double found) => Problem.Need(problems, isRight, where, expected, found);
 
         Need(BatchSize >= 1, "per_device_train_batch_size", "at least 1", BatchSize);
         Need(Accumulation >= 1, "gradient_accumulation_steps", "at least 1", Accumulation);

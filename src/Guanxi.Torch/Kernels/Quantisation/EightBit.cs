@@ -17,6 +17,9 @@ internal static unsafe class EightBit
     private const float SmallestScale = 1e-38f;
     private const long GrainBlocks = 16;
 
+    /// <summary>Blocks of an array; the last may be shorter.</summary>
+    public static long BlocksOf(long count) => (count + BlockSize - 1) / BlockSize;
+
     /// <summary>Quantises an array in blocks of 256.</summary>
     /// <param name="codeOf">Finds the nearest of the map's values.</param>
     /// <param name="source">Elements; finite.</param>
@@ -24,7 +27,7 @@ internal static unsafe class EightBit
     /// <param name="codes">Number of each element's value in the map.</param>
     /// <param name="absmax">Largest magnitude of each block.</param>
     public static void Quantize(CodeSearch codeOf, float* source, long count, byte* codes, float* absmax) =>
-        KernelParallel.For((count + BlockSize - 1) / BlockSize, GrainBlocks, new QuantizeWork(codeOf, source, count, codes, absmax));
+        KernelParallel.For(BlocksOf(count), GrainBlocks, new QuantizeWork(codeOf, source, count, codes, absmax));
 
     /// <summary>Quantises block maxima: their mean is taken off, and what is left is quantised with the signed dynamic map.</summary>
     /// <param name="maxima">Block maxima; overwritten with maxima less offset.</param>
