@@ -6,7 +6,9 @@
 
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/function_hook.h>
 #include <torch/csrc/autograd/grad_mode.h>
+#include <torch/csrc/autograd/variable.h>
 
 using namespace gx;
 using torch::autograd::Node;
@@ -58,6 +60,36 @@ private:
     int32_t input_count_;
 };
 
+/* Tells that a leaf's gradient has been added to; keeps the leaf's accumulator alive, which otherwise goes with every graph. */
+class GradientWatch {
+public:
+    GradientWatch(const at::Tensor& leaf, gx_gradient_ready ready, int64_t context)
+        : accumulator_(torch::autograd::impl::grad_accumulator(leaf)) {
+        TORCH_CHECK(accumulator_ != nullptr, "only a leaf that requires a gradient can be watched");
+        key_ = accumulator_->add_post_hook(std::make_unique<Hook>(ready, context));
+    }
+    ~GradientWatch() { accumulator_->del_post_hook(key_); }
+    GradientWatch(const GradientWatch&) = delete;
+    GradientWatch& operator=(const GradientWatch&) = delete;
+
+private:
+    class Hook final : public torch::autograd::FunctionPostHook {
+    public:
+        Hook(gx_gradient_ready ready, int64_t context) : ready_(ready), context_(context) {}
+        variable_list operator()(const variable_list& outputs, const variable_list&) override {
+            ready_(context_);
+            return outputs;
+        }
+
+    private:
+        gx_gradient_ready ready_;
+        int64_t context_;
+    };
+
+    std::shared_ptr<Node> accumulator_;
+    uintptr_t key_ = 0;
+};
+
 variable_list list_of(void* const* handles, int32_t count) {
     variable_list list;
     list.reserve(static_cast<size_t>(count));
@@ -96,3 +128,9 @@ int32_t gx_autograd_record(void* const* inputs, int32_t input_count, void* const
         for (int32_t i = 0; i < output_count; i++) recorded[i] = made[static_cast<size_t>(i)].release();
     });
 }
+
+int32_t gx_gradient_watch(void* leaf, gx_gradient_ready ready, int64_t context, void** watch) {
+    return guarded([&] { *watch = new GradientWatch(tensor_of(leaf), ready, context); });
+}
+
+void gx_gradient_watch_free(void* watch) { delete static_cast<GradientWatch*>(watch); }

@@ -17,7 +17,7 @@ extern "C" {
 #define GX_API __attribute__((visibility("default")))
 
 /* Raised whenever a signature or a struct below changes. */
-#define GX_ABI_VERSION 3
+#define GX_ABI_VERSION 4
 
 enum gx_status {
     GX_OK = 0,
@@ -126,6 +126,12 @@ GX_API int32_t gx_backward_run(void* const* roots, void* const* gradients, int32
  * gradient function. release is called once: when the graph lets go of the node, or when this function fails. */
 GX_API int32_t gx_autograd_record(void* const* inputs, int32_t input_count, void* const* outputs, int32_t output_count,
                                   gx_backward backward, gx_release release, int64_t context, void** recorded);
+
+/* Must not fail: it stands in the middle of a backward pass. */
+typedef void (*gx_gradient_ready)(int64_t context);
+/* Calls ready whenever a backward pass has added to a leaf's gradient, on the thread that did so, until the watch is freed. */
+GX_API int32_t gx_gradient_watch(void* leaf, gx_gradient_ready ready, int64_t context, void** watch);
+GX_API void gx_gradient_watch_free(void* watch);
 
 /* --- distributed.cpp ------------------------------------------------------------------------------------------- */
 

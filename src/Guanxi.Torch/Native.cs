@@ -95,6 +95,12 @@ internal static unsafe partial class Native
         nint* recorded);
 
     [LibraryImport(Library)]
+    internal static partial int gx_gradient_watch(TensorHandle leaf, delegate* unmanaged[Cdecl]<long, void> ready, long context, out nint watch);
+
+    [LibraryImport(Library)]
+    internal static partial void gx_gradient_watch_free(nint watch);
+
+    [LibraryImport(Library)]
     internal static partial int gx_group_create(
         byte* backend, int backendLength, byte* host, int hostLength, int port, byte* address, int addressLength, int rank, int worldSize,
         long joinMilliseconds, long exchangeMilliseconds, out nint group);

@@ -54,6 +54,31 @@ public sealed class AutogradTests
     }
 
     [Fact]
+    public void A_watch_tells_of_every_gradient_while_the_pass_goes_on_and_of_none_after_its_end()
+    {
+        using var leaks = new LeakCheck();
+        using var scope = TensorScope.Enter();
+        var (x, w) = (Leaf(1), Leaf(1));
+        var told = new List<string>();
+        var inner = Autograd.Record(x.Detach() * 2, [x], [], (gradient, _) =>
+        {
+            told.Add("the inner function");
+            return [gradient * 2];
+        });
+        using (new GradientWatch(x, () => told.Add($"x {x.Grad!.ToArray<float>()[0]}")))
+        using (new GradientWatch(w, () => told.Add($"w {w.Grad!.ToArray<float>()[0]}")))
+        {
+            (inner * w).Sum().Backward();
+            (x * 3).Sum().Backward();
+        }
+
+        (x + w).Sum().Backward();
+
+        Assert.Equal([$"w {2 * x.ToArray<float>()[0]}", "the inner function", $"x {2 * w.ToArray<float>()[0]}", $"x {(2 * w.ToArray<float>()[0]) + 3}"], told);
+        Assert.Throws<TorchException>(() => new GradientWatch(x.Detach(), () => { }));
+    }
+
+    [Fact]
     public void Nothing_is_recorded_without_grad()
     {
         using var scope = TensorScope.Enter();

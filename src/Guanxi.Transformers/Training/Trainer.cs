@@ -17,6 +17,7 @@ public sealed class Trainer : IDisposable
     private readonly TrainingOptions _options;
     private readonly ITrainingObserver _observer;
     private readonly Optimizer _optimizer;
+    private readonly GradientSum _gradients;
     private readonly LearningRateSchedule _schedule;
     private readonly DType _computeType;
     private readonly TimeProvider _time;
@@ -54,6 +55,7 @@ public sealed class Trainer : IDisposable
             Form = options.SchedulerForm,
         });
         _optimizer = new Optimizer(parameters, options, ranks);
+        _gradients = new GradientSum(parameters, ranks);
     }
 
     /// <summary>The processes that train.</summary>
@@ -206,7 +208,11 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Releases the optimizer's memory; the model stays the caller's.</summary>
-    public void Dispose() => _optimizer.Dispose();
+    public void Dispose()
+    {
+        _gradients.Dispose();
+        _optimizer.Dispose();
+    }
 
     private bool IsDue(int every) => every > 0 && (Step % every == 0 || Step >= Plan.TotalSteps || HasStoppedEarly);
 
@@ -249,6 +255,11 @@ public sealed class Trainer : IDisposable
         for (var i = 0; i < batches.Length; i++)
         {
             Ranks.ThrowIfLost();
+            if (i == batches.Length - 1)
+            {
+                _gradients.BeginLast();
+            }
+
             if (batches[i].TargetCount > 0)
             {
                 var count = _options.LossMean == LossMean.OfTargets ? targets : (long)batches[i].TargetCount * batches.Length * Ranks.WorldSize;
@@ -256,9 +267,10 @@ public sealed class Trainer : IDisposable
             }
         }
 
+        // Before any other exchange: what is under way has the order of the buckets on every rank.
+        _gradients.Finish();
         var sums = Ranks.Sum(loss, batches.Sum(batch => (long)batch.TokenCount), rows.Sum(chosen => chosen.Length));
         loss = sums[0];
-        SumGradients();
         var norm = _optimizer.GradientNorm();
         if (!double.IsFinite(loss) || !double.IsFinite(norm))
         {
@@ -275,33 +287,6 @@ public sealed class Trainer : IDisposable
         var seconds = _time.GetElapsedTime(started).TotalSeconds;
         return new TrainStep(
             Step, Plan.EpochAfter(Step), loss, rate, norm, (long)sums[1], (long)sums[2], seconds, sums[1] / seconds, Environment.WorkingSet);
-    }
-
-    /// <summary>Sums gradients over the processes, once all of a step are there.</summary>
-    /// <remarks>The autograd of the shim tells of no single gradient, so the exchange does not overlap with the backward pass.</remarks>
-    private void SumGradients()
-    {
-        if (Ranks.WorldSize == 1)
-        {
-            return;
-        }
-
-        // A parameter may have a gradient here and none there, where all targets were cut off; one that has none anywhere stays without.
-        using var scope = TensorScope.Enter();
-        var flags = Ranks.Sum([.. _parameters.Select(item => item.Parameter.Value.Grad is null ? 0.0 : 1.0)]);
-        var gradients = new List<Tensor>();
-        foreach (var (i, item) in _parameters.Index())
-        {
-            if (flags[i] > 0)
-            {
-                var value = item.Parameter.Value;
-                var gradient = value.Grad?.Contiguous() ?? Tensor.Zeros(value.Shape, value.DType, value.Device);
-                value.Grad = gradient;
-                gradients.Add(gradient);
-            }
-        }
-
-        Ranks.SumInPlace(gradients);
     }
 
     /// <summary>As torch.nn.utils.clip_grad_norm_ adds it.</summary>

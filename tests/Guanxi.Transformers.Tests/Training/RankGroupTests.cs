@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Guanxi.TestKit;
 using Guanxi.Torch;
+using Guanxi.Transformers.Nn;
 using Guanxi.Transformers.Training;
 using Guanxi.Transformers.Training.Ranks;
 using Xunit;
@@ -41,6 +42,80 @@ public sealed class RankGroupTests(ITestOutputHelper output)
             Assert.True(found.Any);
             Assert.Equal([7, 0.1], found.First);
         });
+    }
+
+    [Fact]
+    public void Buckets_go_in_one_order_whatever_is_ready_first()
+    {
+        using var leaks = new LeakCheck();
+        // Four buckets; the last tensor ends the third and fills the fourth.
+        long[] sizes = [FlatBuckets.Elements, 3, (2 * FlatBuckets.Elements) - 5, 4];
+        var sent = Together(2, ranks =>
+        {
+            using var scope = TensorScope.Enter();
+            var tensors = sizes.Select((size, index) => Tensor.Full([size], (index + 1) * Math.Pow(10, ranks.Rank), DType.Float32, Device.Cpu)).ToArray();
+            var order = new List<int>();
+            using var buckets = ranks.SumOf(sizes, index =>
+            {
+                order.Add(index);
+                return tensors[index];
+            });
+            foreach (var index in ranks.IsFirst ? (int[])[1, 2, 0] : [0, 1])
+            {
+                buckets.Ready(index);
+            }
+
+            int[] early = [.. order.Distinct()];
+            Assert.Throws<InvalidOperationException>(() => buckets.Ready(1));
+            buckets.Finish();
+            Assert.All(tensors.Index(), item => Assert.Equal((11 * (item.Index + 1), -11 * (item.Index + 1)), ((int)item.Item.Max().Item(), (int)(item.Item * -1.0).Max().Item())));
+            return early;
+        });
+
+        // Rank 0 begins when the first is ready; rank 1 has nothing whole behind it.
+        Assert.Equal(0, sent[0][0]);
+        Assert.Contains(1, sent[0]);
+        Assert.Equal([0], sent[1]);
+    }
+
+    [Fact]
+    public void Gradients_are_exchanged_while_the_backward_pass_goes_on()
+    {
+        using var leaks = new LeakCheck();
+        using var hasCome = new ManualResetEventSlim();
+        var found = Together(2, ranks =>
+        {
+            using var scope = TensorScope.Enter();
+            if (!ranks.IsFirst)
+            {
+                // What the other rank sends, without a model: the last parameter in its bucket, the first with one that has no gradient here, and who has any.
+                Tensor[] sums = [Tensor.Full([FlatBuckets.Elements], 1, DType.Float32, Device.Cpu), Tensor.Zeros([8], DType.Float32, Device.Cpu)];
+                ranks.SumInPlace(sums[..1]);
+                hasCome.Set();
+                ranks.SumInPlace(sums[1..]);
+                _ = ranks.Sum(1, 0, 0);
+                return (0f, 0f, false);
+            }
+
+            using var first = new Parameter(Tensor.Full([3], 1, DType.Float32, Device.Cpu)) { IsTrainable = true };
+            using var unused = new Parameter(Tensor.Full([5], 1, DType.Float32, Device.Cpu)) { IsTrainable = true };
+            using var last = new Parameter(Tensor.Full([FlatBuckets.Elements], 1, DType.Float32, Device.Cpu)) { IsTrainable = true };
+            using var sum = new GradientSum([new("first", first, false), new("unused", unused, false), new("last", last, false)], ranks);
+            var inner = Autograd.Record(first.Value.Detach().Sum(), [first.Value], [], (_, _) =>
+            {
+                // The pass is here when the last parameter's gradient has been to the other rank.
+                Assert.True(hasCome.Wait(TimeSpan.FromSeconds(30)), "nothing was sent before the pass had ended");
+                return [Tensor.Full([3], 2, DType.Float32, Device.Cpu)];
+            });
+            sum.BeginLast();
+            (inner * last.Value.Sum()).Backward();
+            sum.Finish();
+            var result = (last.Value.Grad!.Max().Item(), first.Value.Grad!.Max().Item(), unused.Value.Grad is not null);
+            Array.ForEach((Parameter[])[first, unused, last], parameter => parameter.Value.Grad = null);
+            return ((float)result.Item1, (float)result.Item2, result.Item3);
+        });
+
+        Assert.Equal((3 + 1f, 2f, false), found[0]);
     }
 
     [Fact]

@@ -208,25 +208,20 @@ public sealed class RankGroup : IDisposable
     /// <summary>Sums tensors over all processes, in place.</summary>
     /// <param name="tensors">Float32, contiguous, the same shapes everywhere, on any device.</param>
     /// <exception cref="RankLostException">A process was lost.</exception>
-    public void SumInPlace(IEnumerable<Tensor> tensors)
-    {
-        if (_group is not null)
-        {
-            new FlatBuckets(_group.AllReduce, pending => Wait(pending, _patience.Exchange)).Run(tensors);
-        }
-    }
+    public void SumInPlace(IEnumerable<Tensor> tensors) => ExchangeInPlace(tensors, tensor => _group!.AllReduce(tensor));
+
+    /// <summary>Sums tensors over all processes, in place, as they become ready; among several processes only.</summary>
+    /// <param name="sizes">Elements of each, the same everywhere.</param>
+    /// <param name="valuesOf">The values of one: Float32, contiguous, on any device.</param>
+    /// <returns>What is told of those that are ready, and finished once the others are.</returns>
+    internal FlatBuckets SumOf(IReadOnlyList<long> sizes, Func<int, Tensor> valuesOf) =>
+        new(sizes, valuesOf, bucket => Begin(_group!.AllReduce(bucket), _patience.Exchange));
 
     /// <summary>Copies tensors of one process to all others, in place.</summary>
     /// <param name="tensors">Float32, contiguous, the same shapes everywhere, on any device.</param>
     /// <param name="owner">The process whose values go out.</param>
     /// <exception cref="RankLostException">A process was lost.</exception>
-    public void CopyInPlace(IEnumerable<Tensor> tensors, int owner)
-    {
-        if (_group is not null)
-        {
-            new FlatBuckets(bucket => _group.Broadcast(bucket, owner), pending => Wait(pending, _patience.Exchange)).Run(tensors);
-        }
-    }
+    public void CopyInPlace(IEnumerable<Tensor> tensors, int owner) => ExchangeInPlace(tensors, tensor => _group!.Broadcast(tensor, owner));
 
     /// <summary>Copies a tensor of any type, however long its owner takes to come.</summary>
     /// <param name="tensor">Contiguous, of the same shape everywhere.</param>
@@ -334,12 +329,31 @@ public sealed class RankGroup : IDisposable
         return tensor.AsSpan<double>().ToArray();
     }
 
-    /// <summary>Waits for an exchange, but not for one that a lost process keeps from ending, and gives it up either way.</summary>
+    private void ExchangeInPlace(IEnumerable<Tensor> tensors, Func<Tensor, PendingExchange> exchange)
+    {
+        if (_group is null)
+        {
+            return;
+        }
+
+        Tensor[] all = [.. tensors];
+        using var buckets = new FlatBuckets(
+            [.. all.Select(tensor => tensor.ElementCount)], index => all[index], bucket => Begin(exchange(bucket), _patience.Exchange));
+        buckets.Finish();
+    }
+
+    private RankExchange Begin(PendingExchange pending, TimeSpan limit) => new(pending, ended => Wait(ended, limit));
+
     private void Wait(PendingExchange pending, TimeSpan limit)
     {
-        using var given = pending;
+        using var exchange = Begin(pending, limit);
+        exchange.Wait();
+    }
+
+    /// <summary>Waits for an exchange, but not for one that a lost process keeps from ending.</summary>
+    private void Wait(Task exchange, TimeSpan limit)
+    {
         ThrowIfLost();
-        var exchange = Task.Run(pending.Wait);
         var ended = Task.WaitAny([exchange, _watch!.Verdict], limit);
         if (ended == 0 && exchange.IsCompletedSuccessfully)
         {
