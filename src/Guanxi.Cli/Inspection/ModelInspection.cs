@@ -69,7 +69,9 @@ internal static class ModelInspection
         yield return Files(folder);
         yield return Tokenizer(folder);
         config = config with { StorageType = stored };
-        work = work with { RowTokens = Math.Min(work.RowTokens, config.MaxPositions) };
+
+        // As train does it with encoders, unless it is told otherwise.
+        work = work with { RowTokens = Math.Min(work.RowTokens, config.MaxPositions), IsCheckpointed = false };
         var memory = Memory(
             [("full", "full", EncoderMemory.TrainingBytes(config, work)), ("serving", "serve", EncoderMemory.ServingBytes(config, work))],
             $"training with {work.Rows} rows of {work.RowTokens} tokens");

@@ -52,7 +52,13 @@ internal sealed class LanguageModelSubject : TrainingSubject
         var rows = TrainingRows.Read(arguments, defaults, folder.LoadTokenizer, run.Progress.Note);
         var config = DecoderConfig.Read(folder.Base);
         rows.Require(config);
-        MemoryCheck.Require(config, arguments, rows.Train, run.ComputeType, run.Device.IsCpu ? AvailableMemory.Bytes() / arguments.LocalWorldSize : null);
+        var available = run.Device.IsCpu ? AvailableMemory.Bytes() / arguments.LocalWorldSize : null;
+        MemoryCheck.Require(config, arguments, rows.Train, run.ComputeType, available);
+        if (MemoryCheck.Advice(config, arguments, rows.Train, run.ComputeType, available) is { } advice)
+        {
+            run.Progress.Note(advice);
+        }
+
         var model = LoadModel(arguments, run);
         try
         {

@@ -31,6 +31,24 @@ internal static class MemoryCheck
         Require($"in mode {Name(arguments.TrainMode)}", Needed(config, arguments.TrainMode, work), ways, available);
     }
 
+    /// <summary>What memory that is free could be used for.</summary>
+    /// <param name="config">The base model's shape.</param>
+    /// <param name="arguments">Arguments without gaps.</param>
+    /// <param name="rows">The rows that train.</param>
+    /// <param name="computeType">Type of activations and products.</param>
+    /// <param name="available">Bytes that can be had; null where nobody knows.</param>
+    /// <returns>A sentence; null where nothing is to be gained.</returns>
+    public static string? Advice(DecoderConfig config, TrainArguments arguments, IReadOnlyList<TokenSequence> rows, DType computeType, long? available)
+    {
+        var work = WorkOf(arguments, rows, computeType);
+        var kept = Needed(config, arguments.TrainMode, work with { IsCheckpointed = false });
+
+        // Half of it: others live on this machine too.
+        return work.IsCheckpointed && available is { } free && kept <= free / 2
+            ? $"gradient_checkpointing computes every layer twice to save memory: without it a step takes about two thirds of the time, and {Show(kept)} of the {Show(free)} that are available"
+            : null;
+    }
+
     /// <summary>Checks a run of an encoder that trains as a whole.</summary>
     /// <param name="config">The encoder's shape with its head.</param>
     /// <param name="arguments">Arguments without gaps.</param>

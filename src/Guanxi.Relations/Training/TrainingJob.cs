@@ -20,8 +20,10 @@ public sealed class TrainingJob : IDisposable
     private readonly TrainingSubject _subject;
     private readonly Trainer _trainer;
 
-    private TrainingJob(TrainArguments arguments, RankGroup ranks, ITrainingProgress progress, TimeProvider time, CancellationToken stop)
+    private TrainingJob(
+        TrainArguments arguments, TrainingDefaults defaults, RankGroup ranks, ITrainingProgress progress, TimeProvider time, CancellationToken stop)
     {
+        _arguments = arguments;
         _progress = progress;
         _time = time;
         _ranks = ranks;
@@ -31,8 +33,6 @@ public sealed class TrainingJob : IDisposable
         var computeType = (DType)(int)ranks.OfFirst(1, () => [(int)ComputeType.Choose(wanted, device, time, out why)])[0];
         progress.Note(why);
         progress.Note(OptimizerNames.Describe(arguments.Optim));
-        var defaults = TrainingDefaults.Of(arguments);
-        _arguments = defaults.Fill(arguments);
         _subject = TrainingSubject.Open(_arguments, defaults, new SubjectContext(computeType, device, progress, stop));
         try
         {
@@ -107,9 +107,11 @@ public sealed class TrainingJob : IDisposable
                 : throw new OptionsException(new Problem("method", "a linear model is trained by one process", "one rank", $"{ranks.WorldSize} ranks", "It takes seconds."));
         }
 
+        var defaults = TrainingDefaults.Of(arguments);
+        var filled = defaults.Fill(arguments);
         try
         {
-            return Adapted(arguments, ranks, progress, time, stop) is { } adapted && RunShared(adapted, ranks, progress, time, stop);
+            return Adapted(filled, ranks, progress, time, stop) is { } adapted && RunShared(adapted, defaults, ranks, progress, time, stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -119,17 +121,11 @@ public sealed class TrainingJob : IDisposable
     }
 
     /// <summary>The arguments as they are once the base knows the rows' sentences, where that is wanted; null when that was stopped.</summary>
-    private static TrainArguments? Adapted(TrainArguments arguments, RankGroup ranks, ITrainingProgress progress, TimeProvider time, CancellationToken stop)
+    private static TrainArguments? Adapted(TrainArguments filled, RankGroup ranks, ITrainingProgress progress, TimeProvider time, CancellationToken stop)
     {
-        if (arguments is { TaskType: not TaskType.Sft } or { Method: not (Methods.RBert or Methods.BertCls) })
+        if (filled is { TaskType: not TaskType.Sft } or { Method: not (Methods.RBert or Methods.BertCls) } || SentenceAdaptation.Before(filled) is not { } first)
         {
-            return arguments;
-        }
-
-        var filled = TrainingDefaults.Of(arguments).Fill(arguments);
-        if (SentenceAdaptation.Before(filled) is not { } first)
-        {
-            return arguments;
+            return filled;
         }
 
         _ = ranks.OfFirst(1, () =>
@@ -141,10 +137,11 @@ public sealed class TrainingJob : IDisposable
         return RunTogether(first.Arguments, ranks, progress, time, stop) ? filled with { ModelNameOrPath = first.Arguments.OutputDir, AdaptEpochs = 0 } : null;
     }
 
-    private static bool RunShared(TrainArguments arguments, RankGroup ranks, ITrainingProgress progress, TimeProvider time, CancellationToken stop)
+    private static bool RunShared(
+        TrainArguments filled, TrainingDefaults defaults, RankGroup ranks, ITrainingProgress progress, TimeProvider time, CancellationToken stop)
     {
-        var shared = arguments with { WorldSize = ranks.WorldSize, LocalWorldSize = ranks.Place.LocalWorldSize };
-        using var job = new TrainingJob(shared, ranks, progress, time, stop);
+        var shared = filled with { WorldSize = ranks.WorldSize, LocalWorldSize = ranks.Place.LocalWorldSize };
+        using var job = new TrainingJob(shared, defaults, ranks, progress, time, stop);
         if (ranks.WorldSize > 1)
         {
             progress.Note($"{ranks.WorldSize} ranks, {ranks.Place.LocalWorldSize} of them on this machine, threads of each: {TorchRuntime.Threads}");

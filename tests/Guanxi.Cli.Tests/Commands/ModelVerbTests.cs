@@ -1,6 +1,10 @@
 using System.Text.Json;
+using Guanxi.Relations;
+using Guanxi.Relations.Training;
 using Guanxi.TestKit;
+using Guanxi.Torch;
 using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Models;
 using Xunit;
 
 namespace Guanxi.Cli.Tests.Commands;
@@ -116,14 +120,24 @@ public sealed class ModelVerbTests
     {
         var folder = Golden.Locate("models/bert-seqcls/hf");
 
-        var info = ChildProgram.Run("info", folder, "--json", "-").Expect(ExitCode.Done).LastRow;
+        var info = ChildProgram.Run("info", folder, "--rows", "16", "--row_tokens", "24", "--json", "-").Expect(ExitCode.Done).LastRow;
         var told = ChildProgram.Run("generate", "--model", folder, "--prompt_ids", "1");
 
         Assert.Equal("BertForSequenceClassification", info.GetProperty("architecture").GetString());
         Assert.Equal(14, info.GetProperty("labels").GetArrayLength());
+        var config = EncoderConfig.Read(folder) with { StorageType = DType.Float32 };
+        Assert.Equal(
+            EncoderMemory.TrainingBytes(config, new MemoryWork { Rows = 16, RowTokens = 24, IsCheckpointed = TrainsCheckpointed(folder) }),
+            info.GetProperty("memory").GetProperty("full_bytes").GetInt64());
         Assert.NotEqual(ExitCode.Done, told.ExitCode);
         Assert.Contains("this kind of model is not supported", told.Error, StringComparison.Ordinal);
         Assert.Contains("'bert'", told.Error, StringComparison.Ordinal);
+    }
+
+    private static bool TrainsCheckpointed(string folder)
+    {
+        var arguments = new TrainArguments { Method = Methods.RBert, ModelNameOrPath = folder };
+        return TrainingDefaults.Of(arguments).Fill(arguments).GradientCheckpointing!.Value;
     }
 
     [GoldenFact("golden/peft/lora_r8_all_linear")]

@@ -15,6 +15,8 @@ public sealed class MemoryCheckTests
         TrainMode = TrainMode.Full, PerDeviceTrainBatchSize = 8, GradientCheckpointing = false,
     };
 
+    private static readonly TokenSequence[] s_rows = [.. Enumerable.Repeat(TokenSequence.Unmasked(new int[130]), 20)];
+
     [Fact]
     public void A_run_that_cannot_fit_is_refused_with_what_would_fit()
     {
@@ -63,10 +65,24 @@ public sealed class MemoryCheckTests
         MemoryCheck.Require(config, arguments, lengths, DType.Float32, null);
     }
 
+    [Theory]
+    [InlineData(true, 64, true)]
+    [InlineData(true, 24, false)]
+    [InlineData(true, 0, false)]
+    [InlineData(false, 64, false)]
+    public void Memory_that_would_do_to_keep_activations_is_pointed_out(bool isCheckpointed, int gibibytes, bool isTold)
+    {
+        var arguments = s_arguments with { TrainMode = TrainMode.Qlora, GradientCheckpointing = isCheckpointed };
+
+        var told = MemoryCheck.Advice(GeneratedCheckpoint.Llama("7b"), arguments, s_rows, DType.Float32, gibibytes == 0 ? null : (long)gibibytes << 30);
+
+        Assert.Equal(isTold, told is not null);
+        Assert.True(told?.Contains("of the 64.0 GiB that are available", StringComparison.Ordinal) ?? true, told);
+    }
+
     private static void Check(TrainArguments arguments, long? available)
     {
         var config = GeneratedCheckpoint.Llama("7b");
-        var rows = Enumerable.Repeat(TokenSequence.Unmasked(new int[130]), 20).ToArray();
-        MemoryCheck.Require(config, arguments, rows, DType.Float32, available);
+        MemoryCheck.Require(config, arguments, s_rows, DType.Float32, available);
     }
 }

@@ -1,5 +1,6 @@
 using Guanxi.TestKit;
 using Guanxi.Torch;
+using Guanxi.Transformers.Benchmarks;
 using Guanxi.Transformers.Models;
 using Xunit;
 
@@ -52,6 +53,17 @@ public sealed class MemoryEstimateTests
 
         var bytes = mode switch { "full" => estimate.FullBytes, "lora" => estimate.LoraBytes, _ => estimate.QloraBytes };
         Assert.InRange(bytes / Gibibyte / measuredGibibytes, 0.8, 1.2);
+    }
+
+    // R-BERT of BERT's base size, steps of 16 rows of 128 tokens with dropout and update, fp32: `guanxi bench train --shape bert-base` on a machine with AVX2.
+    [Fact]
+    public void The_estimate_of_an_encoder_is_within_a_tenth_of_what_its_steps_took()
+    {
+        var config = ((EncoderShape)BenchmarkShape.Find("bert-base")).Config;
+
+        var bytes = EncoderMemory.TrainingBytes(config, new MemoryWork { Rows = 16, RowTokens = 128, IsCheckpointed = false });
+
+        Assert.InRange(bytes / Gibibyte / 3.08, 0.9, 1.1);
     }
 
     [Fact]
