@@ -78,7 +78,7 @@ internal static class ArtifactJson
     public static ArtifactInfo Read(string path)
     {
         var problems = new List<Problem>();
-        var root = new ArtifactKeys(Parse(path), path, problems);
+        var root = new ObjectKeys(Parse(path), path, problems);
         if (root.Whole(Format, 1, int.MaxValue) is > ArtifactInfo.FormatVersion and var version)
         {
             throw new CheckpointException(new Problem($"{path}, {Format}", "the file was written by a newer version of this program",
@@ -98,14 +98,19 @@ internal static class ArtifactJson
             MaxLength = (int?)root.Whole(MaxLength, 1, int.MaxValue),
             Decoding = root.Text(Decoding),
             ModelLoadDtype = root.Text(LoadType),
-            LinearShare = root.Share(LinearShare),
-            Metrics = root.Entries(Metrics, (keys, name) => keys.Number(name)),
+            LinearShare = root.Number(LinearShare, "a number between 0 and 1", share => share is > 0 and < 1),
+            Metrics = root.Entries(Metrics, (keys, name) => keys.Number(name, isRequired: true) ?? 0),
             Seed = root.Whole(Seed, long.MinValue, long.MaxValue),
             Versions = root.Entries(Versions, (keys, name) => keys.Text(name) ?? ""),
             BaseModel = model is null ? null : ReadBase(model),
         };
-        problems.AddRange(info.Aliases.Keys.Except(info.Labels).Select(name => new Problem(
-            $"{path}, {Aliases}", "these belong to no label", $"a name from \"{Labels}\"", name)));
+        if (problems.Count == 0)
+        {
+            // Only of labels that could be read: a name of theirs would be told as missing beside.
+            problems.AddRange(info.Aliases.Keys.Except(info.Labels).Select(name => new Problem(
+                $"{path}, {Aliases}", "these belong to no label", $"a name from \"{Labels}\"", name)));
+        }
+
         return problems.Count == 0 ? info : throw new CheckpointException(problems);
     }
 
@@ -117,7 +122,7 @@ internal static class ArtifactJson
     {
         var problems = new List<Problem>();
         var root = Parse(path);
-        var keys = new ArtifactKeys(root, path, problems);
+        var keys = new ObjectKeys(root, path, problems);
         var found = (keys.Text(Template), keys.Nested(Defaults) is null ? null : (JsonElement?)root.GetProperty(Defaults));
         return problems.Count == 0 ? found : throw new CheckpointException(problems);
     }
@@ -165,7 +170,7 @@ internal static class ArtifactJson
         return json;
     }
 
-    private static BaseModelIdentity ReadBase(ArtifactKeys keys) => new(keys.Text(BaseName) ?? "", keys.Text(BaseHash))
+    private static BaseModelIdentity ReadBase(ObjectKeys keys) => new(keys.Text(BaseName) ?? "", keys.Text(BaseHash))
     {
         NormsSha256 = keys.Text(BaseNorms),
         IsQuantized = keys.Flag(BaseQuantized),

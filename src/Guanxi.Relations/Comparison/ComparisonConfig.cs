@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Guanxi.Relations.Training;
 using Guanxi.Transformers;
 
@@ -37,16 +38,17 @@ public sealed record ComparisonConfig
     {
         ArgumentNullException.ThrowIfNull(notes);
         var problems = new List<Problem>();
-        var root = new ComparisonKeys(ConfigFile.Read(path, "a comparison", $"a JSON object with {OutputKey}, {TestKey}, {SeedsKey}, {TrainKey} and {SystemsKey}"), path, problems);
+        var root = new ObjectKeys(ConfigFile.Read(path, "a comparison", $"a JSON object with {OutputKey}, {TestKey}, {SeedsKey}, {TrainKey} and {SystemsKey}"), path, problems);
         root.Know(TestKey, OutputKey, SeedsKey, TrainKey, SystemsKey);
-        var (output, test) = (root.Text(OutputKey), testFile ?? root.Text(TestKey));
-        var (seeds, common, systems) = (root.Seeds(SeedsKey), root.TrainKeys(TrainKey), root.Objects(SystemsKey));
+        var (output, test) = (root.Text(OutputKey, isRequired: true), testFile ?? root.Text(TestKey, isRequired: true));
+        var (seeds, common, systems) = (SeedsOf(root), TrainKeysOf(root), root.Objects(SystemsKey));
         var runs = new List<ComparedRun>();
+        var faults = new List<(Problem Problem, string System)>();
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var system in systems)
         {
             system.Know(NameKey, TrainKey, PublishedKey, OptionalKey);
-            var (name, own, published, isOptional) = (system.Text(NameKey), system.TrainKeys(TrainKey), system.Share(PublishedKey), system.Flag(OptionalKey));
+            var (name, own, published, isOptional) = (system.Text(NameKey, isRequired: true), TrainKeysOf(system), PublishedOf(system), system.Flag(OptionalKey));
             if (name is null || output is null)
             {
                 continue;
@@ -68,10 +70,13 @@ public sealed record ComparisonConfig
             }
             catch (OptionsException error)
             {
-                problems.AddRange(error.Problems.Select(problem => problem with { Where = $"{path}, {name}: {problem.Where}" }));
+                faults.AddRange(error.Problems.Select(problem => (problem, name)));
             }
         }
 
+        // What all have in common is wrong for all: that is one problem.
+        problems.AddRange(faults.GroupBy(fault => fault.Problem, fault => fault.System)
+            .Select(fault => fault.Key with { Where = $"{path}, {string.Join(" and ", fault)}: {fault.Key.Where}" }));
         if (problems.Count == 0 && runs.Count == 0)
         {
             problems.Add(new Problem($"{path}, {SystemsKey}", "there is no system to compare", "at least one whose model is there, and one seed"));
@@ -79,6 +84,27 @@ public sealed record ComparisonConfig
 
         return problems.Count > 0 ? throw new OptionsException(problems) : new ComparisonConfig { TestFile = test!, Runs = runs };
     }
+
+    /// <summary>At least one; each is taken once.</summary>
+    private static int[] SeedsOf(ObjectKeys root) => root.Find(
+            SeedsKey,
+            "a list of whole numbers",
+            value => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0
+                && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out _)),
+            isRequired: true) is { } list
+        ? [.. list.EnumerateArray().Select(item => item.GetInt32()).Distinct()]
+        : [];
+
+    /// <summary>Keys of training, and their values as the command line would have them.</summary>
+    private static KeyValuePair<string, string>[] TrainKeysOf(ObjectKeys keys) =>
+        keys.Find(TrainKey, "an object of train's keys", value => value.ValueKind == JsonValueKind.Object, isRequired: true) is { } found
+            ? [.. found.EnumerateObject().Select(item => KeyValuePair.Create(item.Name, TextOf(item.Value)))]
+            : [];
+
+    private static double? PublishedOf(ObjectKeys system) => system.Number(PublishedKey, "a number from 0 to 1", share => share is >= 0 and <= 1);
+
+    private static string TextOf(JsonElement value) =>
+        value.ValueKind == JsonValueKind.Array ? string.Join(',', value.EnumerateArray().Select(item => item.ToString())) : value.ToString();
 
     private static TrainArguments ArgumentsOf(KeyValuePair<string, string>[] keys, int seed, string folder, Action<string> notes) => TrainArgumentsReader.Read(
         null, [.. keys, new("seed", $"{seed}"), new(OutputKey, $"{folder}-seed{seed}"), new("resume_from_checkpoint", "true")], notes);

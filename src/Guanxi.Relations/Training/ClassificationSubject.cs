@@ -156,7 +156,7 @@ internal sealed class ClassificationSubject : TrainingSubject
 
     private static LinearPart? LinearOf(TrainArguments arguments, SubjectContext run, RelationRows rows)
     {
-        if (arguments.LinearShare is not (> 0 and var share))
+        if (!run.IsFirst || arguments.LinearShare is not (> 0 and var share))
         {
             return null;
         }

@@ -91,7 +91,7 @@ public sealed record TrainingDefaults
         var values = TrainArgumentsReader.Overlay(published, keys, where);
         return !keys.TryGetProperty(method, out var own) ? values
             : own.ValueKind == JsonValueKind.Object ? TrainArgumentsReader.Overlay(values, own, $"{where}, {method}")
-            : throw new OptionsException(new Problem($"{where}, {method}", "the value is of another kind", "an object of keys", Excerpt.Of(own.GetRawText())));
+            : throw new OptionsException(new Problem($"{where}, {method}", "the value does not fit", "an object of keys", Excerpt.Of(own.GetRawText())));
     }
 
     /// <summary>task.md: the arguments of the article.</summary>

@@ -33,7 +33,7 @@ public sealed class TrainingJob : IDisposable
         var computeType = (DType)(int)ranks.OfFirst(1, () => [(int)ComputeType.Choose(wanted, device, time, out why)])[0];
         progress.Note(why);
         progress.Note(OptimizerNames.Describe(arguments.Optim));
-        _subject = TrainingSubject.Open(_arguments, defaults, new SubjectContext(computeType, device, progress, stop));
+        _subject = TrainingSubject.Open(_arguments, defaults, new SubjectContext(computeType, device, ranks.IsFirst, progress, stop));
         try
         {
             var (parameters, task) = (_subject.Parameters, _subject.Task);

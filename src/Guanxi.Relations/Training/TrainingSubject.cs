@@ -61,6 +61,7 @@ internal abstract class TrainingSubject : IDisposable
 /// <summary>What a subject gets from its run.</summary>
 /// <param name="ComputeType">Type of activations and products.</param>
 /// <param name="Device">Where the model computes.</param>
+/// <param name="IsFirst">Whether this process is rank 0, which alone evaluates and writes.</param>
 /// <param name="Progress">Told of what is odd.</param>
 /// <param name="Stop">Ends preparations that take long.</param>
-internal sealed record SubjectContext(DType ComputeType, Device Device, ITrainingProgress Progress, CancellationToken Stop);
+internal sealed record SubjectContext(DType ComputeType, Device Device, bool IsFirst, ITrainingProgress Progress, CancellationToken Stop);

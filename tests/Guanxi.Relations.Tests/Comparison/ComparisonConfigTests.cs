@@ -50,6 +50,21 @@ public sealed class ComparisonConfigTests : IDisposable
     }
 
     [Fact]
+    public void A_problem_that_systems_have_in_common_is_told_once()
+    {
+        var error = Refused("""
+            { "name": "a", "train": { "method": "tfidf", "learning_rate": "fast" } },
+            { "name": "b", "train": { "method": "tfidf", "learning_rate": "fast" } },
+            { "name": "c", "train": { "method": "tfidf", "learning_rate": "slow" } }
+            """, "[1]");
+
+        Assert.Collection(
+            error.Problems.Select(problem => problem.ToString()),
+            line => Assert.Contains("comparison.json, a and b: --learning_rate: ", line, StringComparison.Ordinal),
+            line => Assert.Contains("comparison.json, c: --learning_rate: ", line, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_comparison_whose_systems_all_lack_their_models_is_refused()
     {
         var error = Refused("""{ "name": "a", "optional": true, "train": { "method": "r-bert", "model_name_or_path": "no/such-model-here" } }""", "[1]");

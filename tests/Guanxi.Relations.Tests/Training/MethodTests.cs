@@ -129,9 +129,9 @@ public sealed class MethodTests
 
     [GoldenTheory(Tokenizer)]
     [InlineData("[]", "no JSON object")]
-    [InlineData("""{"train_defaults": []}""", "train_defaults: the value is of another kind; expected an object; found []")]
-    [InlineData("""{"train_defaults": {"r-bert": 3}}""", "train_defaults, r-bert: the value is of another kind; expected an object of keys; found 3")]
-    [InlineData("""{"prompt_template": 5}""", "prompt_template: the value is of another kind; expected a text; found 5")]
+    [InlineData("""{"train_defaults": []}""", "train_defaults: the value does not fit; expected an object; found []")]
+    [InlineData("""{"train_defaults": {"r-bert": 3}}""", "train_defaults, r-bert: the value does not fit; expected an object of keys; found 3")]
+    [InlineData("""{"prompt_template": 5}""", "prompt_template: the value does not fit; expected a text; found 5")]
     public void Defaults_of_another_kind_are_told_by_file_and_key(string text, string message)
     {
         using var folder = new TrainingFolder().WithEncoder();

@@ -37,7 +37,7 @@ internal sealed class GradientSum : IDisposable
         }
     }
 
-    /// <summary>Sends the rest; then every gradient is the sum over all ranks.</summary>
+    /// <summary>Sends the rest, after <see cref="BeginLast"/> and its pass; then every gradient is the sum over all ranks.</summary>
     /// <exception cref="RankLostException">A rank was lost.</exception>
     public void Finish()
     {
@@ -56,7 +56,7 @@ internal sealed class GradientSum : IDisposable
 
             // A parameter may have a gradient here and none there, where all targets were cut off; one that has none anywhere stays without.
             double[] here = [.. _parameters.Select(parameter => parameter.Grad is null ? 0.0 : 1.0)];
-            (_buckets ??= _ranks.SumOf(_sizes, GradientOf)).Finish();
+            _buckets!.Finish();
             foreach (var (parameter, count) in _parameters.Zip(_ranks.Sum(here)))
             {
                 if (count == 0)
