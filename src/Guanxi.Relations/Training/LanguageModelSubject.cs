@@ -53,12 +53,8 @@ internal sealed class LanguageModelSubject : TrainingSubject
         var config = DecoderConfig.Read(folder.Base);
         rows.Require(config);
         var available = run.Device.IsCpu ? AvailableMemory.Bytes() / arguments.LocalWorldSize : null;
+        arguments = arguments with { GradientCheckpointing = MemoryCheck.Recomputes(config, arguments, rows.Train, run.ComputeType, available, run.Progress.Note) };
         MemoryCheck.Require(config, arguments, rows.Train, run.ComputeType, available);
-        if (MemoryCheck.Advice(config, arguments, rows.Train, run.ComputeType, available) is { } advice)
-        {
-            run.Progress.Note(advice);
-        }
-
         var model = LoadModel(arguments, run);
         try
         {

@@ -31,22 +31,37 @@ internal static class MemoryCheck
         Require($"in mode {Name(arguments.TrainMode)}", Needed(config, arguments.TrainMode, work), ways, available);
     }
 
-    /// <summary>What memory that is free could be used for.</summary>
+    /// <summary>Whether layers are computed again in the backward pass: as the arguments say, or where keeping what they need takes too much memory.</summary>
     /// <param name="config">The base model's shape.</param>
-    /// <param name="arguments">Arguments without gaps.</param>
+    /// <param name="arguments">Arguments without gaps but this one.</param>
     /// <param name="rows">The rows that train.</param>
     /// <param name="computeType">Type of activations and products.</param>
     /// <param name="available">Bytes that can be had; null where nobody knows.</param>
-    /// <returns>A sentence; null where nothing is to be gained.</returns>
-    public static string? Advice(DecoderConfig config, TrainArguments arguments, IReadOnlyList<TokenSequence> rows, DType computeType, long? available)
+    /// <param name="note">Told why, and of memory that nobody needs.</param>
+    /// <returns>True when they are. The run's results are the same to the last bit.</returns>
+    public static bool Recomputes(
+        DecoderConfig config, TrainArguments arguments, IReadOnlyList<TokenSequence> rows, DType computeType, long? available, Action<string> note)
     {
-        var work = WorkOf(arguments, rows, computeType);
-        var kept = Needed(config, arguments.TrainMode, work with { IsCheckpointed = false });
+        var kept = Needed(config, arguments.TrainMode, WorkOf(arguments with { GradientCheckpointing = false }, rows, computeType));
 
         // Half of it: others live on this machine too.
-        return work.IsCheckpointed && available is { } free && kept <= free / 2
-            ? $"gradient_checkpointing computes every layer twice to save memory: without it a step takes about two thirds of the time, and {Show(kept)} of the {Show(free)} that are available"
-            : null;
+        var fits = available is { } free && kept <= free / 2;
+        switch (arguments.GradientCheckpointing, fits)
+        {
+            case (true, true):
+                note("gradient_checkpointing computes every layer twice to save memory: without it a step takes about two thirds of the time, and "
+                    + $"{Show(kept)} of the {Show(available!.Value)} that are available");
+                break;
+            case (null, true):
+                note($"every layer is computed once, for which training takes {Show(kept)} of the {Show(available!.Value)} that are available (gradient_checkpointing false)");
+                break;
+            case (null, false):
+                var why = available is null ? "and nobody knows what is available" : "more than half of what is available";
+                note($"every layer is computed twice: otherwise training would take {Show(kept)}, {why} (gradient_checkpointing true)");
+                break;
+        }
+
+        return arguments.GradientCheckpointing ?? !fits;
     }
 
     /// <summary>Checks a run of an encoder that trains as a whole.</summary>

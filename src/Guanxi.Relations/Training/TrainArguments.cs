@@ -166,7 +166,7 @@ public sealed record TrainArguments
     /// <summary>Type that weights are rounded to before they are quantised.</summary>
     public string? ModelLoadDtype { get; init; }
 
-    /// <summary>Whether layers are computed again in the backward pass.</summary>
+    /// <summary>Whether layers are computed again in the backward pass; null: a language model's where memory asks for it. Results are the same.</summary>
     public bool? GradientCheckpointing { get; init; }
 
     /// <summary>Compute type: auto, fp32 or bf16.</summary>

@@ -59,7 +59,7 @@ public sealed record TrainingDefaults
 
     /// <summary>Fills in what was not given.</summary>
     /// <param name="given">Arguments as given.</param>
-    /// <returns>Arguments without gaps.</returns>
+    /// <returns>Arguments without gaps, but that memory decides later whether a language model's layers are computed again.</returns>
     public TrainArguments Fill(TrainArguments given)
     {
         ArgumentNullException.ThrowIfNull(given);
@@ -105,7 +105,6 @@ public sealed record TrainingDefaults
         LrSchedulerType = "constant_with_warmup",
         WarmupSteps = 100,
         MaxGradNorm = 0.3,
-        GradientCheckpointing = true,
         LoraAlpha = 16,
     };
 

@@ -284,7 +284,7 @@ public sealed class TrainingJob : IDisposable
         var same = _arguments with
         {
             OutputDir = null, ResumeFromCheckpoint = null, SaveSteps = 1, SaveTotalLimit = null, LoggingSteps = 1, Threads = 0, FeatureCache = null, SaveStrategy = "steps",
-            LoadBestModelAtEnd = false, DdpTimeout = 0, RankTimeout = 0,
+            LoadBestModelAtEnd = false, DdpTimeout = 0, RankTimeout = 0, GradientCheckpointing = null,
             PerDeviceTrainBatchSize = _arguments.PerDeviceTrainBatchSize * _arguments.GradientAccumulationSteps * _ranks.WorldSize, GradientAccumulationSteps = 1,
         };
         var text = TrainArgumentsReader.Write(same) + _subject.DataFingerprint;

@@ -18,6 +18,7 @@ public sealed record ForwardContext(DType ComputeType, DropoutKey? Dropout)
     /// <value>False.</value>
     public bool OnlyGradients { get; init; }
 
-    /// <summary>Whether the pass belongs to training.</summary>
-    public bool IsTraining => Dropout is not null;
+    /// <summary>Whether the pass belongs to training, also where a part of it drops nothing.</summary>
+    /// <value>Whether there was a <see cref="Dropout"/> at first.</value>
+    public bool IsTraining { get; init; } = Dropout is not null;
 }

@@ -18,7 +18,7 @@ internal sealed class TiledPass
     /// <returns>The pass, or null when tiles cannot compute it.</returns>
     public static TiledPass? Prepare(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context) =>
         context.ComputeType == DType.Float32
-        && TiledLinear.CanApply(x, drops: context.IsTraining && layers.Any(layer => layer.Adapter is { DropoutProbability: > 0 }))
+        && TiledLinear.CanApply(x, drops: context.Dropout is not null && layers.Any(layer => layer.Adapter is { DropoutProbability: > 0 }))
         && layers.All(layer => !layer.Trains || layer.Weight.StorageType == DType.Float32)
         && layers.All(layer => layer.Weight.ForwardPieces(DType.Float32) is not null && layer.Weight.BackwardPieces() is not null)
             ? new TiledPass(layers, context)

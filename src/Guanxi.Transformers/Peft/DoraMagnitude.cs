@@ -70,7 +70,9 @@ public sealed class DoraMagnitude : IDisposable
         var dropped = context.Dropout is { } key && adapter.DropoutProbability > 0
             ? Functional.Dropout(x, adapter.DropoutProbability, key, adapter.Site)
             : x;
-        var undropped = context with { Dropout = null };
+
+        // The sum itself is part of the magnitudes' gradient.
+        var undropped = context with { Dropout = null, OnlyGradients = false };
         var sum = LinearProducts.Apply(dropped, [layer], undropped)[0]; // [N, out]
         var scale = (Parameter.Value / Norms(layer)).To(sum.DType); // [out]
         var output = sum * scale;

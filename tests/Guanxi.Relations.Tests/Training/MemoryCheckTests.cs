@@ -66,18 +66,31 @@ public sealed class MemoryCheckTests
     }
 
     [Theory]
-    [InlineData(true, 64, true)]
-    [InlineData(true, 24, false)]
-    [InlineData(true, 0, false)]
-    [InlineData(false, 64, false)]
-    public void Memory_that_would_do_to_keep_activations_is_pointed_out(bool isCheckpointed, int gibibytes, bool isTold)
+    [InlineData(true, 64, true, "gradient_checkpointing computes every layer twice")]
+    [InlineData(true, 24, true, null)]
+    [InlineData(true, 0, true, null)]
+    [InlineData(false, 64, false, null)]
+    [InlineData(false, 24, false, null)]
+    [InlineData(null, 64, false, "of the 64.0 GiB that are available (gradient_checkpointing false)")]
+    [InlineData(null, 24, true, "more than half of what is available (gradient_checkpointing true)")]
+    [InlineData(null, 0, true, "nobody knows what is available (gradient_checkpointing true)")]
+    public void Layers_are_computed_again_as_told_or_as_memory_asks(bool? wanted, int gibibytes, bool recomputes, string? told)
     {
-        var arguments = s_arguments with { TrainMode = TrainMode.Qlora, GradientCheckpointing = isCheckpointed };
+        var arguments = s_arguments with { TrainMode = TrainMode.Qlora, GradientCheckpointing = wanted };
+        var notes = new List<string>();
 
-        var told = MemoryCheck.Advice(GeneratedCheckpoint.Llama("7b"), arguments, s_rows, DType.Float32, gibibytes == 0 ? null : (long)gibibytes << 30);
+        Assert.Equal(
+            recomputes,
+            MemoryCheck.Recomputes(GeneratedCheckpoint.Llama("7b"), arguments, s_rows, DType.Float32, gibibytes == 0 ? null : (long)gibibytes << 30, notes.Add));
 
-        Assert.Equal(isTold, told is not null);
-        Assert.True(told?.Contains("of the 64.0 GiB that are available", StringComparison.Ordinal) ?? true, told);
+        if (told is null)
+        {
+            Assert.Empty(notes);
+        }
+        else
+        {
+            Assert.Contains(told, Assert.Single(notes), StringComparison.Ordinal);
+        }
     }
 
     private static void Check(TrainArguments arguments, long? available)

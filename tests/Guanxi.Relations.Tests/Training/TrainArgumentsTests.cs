@@ -100,7 +100,7 @@ public sealed class TrainArgumentsTests : IDisposable
             Read(("lr_scheduler_type", "warmup_stable_decay"), ("lr_scheduler_kwargs", """{"num_decay_steps": 7, "decay_type": "linear"}""")),
         })
         {
-            var options = TrainingDefaults.Of(arguments).Fill(arguments).ToOptions(rows: 16, hasLabels: true);
+            var options = (TrainingDefaults.Of(arguments).Fill(arguments) with { GradientCheckpointing = true }).ToOptions(rows: 16, hasLabels: true);
             Assert.Equal(new LearningRateForm { DecaySteps = 7, Decay = DecayKind.Linear }, options.SchedulerForm);
         }
     }
