@@ -103,9 +103,11 @@ gt_end() {
 # Runs one test assembly. `timeout` makes it a process group of its own and ends the whole group, test host included; it runs in the
 # background, so that Ctrl-C is seen at once.
 gt_run() {
-    local limit=1800 target=(tests/$1/bin/Release/net10.0/$1.dll) arguments=(--nologo --results-directory "$2"
-        --logger 'trx;LogFileName=result.trx' --blame-hang --blame-hang-timeout 20m --blame-hang-dump-type none)
-    [[ -z ${GUANXI_TEST_LONG:-} ]] || limit=10800
+    local limit=1800 hang=20m target=(tests/$1/bin/Release/net10.0/$1.dll) arguments=(--nologo --results-directory "$2"
+        --logger 'trx;LogFileName=result.trx' --blame-hang --blame-hang-dump-type none)
+    # A long test may be silent for the hour that it gives its program.
+    [[ -z ${GUANXI_TEST_LONG:-} ]] || { limit=10800; hang=70m; }
+    arguments+=(--blame-hang-timeout "$hang")
     [[ -z $4 ]] || arguments+=(--filter "FullyQualifiedName~$(gt_escape "$4")")
     if [[ -n $5 ]]; then
         # Only a project knows where its collector lies; the bare assembly starts sooner.
