@@ -45,6 +45,11 @@ internal sealed class DecoderConfigReader
     private DecoderConfig? Parse()
     {
         var family = Family(out var architecture);
+        if (family is null && IsEncoder)
+        {
+            return null;
+        }
+
         RefuseCommon();
         var scaling = RopeScaling.Parse(_ropeScaling) ?? RopeScaling.Parse(_ropeParameters);
         var quantization = QuantizationConfig.Parse(_keys);
@@ -101,6 +106,8 @@ internal sealed class DecoderConfigReader
     private int Optional(string key, int? ifAbsent, int ifNull, int most) =>
         _keys.Size(key, _keys.Mentions(key) ? ifNull : ifAbsent ?? ifNull, most);
 
+    private bool IsEncoder => _keys.Text("model_type") == EncoderConfig.ModelType;
+
     private DecoderFamily? Family(out string architecture)
     {
         var named = ConfigKeys.Architecture(_keys);
@@ -113,7 +120,8 @@ internal sealed class DecoderConfigReader
                 $"{_file}, model_type and architectures",
                 "this kind of model is not supported",
                 DecoderFamily.Supported,
-                $"{FileErrors.Quote(modelType ?? "nothing")} with {FileErrors.Quote(named ?? "nothing")}"));
+                $"{FileErrors.Quote(modelType ?? "nothing")} with {FileErrors.Quote(named ?? "nothing")}",
+                IsEncoder ? "It is an encoder, which is trained, evaluated and served as it is; this is for language models." : null));
         }
 
         architecture = named ?? family?.Architectures[0] ?? string.Empty;

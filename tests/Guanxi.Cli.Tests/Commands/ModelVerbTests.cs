@@ -131,7 +131,9 @@ public sealed class ModelVerbTests
             info.GetProperty("memory").GetProperty("full_bytes").GetInt64());
         Assert.NotEqual(ExitCode.Done, told.ExitCode);
         Assert.Contains("this kind of model is not supported", told.Error, StringComparison.Ordinal);
-        Assert.Contains("'bert'", told.Error, StringComparison.Ordinal);
+        Assert.Contains("found 'bert' with ", told.Error, StringComparison.Ordinal);
+        Assert.Contains("It is an encoder", told.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("hidden_act", told.Error, StringComparison.Ordinal);
     }
 
     private static bool TrainsCheckpointed(string folder)
