@@ -45,7 +45,8 @@ public sealed partial class ModelFolderTests
             File.SetUnixFileMode(folder.FullPath, mode);
         }
 
-        Assert.StartsWith($"{folder.FullPath}: the folder cannot be read", Assert.IsType<CheckpointException>(error).Message, StringComparison.Ordinal);
+        var message = Assert.IsType<CheckpointException>(error).Message;
+        Assert.StartsWith($"{folder.FullPath}: the folder cannot be read", message, StringComparison.Ordinal);
         Assert.Equal(folder.FullPath, ModelFolder.Find(folder.FullPath, null).Base);
     }
 
