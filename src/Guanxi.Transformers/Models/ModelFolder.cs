@@ -43,6 +43,13 @@ public sealed record ModelFolder(string Base, string? Adapter)
             return new ModelFolder(path, null);
         }
 
+        if (IsForbidden(path))
+        {
+            throw new CheckpointException(new Problem(
+                path, "the folder cannot be read", "files that the user of this process may read", "no such right",
+                $"As its owner: chmod -R a+rX '{path}', and a+x for every folder above it."));
+        }
+
         var found = File.Exists(path) ? "a file" : Directory.Exists(path) ? "a folder without either" : "nothing";
         throw new CheckpointException(new Problem(
             path, "this is no model", $"a folder with {DecoderConfig.FileName} and weights, or with {LoraConfig.FileName}, or a .gguf file",
@@ -129,6 +136,24 @@ public sealed record ModelFolder(string Base, string? Adapter)
     }
 
     private static bool IsAdapter(string path) => File.Exists(Path.Combine(path, LoraConfig.FileName));
+
+    // A file that must not be looked at does not exist for File.Exists.
+    private static bool IsForbidden(string folder)
+    {
+        try
+        {
+            _ = File.GetAttributes(Path.Combine(folder, DecoderConfig.FileName));
+            return false;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
 
     private static bool IsModel(string path) =>
         File.Exists(Path.Combine(path, DecoderConfig.FileName)) || (GgufFile.IsNamed(path) && File.Exists(path));

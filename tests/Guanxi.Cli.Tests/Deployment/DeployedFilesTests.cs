@@ -80,6 +80,7 @@ public sealed partial class DeployedFilesTests
 
         Assert.True(Seconds(Text(Pod(), "terminationGracePeriodSeconds")) > before + RelationHost.LongestEnd);
         Assert.True(Seconds(Setting(unit, "TimeoutStopSec")) > RelationHost.LongestEnd);
+        Assert.True(Seconds(Regex.Match(Read("Dockerfile"), @"--stop-timeout (\d+)").Groups[1].Value) > RelationHost.LongestEnd);
         Assert.Equal($"{ExitCode.Stopped}", Setting(unit, "SuccessExitStatus"));
         Assert.Equal($"{ExitCode.WrongCall}", Setting(unit, "RestartPreventExitStatus"));
         AssertOptionsOfServe(Setting(unit, "ExecStart").Split(' '));
