@@ -24,19 +24,24 @@ public sealed class Programs : ICollectionFixture<TrainedModelFixture>, ICollect
 /// All other test classes, one after the other: they share what there is once in this process, the console, the live-tensor counters
 /// and the browser.
 /// </summary>
+[CollectionDefinition(Name)]
 public sealed class SharedProcess : ICollectionFixture<TrainedModelFixture>, ICollectionFixture<TrainedMethodsFixture>, ICollectionFixture<PageFixture>
 {
     public const string Name = "shared process";
+
+    /// <summary>What a class of the collection looks like.</summary>
+    [Collection(Name)]
+    internal abstract class Example;
 }
 
 /// <summary>Puts a class that names no collection into <see cref="SharedProcess"/>, where it disturbs nobody.</summary>
 public sealed class TwoCollections(ITestAssembly assembly, IMessageSink messages) : IXunitTestCollectionFactory
 {
     private readonly CollectionPerAssemblyTestCollectionFactory _named = new(assembly, messages);
-    private readonly TestCollection _shared = new(assembly, Reflector.Wrap(typeof(SharedProcess)), SharedProcess.Name);
+    private readonly ITypeInfo _shared = Reflector.Wrap(typeof(SharedProcess.Example));
 
     public string DisplayName => "programs beside what shares this process";
 
     public ITestCollection Get(ITypeInfo testClass) =>
-        testClass.GetCustomAttributes(typeof(CollectionAttribute)).Any() ? _named.Get(testClass) : _shared;
+        _named.Get(testClass.GetCustomAttributes(typeof(CollectionAttribute)).Any() ? testClass : _shared);
 }

@@ -5,6 +5,7 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Commands;
 
 /// <summary>The verbs that write a model in another form: merge, quantize, export.</summary>
+[Collection(SharedProcess.Name)]
 public sealed class ConversionVerbTests(TrainedModelFixture trained)
 {
     // Sums of a few hundred products in another order.

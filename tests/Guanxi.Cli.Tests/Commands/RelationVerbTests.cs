@@ -8,6 +8,7 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Commands;
 
 /// <summary><c>predict</c> and <c>evaluate</c> with a model that the program trained, with predictions and with a server.</summary>
+[Collection(SharedProcess.Name)]
 public sealed class RelationVerbTests(TrainedModelFixture trained)
 {
     [GoldenFact("golden/tokenizers/nano-spm")]

@@ -9,6 +9,7 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Server;
 
 /// <summary>Every method behind the same addresses, answering what the library answers and what the description promises.</summary>
+[Collection(SharedProcess.Name)]
 public sealed class ServedMethodTests(TrainedMethodsFixture trained)
 {
     // The same pass of the same model; JSON has all digits.
