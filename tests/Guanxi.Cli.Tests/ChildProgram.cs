@@ -20,7 +20,7 @@ internal sealed partial class ChildProgram : IDisposable
     private const int Terminate = 15;
 
     // Only a program that hangs takes so long, however slow the machine.
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(10);
 
     private static readonly TimeSpan s_glance = TimeSpan.FromSeconds(1);
 

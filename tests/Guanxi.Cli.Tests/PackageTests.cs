@@ -6,7 +6,6 @@ using Xunit;
 namespace Guanxi.Cli.Tests;
 
 /// <summary>The libraries as packages, and a program of another folder that uses them.</summary>
-[Collection(Programs.Name)]
 public sealed class PackageTests
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(5);

@@ -6,7 +6,6 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Benchmarks;
 
 /// <summary><c>bench all</c>: how results become figures, goals, a table and a page. Nothing here asks how fast a machine is.</summary>
-[Collection(Programs.Name)]
 public sealed class BenchmarkSuiteTests
 {
     private static readonly KeyValuePair<string, string>[] s_facts = [new("Processor", "one <of> many")];
