@@ -20,7 +20,7 @@ internal sealed partial class ChildProgram : IDisposable
     private const int Terminate = 15;
 
     // Only a program that hangs takes so long, however slow the machine.
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(10);
 
     private static readonly TimeSpan s_glance = TimeSpan.FromSeconds(1);
 
@@ -42,10 +42,10 @@ internal sealed partial class ChildProgram : IDisposable
     }
 
     /// <summary>Runs the program to its end.</summary>
-    public static ChildResult Run(params string[] words) => RunWith("", [], words);
+    public static ProgramResult Run(params string[] words) => RunWith("", [], words);
 
     /// <summary>Runs the program to its end with something on standard input and in its environment.</summary>
-    public static ChildResult RunWith(string input, Dictionary<string, string> environment, params string[] words)
+    public static ProgramResult RunWith(string input, Dictionary<string, string> environment, params string[] words)
     {
         using var child = Start(input, environment, words);
         return child.WaitForEnd();
@@ -54,7 +54,7 @@ internal sealed partial class ChildProgram : IDisposable
     /// <summary>Runs the program with its output led elsewhere.</summary>
     /// <param name="redirection">What a shell would have behind the call.</param>
     /// <param name="words">The call.</param>
-    public static ChildResult RunInto(string redirection, params string[] words)
+    public static ProgramResult RunInto(string redirection, params string[] words)
     {
         using var child = StartAs("bash", ["-c", $"set -o pipefail; dotnet \"$@\" {redirection}", "bash", Library, .. words], "", []);
         return child.WaitForEnd();
@@ -149,11 +149,11 @@ internal sealed partial class ChildProgram : IDisposable
         return peak;
     }
 
-    public ChildResult WaitForEnd()
+    public ProgramResult WaitForEnd()
     {
         Assert.True(_process.WaitForExit(s_patience), $"the program does not end:\n{_error}");
         _process.WaitForExit();
-        return new ChildResult(_process.ExitCode, _output.Result, _error.ToString());
+        return new ProgramResult(_process.ExitCode, _output.Result, _error.ToString());
     }
 
     public void Dispose()
@@ -203,7 +203,7 @@ internal sealed partial class ChildProgram : IDisposable
 /// <param name="ExitCode">Its exit code.</param>
 /// <param name="Bytes">Standard output.</param>
 /// <param name="Error">Standard error.</param>
-internal sealed record ChildResult(int ExitCode, byte[] Bytes, string Error)
+internal sealed record ProgramResult(int ExitCode, byte[] Bytes, string Error)
 {
     /// <summary>Standard output; anything but UTF-8 fails.</summary>
     public string Output { get; } = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(Bytes);
@@ -218,7 +218,7 @@ internal sealed record ChildResult(int ExitCode, byte[] Bytes, string Error)
     public JsonElement LastRow => JsonSerializer.Deserialize<JsonElement>(Lines[^1]);
 
     /// <summary>Asserts the exit code, and that nobody is shown a stack trace or a colour.</summary>
-    public ChildResult Expect(int exitCode)
+    public ProgramResult Expect(int exitCode)
     {
         Assert.True(ExitCode == exitCode, $"exit code {ExitCode}, expected {exitCode}\n{Output}\n{Error}");
         Assert.DoesNotContain("   at ", Error, StringComparison.Ordinal);

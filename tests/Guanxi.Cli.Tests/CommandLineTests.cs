@@ -94,11 +94,10 @@ public sealed class CommandLineTests
     [InlineData("Download it: ./guanxi download OWNER/NAME --to models/nothing", "info", "models/nothing")]
     public void A_wrong_call_says_what_is_wrong_and_what_to_do(string expected, params string[] words)
     {
-        var (code, output, error) = InProcess.Run(words);
+        var told = InProcess.Run(words).Expect(ExitCode.WrongCall);
 
-        Assert.Equal(ExitCode.WrongCall, code);
-        Assert.Contains(expected, error, StringComparison.Ordinal);
-        Assert.Equal("", output);
+        Assert.Contains(expected, told.Error, StringComparison.Ordinal);
+        Assert.Equal("", told.Output);
     }
 
     [Theory]
@@ -121,9 +120,8 @@ public sealed class CommandLineTests
     {
         using var folder = new TemporaryFolder();
 
-        var (code, _, _) = InProcess.Run(["info", Path.Combine(Golden.RepositoryRoot, "assets", "base-zh"), "--json", folder["new/one/info.json"]]);
+        InProcess.Run("info", Path.Combine(Golden.RepositoryRoot, "assets", "base-zh"), "--json", folder["new/one/info.json"]).Expect(ExitCode.Done);
 
-        Assert.Equal(ExitCode.Done, code);
         Assert.StartsWith("{", File.ReadAllText(folder["new/one/info.json"]), StringComparison.Ordinal);
     }
 
@@ -142,19 +140,17 @@ public sealed class CommandLineTests
         using var folder = new TemporaryFolder();
         var file = folder.Add("run.json", """{"learning_rat": 1e-4, "train_file": "examples/people/train.tsv"}""");
 
-        var (code, _, error) = InProcess.Run(["train", "--train_args_file", file]);
+        var told = InProcess.Run("train", "--train_args_file", file).Expect(ExitCode.WrongCall);
 
-        Assert.Equal(ExitCode.WrongCall, code);
-        Assert.Contains($"{file}, learning_rat: unknown key 'learning_rat'. Did you mean learning_rate?", error, StringComparison.Ordinal);
+        Assert.Contains($"{file}, learning_rat: unknown key 'learning_rat'. Did you mean learning_rate?", told.Error, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_file_of_arguments_is_no_syntax_of_ours()
     {
         // The parsing library would read @name as a file of arguments.
-        var (code, _, error) = InProcess.Run(["info", "@examples"]);
+        var told = InProcess.Run("info", "@examples").Expect(ExitCode.WrongCall);
 
-        Assert.Equal(ExitCode.WrongCall, code);
-        Assert.Contains("@examples: there is nothing to tell about", error, StringComparison.Ordinal);
+        Assert.Contains("@examples: there is nothing to tell about", told.Error, StringComparison.Ordinal);
     }
 }

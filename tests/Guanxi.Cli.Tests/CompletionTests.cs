@@ -89,7 +89,7 @@ public sealed class CompletionTests : IDisposable
             var command = verb.Build();
             var known = command.Options.Concat(command.OwnOptions?.Invoke() ?? []).Select(option => option.Name).ToArray();
             Assert.True(verb.Name != "train" || known.Length > 50, "train has more than fifty keys");
-            var directive = ChildProgram.Run("[suggest]", $"guanxi {verb.Name} -").Expect(ExitCode.Done);
+            var directive = InProcess.Run("[suggest]", $"guanxi {verb.Name} -").Expect(ExitCode.Done);
 
             Assert.Empty(known.Except(directive.Lines));
         }
@@ -111,12 +111,12 @@ public sealed class CompletionTests : IDisposable
     [InlineData("bash")]
     [InlineData("zsh")]
     public void A_script_names_the_call_that_loads_it(string shell) =>
-        Assert.Contains($"source <(./guanxi completion {shell})", InProcess.Run(["completion", shell]).Output, StringComparison.Ordinal);
+        Assert.Contains($"source <(./guanxi completion {shell})", InProcess.Run("completion", shell).Output, StringComparison.Ordinal);
 
     private string[] RunBash(string line, int? cursor = null) =>
         RunScript("bash", [_folder.Add("asks.bash", Bash), Script("bash"), line, .. cursor is { } at ? [$"{at}"] : Array.Empty<string>()]);
 
-    private string Script(string shell) => _folder.Add($"guanxi.{shell}", InProcess.Run(["completion", shell]).Output);
+    private string Script(string shell) => _folder.Add($"guanxi.{shell}", InProcess.Run("completion", shell).Output);
 
     private string[] RunScript(string shell, string[] words)
     {

@@ -8,7 +8,7 @@ namespace Guanxi.TestKit;
 public sealed class BrowserPage : IAsyncDisposable
 {
     /// <summary>Longest wait for anything that a page should show.</summary>
-    public const float PatienceMilliseconds = 20_000;
+    public const float PatienceMilliseconds = 60_000;
 
     // WCAG 2.2, 1.4.3: text that is large (24 px, or 18.66 px and bold) may have less.
     private const string ContrastScript =

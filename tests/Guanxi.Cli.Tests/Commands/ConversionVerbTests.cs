@@ -5,7 +5,8 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Commands;
 
 /// <summary>The verbs that write a model in another form: merge, quantize, export.</summary>
-public sealed class ConversionVerbTests(TrainedModelFixture trained) : IClassFixture<TrainedModelFixture>
+[Collection(SharedProcess.Name)]
+public sealed class ConversionVerbTests(TrainedModelFixture trained)
 {
     // Sums of a few hundred products in another order.
     private const double Fp32Tolerance = 1e-3;
@@ -35,7 +36,7 @@ public sealed class ConversionVerbTests(TrainedModelFixture trained) : IClassFix
         using var folder = new TemporaryFolder();
         var rows = folder.Add("rows.jsonl", ["{\"input_ids\": [1, 5, 9, 2], \"labels\": [-100, -100, 9, 2]}", "{\"input_ids\": [7, 8], \"labels\": [7, 8]}"]);
 
-        var check = ChildProgram.Run(
+        var check = InProcess.Run(
             "merge", "--model_name_or_path", Golden.Locate("peft/base"), "--adapter_name_or_path", Golden.Locate("peft/lora_r8_all_linear/adapter"),
             "--save_path", folder["merged"], "--verify", rows, "--json", "-").Expect(ExitCode.Done).LastRow;
 
@@ -51,16 +52,16 @@ public sealed class ConversionVerbTests(TrainedModelFixture trained) : IClassFix
         var (file, back) = (folder["base.gguf"], folder["back"]);
 
         ChildProgram.Run("export", "--model", trained.Base, "--format", "gguf", "--type", "f32", "--save_path", file).Expect(ExitCode.Done);
-        ChildProgram.Run("export", "--model", file, "--format", "hf", "--type", "f32", "--save_path", back).Expect(ExitCode.Done);
+        InProcess.Run("export", "--model", file, "--format", "hf", "--type", "f32", "--save_path", back).Expect(ExitCode.Done);
 
-        Assert.Equal("f32", ChildProgram.Run("export", "--model", file, "--type", "f32", "--save_path", folder["again.gguf"], "--json", "-").LastRow.GetProperty("type").GetString());
+        Assert.Equal("f32", InProcess.Run("export", "--model", file, "--type", "f32", "--save_path", folder["again.gguf"], "--json", "-").LastRow.GetProperty("type").GetString());
         Assert.Equal(File.ReadAllBytes(file), File.ReadAllBytes(folder["again.gguf"]));
         Assert.All([file, back], path =>
         {
             Assert.Equal(Tokens(trained.Base), Tokens(path));
             Assert.Equal(Score(trained.Base), Score(path), Fp32Tolerance);
         });
-        Assert.Equal(1000, ChildProgram.Run("info", file, "--json", "-").Expect(ExitCode.Done).LastRow.GetProperty("vocabulary").GetInt32());
+        Assert.Equal(1000, InProcess.Run("info", file, "--json", "-").Expect(ExitCode.Done).LastRow.GetProperty("vocabulary").GetInt32());
     }
 
     [GoldenFact(Tokenizer)]
@@ -82,8 +83,8 @@ public sealed class ConversionVerbTests(TrainedModelFixture trained) : IClassFix
         using var folder = new TemporaryFolder();
         var (model, file, back) = (Golden.Locate("models/llama/hf"), folder["m.gguf"], folder["back"]);
 
-        ChildProgram.Run("export", "--model", model, "--type", "f32", "--save_path", file).Expect(ExitCode.Done);
-        ChildProgram.Run("export", "--model", file, "--format", "hf", "--type", "f32", "--save_path", back).Expect(ExitCode.Done);
+        InProcess.Run("export", "--model", model, "--type", "f32", "--save_path", file).Expect(ExitCode.Done);
+        InProcess.Run("export", "--model", file, "--format", "hf", "--type", "f32", "--save_path", back).Expect(ExitCode.Done);
 
         Assert.All([file, back], path => Assert.Equal(Tokens(model), Tokens(path)));
     }
@@ -95,11 +96,11 @@ public sealed class ConversionVerbTests(TrainedModelFixture trained) : IClassFix
         var (copy, small) = (folder["nf4"], folder["int8"]);
 
         ChildProgram.Run("quantize", "--model", trained.Base, "--save_path", copy).Expect(ExitCode.Done);
-        ChildProgram.Run("quantize", "--model", trained.Base, "--save_path", small, "--bits", "8").Expect(ExitCode.Done);
-        var again = ChildProgram.Run("quantize", "--model", copy, "--save_path", folder["twice"]).Expect(ExitCode.WrongCall);
-        var adapter = ChildProgram.Run("quantize", "--model", trained.Model, "--save_path", folder["adapter"]).Expect(ExitCode.WrongCall);
+        InProcess.Run("quantize", "--model", trained.Base, "--save_path", small, "--bits", "8").Expect(ExitCode.Done);
+        var again = InProcess.Run("quantize", "--model", copy, "--save_path", folder["twice"]).Expect(ExitCode.WrongCall);
+        var adapter = InProcess.Run("quantize", "--model", trained.Model, "--save_path", folder["adapter"]).Expect(ExitCode.WrongCall);
 
-        Assert.Equal("nf4", ChildProgram.Run("info", copy, "--json", "-").LastRow.GetProperty("quantization").GetString());
+        Assert.Equal("nf4", InProcess.Run("info", copy, "--json", "-").LastRow.GetProperty("quantization").GetString());
         Assert.Equal(Score(trained.Base), Score(copy), 0.3);
         Assert.Equal(Score(trained.Base), Score(small), 0.03);
         Assert.Contains("quantised already", again.Error, StringComparison.Ordinal);
@@ -111,10 +112,10 @@ public sealed class ConversionVerbTests(TrainedModelFixture trained) : IClassFix
     {
         using var folder = new TemporaryFolder();
         var (whole, copy, model) = (Path.Combine(Golden.RepositoryRoot, "assets", "base-zh"), folder["nf4"], folder["model"]);
-        ChildProgram.Run("quantize", "--model", whole, "--save_path", copy).Expect(ExitCode.Done);
+        InProcess.Run("quantize", "--model", whole, "--save_path", copy).Expect(ExitCode.Done);
         ChildProgram.Run("train", "--model_name_or_path", whole, "--train_file", trained.Rows, "--output_dir", model, "--max_steps", "2", "--lora_rank", "4").Expect(ExitCode.Done);
 
-        var check = ChildProgram.Run(
+        var check = InProcess.Run(
             "merge", "--model_name_or_path", copy, "--adapter_name_or_path", model, "--save_path", folder["merged"], "--save_dtype", "fp32",
             "--verify", trained.Rows, "--json", "-").Expect(ExitCode.Done).LastRow;
 
@@ -129,8 +130,8 @@ public sealed class ConversionVerbTests(TrainedModelFixture trained) : IClassFix
         Directory.CreateDirectory(folder["taken"]);
         var taken = folder.Add("taken/file.txt", "mine");
 
-        var told = ChildProgram.Run("quantize", "--model", trained.Base, "--save_path", Path.GetDirectoryName(taken)!).Expect(ExitCode.WrongCall);
-        var full = ChildProgram.Run("merge", "--adapter_name_or_path", trained.Base, "--save_path", folder["merged"]).Expect(ExitCode.WrongCall);
+        var told = InProcess.Run("quantize", "--model", trained.Base, "--save_path", Path.GetDirectoryName(taken)!).Expect(ExitCode.WrongCall);
+        var full = InProcess.Run("merge", "--adapter_name_or_path", trained.Base, "--save_path", folder["merged"]).Expect(ExitCode.WrongCall);
 
         Assert.Contains("the place is not free", told.Error, StringComparison.Ordinal);
         Assert.Equal("mine\n", File.ReadAllText(taken));
@@ -165,14 +166,17 @@ public sealed class ConversionVerbTests(TrainedModelFixture trained) : IClassFix
 
     private static double Prediction(string model)
     {
-        var row = ChildProgram.Run(["predict", "--model", model, "--dtype", "fp32", .. s_sentence]).Expect(ExitCode.Done).LastRow;
+        var row = InProcess.Run(["predict", "--model", model, "--dtype", "fp32", .. s_sentence]).Expect(ExitCode.Done).LastRow;
         return row.GetProperty("probabilities").EnumerateObject().First().Value.GetDouble();
     }
 
-    private static double Score(string model) => ChildProgram.RunWith(
-        "{\"context_ids\": [1, 300, 301], \"continuation_ids\": [400]}\n", [], "score", "--model", model, "--dtype", "fp32")
-        .Expect(ExitCode.Done).LastRow.GetProperty("logprob").GetDouble();
+    private static double Score(string model)
+    {
+        using var folder = new TemporaryFolder();
+        var row = folder.Add("row.jsonl", "{\"context_ids\": [1, 300, 301], \"continuation_ids\": [400]}");
+        return InProcess.Run("score", "--model", model, "--data", row, "--dtype", "fp32").Expect(ExitCode.Done).LastRow.GetProperty("logprob").GetDouble();
+    }
 
-    private static string Tokens(string model) => ChildProgram.Run(
+    private static string Tokens(string model) => InProcess.Run(
         "tokenize", "--model", model, "--text", "曹操 and  曹植 2024年! it's", "--add_special", "true").Expect(ExitCode.Done).LastRow.GetProperty("ids").GetRawText();
 }

@@ -20,8 +20,8 @@ public sealed class DataVerbTests : IDisposable
     public void Every_part_has_help_with_an_example()
     {
         Assert.All(s_parts, part => Assert.Matches(
-            $@"\./guanxi data {part} (--data )?examples/people/", ChildProgram.Run("data", part, "--help").Expect(ExitCode.Done).Output));
-        var help = ChildProgram.Run("data", "--help").Expect(ExitCode.Done).Output;
+            $@"\./guanxi data {part} (--data )?examples/people/", InProcess.Run("data", part, "--help").Expect(ExitCode.Done).Output));
+        var help = InProcess.Run("data", "--help").Expect(ExitCode.Done).Output;
         Assert.All(s_parts, part => Assert.Contains($"\n  {part} ", help, StringComparison.Ordinal));
     }
 
@@ -38,7 +38,7 @@ public sealed class DataVerbTests : IDisposable
     [InlineData("it is never written over", "data", "split", Sample, "--to", "examples/people")]
     [InlineData("it is never written over", "data", "check", Sample, "--json", Sample)]
     public void A_wrong_call_says_what_is_wrong(string expected, params string[] words) =>
-        Assert.Contains(expected, ChildProgram.Run(words).Expect(ExitCode.WrongCall).Error, StringComparison.Ordinal);
+        Assert.Contains(expected, InProcess.Run([.. words.Select(InRepository)]).Expect(ExitCode.WrongCall).Error, StringComparison.Ordinal);
 
     [Fact]
     public void Stats_count_files_and_what_leaks()
@@ -47,7 +47,7 @@ public sealed class DataVerbTests : IDisposable
         var test = _folder.Add("test.tsv", "label\tcontent", "夫妻\t<e1>丙</e1>娶<e2>丁</e2>");
 
         var text = ChildProgram.Run("data", "stats", train, test).Expect(ExitCode.Done).Output;
-        var json = ChildProgram.Run("data", "stats", train, test, "--json", "-").Expect(ExitCode.Done);
+        var json = InProcess.Run("data", "stats", train, test, "--json", "-").Expect(ExitCode.Done);
 
         Assert.Contains("  夫妻      2   66.7 %\n  兄弟姐妹  1   33.3 %\n", text, StringComparison.Ordinal);
         Assert.Contains("1 of 1 rows (100.0 %) have their sentence in a file before, 1 of them with the same pair", text, StringComparison.Ordinal);
@@ -59,7 +59,7 @@ public sealed class DataVerbTests : IDisposable
     [Fact]
     public void Check_of_the_sample_finds_nothing()
     {
-        var result = ChildProgram.Run("data", "check", Sample, "examples/people/test.tsv").Expect(ExitCode.Done);
+        var result = InProcess.Run("data", "check", InRepository(Sample), InRepository("examples/people/test.tsv")).Expect(ExitCode.Done);
 
         Assert.Equal("0 errors, 0 warnings\n", result.Output);
     }
@@ -70,7 +70,7 @@ public sealed class DataVerbTests : IDisposable
         var file = _folder.Add("rows.tsv", "label\tcontent", "夫妻\t<e1>甲</e1>娶<e2>乙</e2>，甲喜", "夫妻\t<e1>甲</e1>娶乙", "好友\t<e1>甲</e1>娶<e2>乙</e2>，甲喜");
 
         var text = ChildProgram.Run("data", "check", file).Expect(ExitCode.Failed);
-        var json = ChildProgram.Run("data", "check", file, "--json", "-").Expect(ExitCode.Failed).LastRow;
+        var json = InProcess.Run("data", "check", file, "--json", "-").Expect(ExitCode.Failed).LastRow;
 
         Assert.Contains($"{file}:3:4: error marker: there is no <e2>", text.Output, StringComparison.Ordinal);
         Assert.Contains("2 errors, 2 warnings", text.Output, StringComparison.Ordinal);
@@ -87,7 +87,7 @@ public sealed class DataVerbTests : IDisposable
         var labels = _folder.Add("labels.txt", "夫妻", "好友=朋友");
         var file = _folder.Add("rows.tsv", "label\tcontent", "朋友\t<e1>甲</e1>和<e2>乙</e2>", "夫妇\t<e1>丙</e1>和<e2>丁</e2>");
 
-        var findings = ChildProgram.Run("data", "check", file, "--labels_file", labels, "--prompt_template", "从夫妻、朋友中选择：{text}", "--json", "-")
+        var findings = InProcess.Run("data", "check", file, "--labels_file", labels, "--prompt_template", "从夫妻、朋友中选择：{text}", "--json", "-")
             .Expect(ExitCode.Failed).LastRow.GetProperty("findings").EnumerateArray().Select(finding => finding.GetProperty("message").GetString()!).ToArray();
 
         Assert.StartsWith("夫妇 is not one of the known labels; the nearest is 夫妻.", findings[0], StringComparison.Ordinal);
@@ -111,7 +111,7 @@ public sealed class DataVerbTests : IDisposable
     [Fact]
     public void Folds_go_into_folders_of_their_own_in_the_form_that_is_asked_for()
     {
-        var text = ChildProgram.Run("data", "split", Sample, "--group", "none", "--folds", "3", "--form", "firefly", "--to", _folder["folds"]).Expect(ExitCode.Done).Output;
+        var text = InProcess.Run("data", "split", InRepository(Sample), "--group", "none", "--folds", "3", "--form", "firefly", "--to", _folder["folds"]).Expect(ExitCode.Done).Output;
 
         Assert.Equal(3, Directory.GetDirectories(_folder["folds"]).Length);
         Assert.Equal(684, Directory.GetFiles(_folder["folds"], "test.jsonl", SearchOption.AllDirectories).Sum(file => File.ReadLines(file).Count()));
@@ -136,11 +136,11 @@ public sealed class DataVerbTests : IDisposable
             """{"text": "甲和\t乙", "people1": "甲", "people2": "乙", "label": "好友", "id": 7}""",
             """{"text": "丙和丁", "people1": "丙", "people2": "丁", "label": "好友"}""");
 
-        var refused = ChildProgram.Run("data", "convert", file, _folder["rows.tsv"]).Expect(ExitCode.WrongCall);
+        var refused = InProcess.Run("data", "convert", file, _folder["rows.tsv"]).Expect(ExitCode.WrongCall);
         Assert.Contains($"{file}:1: the sentence or label holds a tab", refused.Error, StringComparison.Ordinal);
         Assert.False(File.Exists(_folder["rows.tsv"]));
 
-        var json = ChildProgram.Run("data", "convert", file, _folder["rows.tsv"], "--lossy", "--json", "-").Expect(ExitCode.Done);
+        var json = InProcess.Run("data", "convert", file, _folder["rows.tsv"], "--lossy", "--json", "-").Expect(ExitCode.Done);
         Assert.Equal("label\tcontent\n好友\t<e1>丙</e1>和<e2>丁</e2>\n", File.ReadAllText(_folder["rows.tsv"]));
         Assert.Equal(1, json.LastRow.GetProperty("left_out")[0].GetProperty("line").GetInt32());
         Assert.Contains("warning: columns that are not written: id", json.Error, StringComparison.Ordinal);
@@ -161,8 +161,8 @@ public sealed class DataVerbTests : IDisposable
     [Fact]
     public void Firefly_rows_become_relations_again()
     {
-        ChildProgram.Run("data", "convert", Sample, _folder["firefly.jsonl"], "--form", "firefly").Expect(ExitCode.Done);
-        ChildProgram.Run("data", "convert", _folder["firefly.jsonl"], _folder["rows.tsv"]).Expect(ExitCode.Done);
+        InProcess.Run("data", "convert", InRepository(Sample), _folder["firefly.jsonl"], "--form", "firefly").Expect(ExitCode.Done);
+        InProcess.Run("data", "convert", _folder["firefly.jsonl"], _folder["rows.tsv"]).Expect(ExitCode.Done);
 
         Assert.Equal(File.ReadAllBytes(Path.Combine(Golden.RepositoryRoot, Sample)), File.ReadAllBytes(_folder["rows.tsv"]));
     }
@@ -175,7 +175,7 @@ public sealed class DataVerbTests : IDisposable
         var file = _folder.Add("rows.tsv", rows.Prepend("label\tcontent"));
 
         var text = ChildProgram.Run("data", "noise", file, "--show", "1").Expect(ExitCode.Done).Output;
-        var suspect = ChildProgram.Run("data", "noise", file, "--json", "-").Expect(ExitCode.Done).LastRow.GetProperty("suspects")[0];
+        var suspect = InProcess.Run("data", "noise", file, "--json", "-").Expect(ExitCode.Done).LastRow.GetProperty("suspects")[0];
 
         Assert.Contains($"{file}:10: 师生 (", text, StringComparison.Ordinal);
         Assert.Equal((10, "师生", "夫妻"), (suspect.GetProperty("line").GetInt32(), suspect.GetProperty("label").GetString(), suspect.GetProperty("suggested").GetString()));
@@ -194,8 +194,8 @@ public sealed class DataVerbTests : IDisposable
         var folder = Golden.TrySharedPath("data/people-relation")!;
         string[] files = [Path.Combine(folder, "train.csv"), Path.Combine(folder, "test.csv")];
 
-        var findings = ChildProgram.Run(["data", "check", .. files, "--json", "-"]).Expect(ExitCode.Failed).LastRow.GetProperty("findings").EnumerateArray().ToArray();
-        var counted = ChildProgram.Run(["data", "stats", .. files, "--json", "-"]).Expect(ExitCode.Done).LastRow.GetProperty("files").EnumerateArray().ToArray();
+        var findings = InProcess.Run(["data", "check", .. files, "--json", "-"]).Expect(ExitCode.Failed).LastRow.GetProperty("findings").EnumerateArray().ToArray();
+        var counted = InProcess.Run(["data", "stats", .. files, "--json", "-"]).Expect(ExitCode.Done).LastRow.GetProperty("files").EnumerateArray().ToArray();
 
         int Rows(string rule) => findings.Where(finding => finding.GetProperty("rule").GetString() == rule)
             .DistinctBy(finding => (finding.GetProperty("file").GetString(), finding.GetProperty("row").GetInt32())).Count();
@@ -205,4 +205,8 @@ public sealed class DataVerbTests : IDisposable
         Assert.Equal((570, 27, 14), (Sum("ambiguous_rows"), Sum("name_in_name_rows"), Sum("wrong_first_mention_rows")));
         Assert.Equal((8, 355, 20, 4), (Sum("conflict_rows"), Sum("leaked_rows"), Sum("leaked_copies"), Sum("both_orders_rows")));
     }
+
+    /// <summary>A path of the repository from wherever this process stands; any other word itself.</summary>
+    private static string InRepository(string word) =>
+        word.StartsWith("examples/", StringComparison.Ordinal) ? Path.Combine(Golden.RepositoryRoot, word) : word;
 }

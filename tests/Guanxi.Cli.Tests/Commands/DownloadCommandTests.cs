@@ -6,6 +6,7 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Commands;
 
 /// <summary><c>download</c> as a user calls it, and the models that come from hubs.</summary>
+[Collection(Programs.Name)]
 public sealed class DownloadCommandTests
 {
     private const string Weights = "model.bin";

@@ -27,7 +27,7 @@ public sealed class GoldenModelTests
         Score(family, model, folder);
         Generate(golden, model);
         Predict(model, folder);
-        var info = ChildProgram.Run("info", model, "--json", "-").Expect(ExitCode.Done).LastRow;
+        var info = InProcess.Run("info", model, "--json", "-").Expect(ExitCode.Done).LastRow;
         Assert.Equal(3, info.GetProperty("layers").GetInt32());
         Assert.Equal(1000, info.GetProperty("vocabulary").GetInt32());
         Assert.StartsWith(golden.GetProperty("family").GetString()!, info.GetProperty("family").GetString()! + info.GetProperty("architecture").GetString(), StringComparison.OrdinalIgnoreCase);
@@ -61,7 +61,7 @@ public sealed class GoldenModelTests
             continuation_ids = ids[(row.Start + 1)..(row.Start + row.Length)],
         })));
 
-        var scores = ChildProgram.Run("score", "--model", model, "--data", file, "--dtype", "fp32").Expect(ExitCode.Done).Rows;
+        var scores = InProcess.Run("score", "--model", model, "--data", file, "--dtype", "fp32").Expect(ExitCode.Done).Rows;
 
         Assert.Equal(rows.Length, scores.Length);
         foreach (var (row, score) in rows.Zip(scores))
@@ -94,7 +94,7 @@ public sealed class GoldenModelTests
         var longest = golden.GetProperty("greedy").EnumerateArray().MaxBy(item => item.GetProperty("text").GetString()!.Length);
         var expected = longest.GetProperty("ids").Deserialize<int[]>()!;
 
-        var result = ChildProgram.Run(
+        var result = InProcess.Run(
             "generate", "--model", model, "--prompt_ids", string.Join(' ', longest.GetProperty("prompt").Deserialize<int[]>()!),
             "--max_new_tokens", $"{expected.Length}", "--temperature", "0", "--dtype", "fp32", "--json", "-").Expect(ExitCode.Done).LastRow;
 
@@ -110,7 +110,7 @@ public sealed class GoldenModelTests
         string[] labels = ["父母", "师生"];
         var names = folder.Add("labels.txt", labels);
 
-        var row = ChildProgram.Run(
+        var row = InProcess.Run(
             "predict", "--model", model, "--labels_file", names, "--prompt_template", "{text}{people1}和{people2}：", "--dtype", "fp32",
             "--text", "曹操带着曹植登上铜雀台", "--people1", "曹操", "--people2", "曹植").Expect(ExitCode.Done).LastRow;
 

@@ -24,7 +24,7 @@ public sealed class GoldenTokenizerTests
             var rows = folder.Add("rows.jsonl", group.Select(item => JsonSerializer.Serialize(new { text = item.GetProperty("text").GetString() })));
             var isWordPiece = name.Contains("wordpiece", StringComparison.Ordinal) || name.StartsWith("bert", StringComparison.Ordinal);
 
-            var result = ChildProgram.Run(
+            var result = InProcess.Run(
                 "tokenize", "--model", model, "--data", rows, "--special", group.Key ? "true" : "false",
                 "--add_special", isWordPiece ? "true" : "false").Expect(ExitCode.Done).Rows;
 

@@ -15,6 +15,8 @@ public sealed class ModelVerbTests
     // Sums of up to four log-probabilities of an fp32 model; the golden case names the same.
     private const double ScoreTolerance = 5e-4;
 
+    private const string Row = "{\"context_ids\": [1], \"continuation_ids\": [2]}";
+
     private static string Base => Golden.Locate("peft/base");
 
     [GoldenFact("golden/sampling/label_scoring")]
@@ -66,7 +68,7 @@ public sealed class ModelVerbTests
     [GoldenFact("golden/peft/base")]
     public void Text_for_a_model_without_tokenizer_is_refused()
     {
-        var told = ChildProgram.Run("generate", "--model", Base, "--prompt", "你好").Expect(ExitCode.WrongCall);
+        var told = InProcess.Run("generate", "--model", Base, "--prompt", "你好").Expect(ExitCode.WrongCall);
 
         Assert.Contains("no tokenizer", told.Error, StringComparison.Ordinal);
     }
@@ -79,8 +81,8 @@ public sealed class ModelVerbTests
         folder.Add("model/tokenizer_config.json", "{\"tokenizer_class\": \"LlamaTokenizer\", \"add_bos_token\": true, \"bos_token\": \"<s>\", \"eos_token\": \"</s>\"}");
         string[] call = ["tokenize", "--model", model, "--text", "a𠮷b</s>"];
 
-        var plain = ChildProgram.Run(call).Expect(ExitCode.Done).LastRow;
-        var special = ChildProgram.Run([.. call, "--special", "--add_special", "true", "--json", "-"]).Expect(ExitCode.Done).LastRow;
+        var plain = InProcess.Run(call).Expect(ExitCode.Done).LastRow;
+        var special = InProcess.Run([.. call, "--special", "--add_special", "true", "--json", "-"]).Expect(ExitCode.Done).LastRow;
 
         int[][] Offsets(JsonElement row, string key) => row.GetProperty(key).Deserialize<int[][]>()!;
         Assert.Equal([0, 1], Offsets(plain, "offsets")[0]);
@@ -107,10 +109,10 @@ public sealed class ModelVerbTests
         {
             "info" => [verb, model],
             "generate" => [verb, "--model", model, "--prompt_ids", "1"],
-            _ => [verb, "--model", model],
+            _ => [verb, "--model", model, "--data", folder.Add("row.jsonl", Row)],
         };
 
-        var told = ChildProgram.RunWith("{\"context_ids\": [1], \"continuation_ids\": [2]}\n", [], words).Expect(ExitCode.WrongCall);
+        var told = InProcess.Run(words).Expect(ExitCode.WrongCall);
 
         Assert.Contains(weights, told.Error, StringComparison.Ordinal);
     }
@@ -120,8 +122,8 @@ public sealed class ModelVerbTests
     {
         var folder = Golden.Locate("models/bert-seqcls/hf");
 
-        var info = ChildProgram.Run("info", folder, "--rows", "16", "--row_tokens", "24", "--json", "-").Expect(ExitCode.Done).LastRow;
-        var told = ChildProgram.Run("generate", "--model", folder, "--prompt_ids", "1");
+        var info = InProcess.Run("info", folder, "--rows", "16", "--row_tokens", "24", "--json", "-").Expect(ExitCode.Done).LastRow;
+        var told = InProcess.Run("generate", "--model", folder, "--prompt_ids", "1");
 
         Assert.Equal("BertForSequenceClassification", info.GetProperty("architecture").GetString());
         Assert.Equal(14, info.GetProperty("labels").GetArrayLength());
@@ -148,7 +150,7 @@ public sealed class ModelVerbTests
         using var folder = new TemporaryFolder();
         var file = folder["info.json"];
 
-        var shown = ChildProgram.Run(
+        var shown = InProcess.Run(
             "info", Golden.Locate("peft/lora_r8_all_linear/adapter"), "--base_model", Base, "--json", file).Expect(ExitCode.Done);
 
         var info = JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(file));
@@ -171,8 +173,9 @@ public sealed class ModelVerbTests
     [Fact]
     public void A_device_that_is_not_there_is_refused()
     {
-        var told = ChildProgram.RunWith(
-            "{\"context_ids\": [1], \"continuation_ids\": [2]}\n", [], "score", "--model", Base, "--device", "cuda:99").Expect(ExitCode.WrongCall);
+        using var folder = new TemporaryFolder();
+
+        var told = InProcess.Run("score", "--model", Base, "--data", folder.Add("row.jsonl", Row), "--device", "cuda:99").Expect(ExitCode.WrongCall);
 
         Assert.Contains("--device: there is no such GPU", told.Error, StringComparison.Ordinal);
     }

@@ -31,7 +31,7 @@ public sealed class OwnLabelTests : IDisposable
     {
         var learnt = ChildProgram.Run("train", "--method", "tfidf", "--train_file", Train, "--labels_file", Labels, "--output_dir", _folder["run"]).Expect(ExitCode.Done);
 
-        var scored = ChildProgram.Run("evaluate", "--model", _folder["run"], "--data", Example("test.tsv"), "--json", "-").Expect(ExitCode.Done);
+        var scored = InProcess.Run("evaluate", "--model", _folder["run"], "--data", Example("test.tsv"), "--json", "-").Expect(ExitCode.Done);
         var answer = Ask(_folder["run"]);
 
         Assert.Contains($"next: ./guanxi evaluate --model {_folder["run"]}", learnt.Error, StringComparison.Ordinal);
@@ -96,7 +96,7 @@ public sealed class OwnLabelTests : IDisposable
     [Fact]
     public void The_rows_have_no_finding()
     {
-        var shown = ChildProgram.Run("data", "check", Train, Example("test.tsv"), "--labels_file", Labels).Expect(ExitCode.Done);
+        var shown = InProcess.Run("data", "check", Train, Example("test.tsv"), "--labels_file", Labels).Expect(ExitCode.Done);
 
         Assert.Equal("0 errors, 0 warnings", shown.Lines[^1]);
     }
@@ -104,7 +104,7 @@ public sealed class OwnLabelTests : IDisposable
     private static string Example(string name) => Path.Combine(Golden.RepositoryRoot, "examples", "companies", name);
 
     private static JsonElement Ask(string model) =>
-        ChildProgram.Run("predict", "--model", model, "--text", Sentence, "--people1", "Oakwhistle Tea", "--people2", "Penhallow Boats").Expect(ExitCode.Done).LastRow;
+        InProcess.Run("predict", "--model", model, "--text", Sentence, "--people1", "Oakwhistle Tea", "--people2", "Penhallow Boats").Expect(ExitCode.Done).LastRow;
 
     private static void AssertAnswer(JsonElement answer)
     {

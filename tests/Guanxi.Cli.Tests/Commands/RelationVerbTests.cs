@@ -8,7 +8,8 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Commands;
 
 /// <summary><c>predict</c> and <c>evaluate</c> with a model that the program trained, with predictions and with a server.</summary>
-public sealed class RelationVerbTests(TrainedModelFixture trained) : IClassFixture<TrainedModelFixture>
+[Collection(SharedProcess.Name)]
+public sealed class RelationVerbTests(TrainedModelFixture trained)
 {
     [GoldenFact("golden/tokenizers/nano-spm")]
     public void Predict_answers_row_by_row_and_a_bad_row_does_not_stop_it()
@@ -43,11 +44,11 @@ public sealed class RelationVerbTests(TrainedModelFixture trained) : IClassFixtu
         var test = folder.Add("test.tsv", TrainedModelFixture.SampleLines("test.tsv", every: 5, 20));
         ChildProgram.Run("train", "--method", "tfidf", "--train_file", rows, "--output_dir", folder["run"]).Expect(ExitCode.Done);
 
-        var answer = ChildProgram.Run("predict", "--model", folder["run"], "--text", "曹操带着曹植登上铜雀台", "--people1", "曹操", "--people2", "曹植").Expect(ExitCode.Done).LastRow;
-        var scored = ChildProgram.Run("evaluate", "--model", folder["run"], "--data", test, "--json", "-").Expect(ExitCode.Done).LastRow;
-        var compared = ChildProgram.Run("compare", "--runs", $"first={folder["run"]}", $"second={folder["run"]}", "--data", test, "--json", "-").Expect(ExitCode.Done);
-        var facts = ChildProgram.Run("info", folder["run"], "--json", "-").Expect(ExitCode.Done).LastRow;
-        var refused = ChildProgram.Run("evaluate", "--model", folder["run"], "--data", test, "--decoding", "generate").Expect(ExitCode.WrongCall);
+        var answer = InProcess.Run("predict", "--model", folder["run"], "--text", "曹操带着曹植登上铜雀台", "--people1", "曹操", "--people2", "曹植").Expect(ExitCode.Done).LastRow;
+        var scored = InProcess.Run("evaluate", "--model", folder["run"], "--data", test, "--json", "-").Expect(ExitCode.Done).LastRow;
+        var compared = InProcess.Run("compare", "--runs", $"first={folder["run"]}", $"second={folder["run"]}", "--data", test, "--json", "-").Expect(ExitCode.Done);
+        var facts = InProcess.Run("info", folder["run"], "--json", "-").Expect(ExitCode.Done).LastRow;
+        var refused = InProcess.Run("evaluate", "--model", folder["run"], "--data", test, "--decoding", "generate").Expect(ExitCode.WrongCall);
 
         Assert.Equal(14, answer.GetProperty("probabilities").EnumerateObject().Count());
         Assert.InRange(scored.GetProperty("weighted").GetProperty("f1").GetDouble(), 0, 1);
@@ -69,7 +70,7 @@ public sealed class RelationVerbTests(TrainedModelFixture trained) : IClassFixtu
         var unwritten = ChildProgram.Run(Train("taken")).Expect(ExitCode.Failed);
         ChildProgram.Run(Train("run")).Expect(ExitCode.Done);
         folder.Add("run/report", "a file");
-        var compared = ChildProgram.Run("compare", "--runs", $"first={folder["run"]}", $"second={folder["run"]}", "--data", rows, "--json", "-").Expect(ExitCode.Done);
+        var compared = InProcess.Run("compare", "--runs", $"first={folder["run"]}", $"second={folder["run"]}", "--data", rows, "--json", "-").Expect(ExitCode.Done);
         var evaluated = ChildProgram.Run("evaluate", "--model", folder["run"], "--data", rows, "--report", folder["report"], "--json", "-").Expect(ExitCode.Failed);
 
         Assert.Contains("train_args.json: cannot be written", unwritten.Error, StringComparison.Ordinal);
@@ -94,7 +95,7 @@ public sealed class RelationVerbTests(TrainedModelFixture trained) : IClassFixtu
     {
         using var folder = new TemporaryFolder();
 
-        var shown = ChildProgram.Run("predict", "--model", trained.Model, "--text", "<e1>曹操</e1>与<e2>曹植</e2>", "--json", folder["one.json"]).Expect(ExitCode.Done);
+        var shown = InProcess.Run("predict", "--model", trained.Model, "--text", "<e1>曹操</e1>与<e2>曹植</e2>", "--json", folder["one.json"]).Expect(ExitCode.Done);
 
         var written = JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(folder["one.json"]));
         Assert.Equal(shown.LastRow.GetRawText(), written.GetRawText());
@@ -109,7 +110,7 @@ public sealed class RelationVerbTests(TrainedModelFixture trained) : IClassFixtu
             "--eval_strategy", "steps", "--eval_steps", "4", "--max_steps", "4", "--learning_rate", "0.02", "--output_dir", folder["run"]).Expect(ExitCode.Done);
 
         var logged = JsonSerializer.Deserialize<JsonElement>(File.ReadLines(folder["run/train_log.jsonl"]).Last());
-        var found = ChildProgram.Run("evaluate", "--model", folder["run"], "--data", trained.Rows, "--json", "-").Expect(ExitCode.Done).LastRow;
+        var found = InProcess.Run("evaluate", "--model", folder["run"], "--data", trained.Rows, "--json", "-").Expect(ExitCode.Done).LastRow;
 
         Assert.Equal(found.GetProperty("accuracy").GetDouble(), logged.GetProperty("eval_accuracy").GetDouble(), 1e-12);
         Assert.Equal(found.GetProperty("weighted").GetProperty("f1").GetDouble(), logged.GetProperty("eval_weighted_f1").GetDouble(), 1e-12);
@@ -122,7 +123,7 @@ public sealed class RelationVerbTests(TrainedModelFixture trained) : IClassFixtu
         var report = folder["report"];
 
         var own = ChildProgram.Run("evaluate", "--model", trained.Model, "--data", trained.Rows, "--max_rows", "20", "--report", report, "--json", "-").Expect(ExitCode.Done);
-        var again = ChildProgram.Run("evaluate", "--predictions", Path.Combine(report, "predictions.jsonl"), "--json", "-").Expect(ExitCode.Done);
+        var again = InProcess.Run("evaluate", "--predictions", Path.Combine(report, "predictions.jsonl"), "--json", "-").Expect(ExitCode.Done);
 
         Assert.Equal(20, own.LastRow.GetProperty("support").GetInt32());
         Assert.Equal(own.Lines[..^1], again.Lines[..^1]);
@@ -136,7 +137,7 @@ public sealed class RelationVerbTests(TrainedModelFixture trained) : IClassFixtu
     [GoldenFact("golden/tokenizers/nano-spm")]
     public void A_model_that_names_no_labels_takes_those_of_the_data_and_may_answer_freely()
     {
-        var result = ChildProgram.Run("evaluate", "--model", trained.Base, "--data", trained.Rows, "--decoding", "generate", "--max_rows", "14", "--json", "-").Expect(ExitCode.Done);
+        var result = InProcess.Run("evaluate", "--model", trained.Base, "--data", trained.Rows, "--decoding", "generate", "--max_rows", "14", "--json", "-").Expect(ExitCode.Done);
 
         Assert.Contains("names no labels", result.Error, StringComparison.Ordinal);
         Assert.InRange(result.LastRow.GetProperty("invalid_answers").GetInt32(), 1, 14);
@@ -153,7 +154,7 @@ public sealed class RelationVerbTests(TrainedModelFixture trained) : IClassFixtu
         bytes[^1] ^= 1;
         File.WriteAllBytes(weights, bytes);
 
-        var told = ChildProgram.Run("predict", "--model", trained.Model, "--base_model", changed, "--text", "甲和乙", "--people1", "甲", "--people2", "乙").Expect(ExitCode.WrongCall);
+        var told = InProcess.Run("predict", "--model", trained.Model, "--base_model", changed, "--text", "甲和乙", "--people1", "甲", "--people2", "乙").Expect(ExitCode.WrongCall);
 
         Assert.Contains("the base model is not the one that the adapter was trained on", told.Error, StringComparison.Ordinal);
     }
@@ -168,7 +169,7 @@ public sealed class RelationVerbTests(TrainedModelFixture trained) : IClassFixtu
             var rows = item.GetProperty("truth").Deserialize<int[]>()!.Zip(
                 item.GetProperty("predicted").Deserialize<int[]>()!, (gold, predicted) => JsonSerializer.Serialize(new { gold = names[gold], prediction = names[predicted] }));
 
-            var shown = ChildProgram.Run("evaluate", "--predictions", folder.Add("predictions.jsonl", rows)).Expect(ExitCode.Done);
+            var shown = InProcess.Run("evaluate", "--predictions", folder.Add("predictions.jsonl", rows)).Expect(ExitCode.Done);
 
             Assert.Equal(item.GetProperty("text").GetString(), shown.Output);
         }
@@ -182,7 +183,7 @@ public sealed class RelationVerbTests(TrainedModelFixture trained) : IClassFixtu
         var labels = File.ReadLines(data).Skip(1).Select(line => line.Split('\t')[0]).ToArray();
         var predictions = folder.Add("predictions.txt", [.. labels[..^1], "没有这种关系"]);
 
-        var result = ChildProgram.Run("evaluate", "--predictions", predictions, "--data", data, "--json", "-").Expect(ExitCode.Done).LastRow;
+        var result = InProcess.Run("evaluate", "--predictions", predictions, "--data", data, "--json", "-").Expect(ExitCode.Done).LastRow;
 
         Assert.Equal((labels.Length - 1.0) / labels.Length, result.GetProperty("accuracy").GetDouble(), 1e-12);
         Assert.Equal(1, result.GetProperty("invalid_answers").GetInt32());
@@ -218,8 +219,9 @@ public sealed class RelationVerbTests(TrainedModelFixture trained) : IClassFixtu
         var address = Listen(server);
         server.Close();
 
-        var told = ChildProgram.Run("evaluate", "--url", address, "--data", "examples/people/test.tsv", "--max_rows", "2").Expect(ExitCode.Failed);
-        var wrong = ChildProgram.Run("evaluate", "--url", "localhost:1", "--data", "examples/people/test.tsv").Expect(ExitCode.WrongCall);
+        var data = Path.Combine(Golden.RepositoryRoot, "examples", "people", "test.tsv");
+        var told = InProcess.Run("evaluate", "--url", address, "--data", data, "--max_rows", "2").Expect(ExitCode.Failed);
+        var wrong = InProcess.Run("evaluate", "--url", "localhost:1", "--data", data).Expect(ExitCode.WrongCall);
 
         Assert.Contains($"{address}people_rel_cls: the server cannot be reached", told.Error, StringComparison.Ordinal);
         Assert.Contains("--url: not the address of a server", wrong.Error, StringComparison.Ordinal);
@@ -298,9 +300,9 @@ public sealed class RelationVerbTests(TrainedModelFixture trained) : IClassFixtu
         var strong = folder.Add("strong.jsonl", Enumerable.Range(0, 200).Select(at => Row(at, at % 20 > 0)));
         var other = folder.Add("other.jsonl", Enumerable.Range(1, 200).Select(at => Row(at, isRight: true)));
 
-        var told = ChildProgram.Run("compare", "--runs", weak, $"best={strong}", "--json", "-").Expect(ExitCode.Done).LastRow;
-        var refused = ChildProgram.Run("compare", "--runs", weak, other).Expect(ExitCode.WrongCall);
-        var unclear = ChildProgram.Run("compare").Expect(ExitCode.WrongCall);
+        var told = InProcess.Run("compare", "--runs", weak, $"best={strong}", "--json", "-").Expect(ExitCode.Done).LastRow;
+        var refused = InProcess.Run("compare", "--runs", weak, other).Expect(ExitCode.WrongCall);
+        var unclear = InProcess.Run("compare").Expect(ExitCode.WrongCall);
 
         Assert.True(told.GetProperty("pairs")[0].GetProperty("told_apart").GetBoolean());
         Assert.Equal("best", told.GetProperty("pairs")[0].GetProperty("second").GetString());

@@ -5,6 +5,7 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Commands;
 
 /// <summary>A real small language model from its GGUF file, against what the reference library says.</summary>
+[Collection(Programs.Name)]
 public sealed class SmallLanguageModelTests
 {
     // The golden case names it.

@@ -129,7 +129,7 @@ public sealed partial class DeployedFilesTests
     private static void AssertOptionsOfServe(string[] words)
     {
         Assert.Contains("serve", words);
-        var help = ChildProgram.Run("serve", "--help").Expect(ExitCode.Done).Output;
+        var help = InProcess.Run("serve", "--help").Expect(ExitCode.Done).Output;
         Assert.All(words.Where(word => word.StartsWith("--", StringComparison.Ordinal)), word => Assert.Contains($" {word} ", help, StringComparison.Ordinal));
     }
 

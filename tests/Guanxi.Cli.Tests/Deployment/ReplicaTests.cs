@@ -13,7 +13,8 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Deployment;
 
 /// <summary>Servers as they are deployed: two processes behind nginx, of which one is killed and both are replaced while clients ask.</summary>
-public sealed class ReplicaTests(TrainedMethodsFixture trained) : IClassFixture<TrainedMethodsFixture>
+[Collection(SharedProcess.Name)]
+public sealed class ReplicaTests(TrainedMethodsFixture trained)
 {
     private const int Clients = 6;
     private const int Many = 150;

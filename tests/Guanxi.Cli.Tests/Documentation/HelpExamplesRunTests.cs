@@ -5,6 +5,7 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Documentation;
 
 /// <summary>Every example under <c>--help</c> is pasted into a shell, in the order of the verbs: what one makes the next one takes.</summary>
+[Collection(Programs.Name)]
 public sealed class HelpExamplesRunTests : IDisposable
 {
     // They wait for somebody, measure for minutes, need a network or another data set.

@@ -6,7 +6,7 @@ using static Microsoft.Playwright.Assertions;
 namespace Guanxi.Cli.Tests.Pages;
 
 /// <summary>The page of <c>data annotate</c>, in a browser.</summary>
-[Collection(PageFixture.Collection)]
+[Collection(SharedProcess.Name)]
 public sealed class AnnotatePageTests(PageFixture fixture) : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

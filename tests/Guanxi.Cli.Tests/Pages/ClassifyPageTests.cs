@@ -10,7 +10,7 @@ using static Microsoft.Playwright.Assertions;
 namespace Guanxi.Cli.Tests.Pages;
 
 /// <summary>The page of <c>serve</c>, in a browser.</summary>
-[Collection(PageFixture.Collection)]
+[Collection(SharedProcess.Name)]
 public sealed partial class ClassifyPageTests(PageFixture fixture) : IDisposable
 {
     private const string Twice = "鲁迅给许广平回信，说鲁迅很好。";

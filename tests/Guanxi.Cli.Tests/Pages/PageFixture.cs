@@ -13,9 +13,6 @@ namespace Guanxi.Cli.Tests.Pages;
 /// <summary>A model for pages to ask, trained when the first test wants it.</summary>
 public sealed class PageFixture : IDisposable
 {
-    /// <summary>Name of the collection of tests that share it.</summary>
-    public const string Collection = "pages";
-
     private readonly TemporaryFolder _folder = new();
     private readonly Lazy<string> _model;
 
@@ -36,9 +33,6 @@ public sealed class PageFixture : IDisposable
         return _folder["model"];
     }
 }
-
-[CollectionDefinition(PageFixture.Collection)]
-public sealed class PageGroup : ICollectionFixture<PageFixture>;
 
 /// <summary>The server of <c>serve</c> inside the test.</summary>
 internal sealed class ClassifyServer : IAsyncDisposable

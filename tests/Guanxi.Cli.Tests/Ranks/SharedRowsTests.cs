@@ -1,11 +1,14 @@
 using Guanxi.Cli.Tests.Commands;
+using Guanxi.Cli.Tests.Server;
+using Guanxi.Relations;
 using Guanxi.TestKit;
 using Xunit;
 
 namespace Guanxi.Cli.Tests.Ranks;
 
 /// <summary>Rows of <c>predict</c> and <c>evaluate</c> that several processes share.</summary>
-public sealed class SharedRowsTests(TrainedModelFixture trained) : IClassFixture<TrainedModelFixture>, IDisposable
+[Collection(Programs.Name)]
+public sealed class SharedRowsTests(TrainedModelFixture trained, TrainedMethodsFixture methods) : IDisposable
 {
     private const int Rows = 75;
 
@@ -74,7 +77,8 @@ public sealed class SharedRowsTests(TrainedModelFixture trained) : IClassFixture
     [Fact]
     public void A_model_that_cannot_be_loaded_ends_all_ranks_with_the_reason()
     {
-        var (model, rows) = Linear(withBadRow: false);
+        var (whole, rows) = Linear(withBadRow: false);
+        var model = _folder.Copy(whole, "model");
         File.WriteAllText(Path.Combine(model, "tfidf.safetensors"), "damaged");
         var told = ChildProgram.Run("predict", "--model", model, rows, "--nproc_per_node", "2");
         Assert.NotEqual(ExitCode.Done, told.ExitCode);
@@ -92,9 +96,7 @@ public sealed class SharedRowsTests(TrainedModelFixture trained) : IClassFixture
     /// <summary>A model, and rows in an odd number, more than a pass of two processes takes.</summary>
     private (string Model, string Rows) Linear(bool withBadRow)
     {
-        var sample = Path.Combine(Golden.RepositoryRoot, "examples", "people");
-        ChildProgram.Run("train", "--method", "tfidf", "--train_file", Path.Combine(sample, "train.tsv"), "--output_dir", _folder["model"]).Expect(ExitCode.Done);
-        string[] lines = [.. File.ReadLines(Path.Combine(sample, "test.tsv")).Take(1 + Rows)];
-        return (_folder["model"], _folder.Add("rows.tsv", [.. lines[..5], .. withBadRow ? ["父母\t没有记号的一句话"] : Array.Empty<string>(), .. lines[5..]]));
+        string[] lines = [.. File.ReadLines(Path.Combine(Golden.RepositoryRoot, "examples", "people", "test.tsv")).Take(1 + Rows)];
+        return (methods.ModelOf(Methods.Tfidf), _folder.Add("rows.tsv", [.. lines[..5], .. withBadRow ? ["父母\t没有记号的一句话"] : Array.Empty<string>(), .. lines[5..]]));
     }
 }

@@ -28,7 +28,7 @@ public sealed class ReportTests(ReportFixture reports) : IClassFixture<ReportFix
     {
         using var folder = new TemporaryFolder();
 
-        var again = ChildProgram.Run(
+        var again = InProcess.Run(
             "evaluate", "--predictions", Path.Combine(reports.Evaluation, "predictions.jsonl"), "--data", reports.Test, "--train_file",
             Path.Combine(Golden.RepositoryRoot, "examples", "people", "train.tsv"), "--report", folder["again"], "--json", "-")
                 .Expect(ExitCode.Done).LastRow;
@@ -45,8 +45,8 @@ public sealed class ReportTests(ReportFixture reports) : IClassFixture<ReportFix
         var model = folder.Copy(reports.Model, "model");
         folder.Add("model/train_args.json", "{\"train_file\": \"gone.tsv\"}");
 
-        var told = ChildProgram.Run("evaluate", "--model", model, "--data", reports.Test, "--max_rows", "5").Expect(ExitCode.Done);
-        var refused = ChildProgram.Run("evaluate", "--model", model, "--data", reports.Test, "--train_file", "gone.tsv")
+        var told = InProcess.Run("evaluate", "--model", model, "--data", reports.Test, "--max_rows", "5").Expect(ExitCode.Done);
+        var refused = InProcess.Run("evaluate", "--model", model, "--data", reports.Test, "--train_file", "gone.tsv")
             .Expect(ExitCode.WrongCall);
 
         Assert.Contains("which sentences were trained on is not known: gone.tsv: there is no such file", told.Error,

@@ -9,7 +9,8 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Server;
 
 /// <summary>The verb as a process of its own: from its first line to its exit code.</summary>
-public sealed class ServeCommandTests(TrainedMethodsFixture trained) : IClassFixture<TrainedMethodsFixture>
+[Collection(Programs.Name)]
+public sealed class ServeCommandTests(TrainedMethodsFixture trained)
 {
     private const string Body = "{\"text\": \"甲和乙\", \"people1\": \"甲\", \"people2\": \"乙\"}";
 

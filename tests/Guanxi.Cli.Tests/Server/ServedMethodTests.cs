@@ -9,7 +9,8 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Server;
 
 /// <summary>Every method behind the same addresses, answering what the library answers and what the description promises.</summary>
-public sealed class ServedMethodTests(TrainedMethodsFixture trained) : IClassFixture<TrainedMethodsFixture>
+[Collection(SharedProcess.Name)]
+public sealed class ServedMethodTests(TrainedMethodsFixture trained)
 {
     // The same pass of the same model; JSON has all digits.
     private const double Tolerance = 1e-12;

@@ -4,7 +4,10 @@ using Guanxi.TestKit;
 
 namespace Guanxi.Cli.Tests.Server;
 
-/// <summary>A tiny model of every method, each trained for a few steps by the program when it is first asked for.</summary>
+/// <summary>
+/// A tiny model of every method, each trained for a few steps by the program when it is first asked for. Tests of several classes read
+/// them: none may change them.
+/// </summary>
 public sealed class TrainedMethodsFixture : IDisposable
 {
     /// <summary>A language model whose matrices are in 4 bits, with an adapter.</summary>

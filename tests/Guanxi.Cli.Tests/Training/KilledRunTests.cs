@@ -5,6 +5,7 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Training;
 
 /// <summary>A run whose process is killed, again and again, or whose disk is full: nothing is lost, and it ends as if nothing had been.</summary>
+[Collection(Programs.Name)]
 public sealed class KilledRunTests
 {
     private const int StepsPerKill = 12;

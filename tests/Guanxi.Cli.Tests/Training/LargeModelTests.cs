@@ -7,6 +7,7 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Training;
 
 /// <summary>Memory of training at the sizes that people train: generated checkpoints, the article's settings, real steps.</summary>
+[Collection(Programs.Name)]
 public sealed class LargeModelTests
 {
     private const double Gigabyte = 1e9;

@@ -4,6 +4,7 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Training;
 
 /// <summary>Several processes that train one model.</summary>
+[Collection(Programs.Name)]
 public sealed class RankTests
 {
     // Only the order of summation differs: the golden's own tolerances.

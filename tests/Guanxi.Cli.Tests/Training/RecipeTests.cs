@@ -7,7 +7,8 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Training;
 
 /// <summary>Every file of <c>recipes/</c> is run for two steps, on a tiny model and rows of the sample in place of its own.</summary>
-public sealed class RecipeTests(TrainedModelFixture trained) : IClassFixture<TrainedModelFixture>
+[Collection(Programs.Name)]
+public sealed class RecipeTests(TrainedModelFixture trained)
 {
     // Seven linear layers of 32 and 64 in two blocks, both matrices of rank 64.
     private const int AdapterParameters = 2 * 64 * ((4 * (32 + 32)) + (3 * (32 + 64)));

@@ -5,6 +5,7 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Training;
 
 /// <summary><c>train</c> as a user runs it: files, resuming, signals, errors.</summary>
+[Collection(Programs.Name)]
 public sealed class TrainCommandTests
 {
     // How a shell, and .NET, show that a signal ended a process.

@@ -4,6 +4,7 @@ using Xunit;
 namespace Guanxi.Cli.Tests.Training;
 
 /// <summary>Two network namespaces with a cable between them stand for two hosts: neither reaches the other's loopback.</summary>
+[Collection(Programs.Name)]
 public sealed class TwoHostTests
 {
     private const string FirstAddress = "10.213.7.1";
