@@ -16,8 +16,13 @@ internal sealed partial class ChildProgram : IDisposable
     /// <summary>Stops a process where it stands.</summary>
     public const int StopSignal = 19;
 
-    private const int Interrupt = 2;
-    private const int Terminate = 15;
+    /// <summary>What Ctrl-C sends.</summary>
+    public const int InterruptSignal = 2;
+
+    /// <summary>Asks a process to end.</summary>
+    public const int TerminateSignal = 15;
+
+    private const int MostAttempts = 5;
 
     // Only a program that hangs takes so long, however slow the machine.
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(10);
@@ -116,11 +121,40 @@ internal sealed partial class ChildProgram : IDisposable
         return _process.ExitCode == 128 + KillSignal;
     }
 
+    /// <summary>Calls that are stopped by a signal, tried until the signal comes in time: on a machine with much to do a call may end before.</summary>
+    /// <param name="attempt">Makes the calls in a folder of the name that it is given; false when one had ended by itself.</param>
+    /// <returns>The name of the folder.</returns>
+    public static string Stopped(Func<string, bool> attempt)
+    {
+        var name = Enumerable.Range(1, MostAttempts).Select(number => $"stopped{number}").FirstOrDefault(attempt);
+        Assert.True(name is not null, $"the signal was ignored {MostAttempts} times");
+        return name;
+    }
+
+    /// <summary>Trains until the program says something, stops it by a signal and looks at what it then says.</summary>
+    /// <returns>False when it had ended by itself.</returns>
+    public static bool TryStop(string[] call, string line, int signal, string told)
+    {
+        using var child = Start("", [], call);
+        child.WaitForErrorLine(line);
+        child.Send(signal);
+        var ended = child.WaitForEnd();
+        if (ended.ExitCode == ExitCode.Done)
+        {
+            return false;
+        }
+
+        ended.Expect(ExitCode.Stopped);
+        Assert.Contains(told, ended.Error, StringComparison.Ordinal);
+        Assert.Contains(": stopped after step", ended.Output, StringComparison.Ordinal);
+        return true;
+    }
+
     /// <summary>Sends SIGTERM.</summary>
-    public void SendTerminate() => Send(Terminate);
+    public void SendTerminate() => Send(TerminateSignal);
 
     /// <summary>Sends what Ctrl-C sends.</summary>
-    public void SendInterrupt() => Send(Interrupt);
+    public void SendInterrupt() => Send(InterruptSignal);
 
     /// <summary>Sends a signal.</summary>
     public void Send(int signal) => Send(_process.Id, signal);

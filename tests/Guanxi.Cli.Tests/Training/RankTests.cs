@@ -72,18 +72,13 @@ public sealed class RankTests
             "--nproc_per_node", "2", .. more]);
         ChildProgram.Run(Run("whole")).Expect(ExitCode.Done);
 
-        using (var child = ChildProgram.Start("", [], Run("stopped")))
-        {
-            child.WaitForErrorLine("step 2/");
-            child.SendTerminate();
-            var stopped = child.WaitForEnd().Expect(ExitCode.Stopped);
-            Assert.Contains("--nproc_per_node 2 --resume_from_checkpoint true", stopped.Error, StringComparison.Ordinal);
-        }
+        var stopped = ChildProgram.Stopped(run =>
+            ChildProgram.TryStop(Run(run), "step 2/", ChildProgram.TerminateSignal, "--nproc_per_node 2 --resume_from_checkpoint true"));
 
-        Assert.Single(Directory.GetDirectories(folder["stopped"], "checkpoint-*"));
-        ChildProgram.Run(Run("stopped", "--resume_from_checkpoint", "true")).Expect(ExitCode.Done);
-        Assert.Equal(folder.Bytes("whole/model.safetensors"), folder.Bytes("stopped/model.safetensors"));
-        Assert.Equal(folder.Losses("whole"), folder.Losses("stopped"));
+        Assert.Single(Directory.GetDirectories(folder[stopped], "checkpoint-*"));
+        ChildProgram.Run(Run(stopped, "--resume_from_checkpoint", "true")).Expect(ExitCode.Done);
+        Assert.Equal(folder.Bytes("whole/model.safetensors"), folder.Bytes($"{stopped}/model.safetensors"));
+        Assert.Equal(folder.Losses("whole"), folder.Losses(stopped));
     }
 
     [GoldenTheory("golden/training/base")]
