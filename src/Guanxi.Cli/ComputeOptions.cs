@@ -9,13 +9,18 @@ namespace Guanxi.Cli;
 /// <summary>The options that say in which type, where and on how many threads a model computes.</summary>
 internal sealed class ComputeOptions
 {
-    private readonly Option<string> _dtype = OptionKinds.OneOf("--dtype", "Type to compute in; auto takes the faster one.", ["auto", "fp32", "bf16"]);
+    private static readonly string[] s_types = [ComputeType.Auto, "fp32", "bf16"];
+
+    private readonly Option<string> _dtype;
     private readonly Option<string?> _device = OptionKinds.Offering("--device", "cpu|cuda[:N]", "Where to compute (default: cpu).", ["cpu", "cuda"]);
     private readonly Option<int?> _threads = OptionKinds.Whole("--threads", "Threads of the processor (default: one a core).", 1);
 
     /// <summary>Adds the options to a command.</summary>
-    public ComputeOptions(Command command)
+    /// <param name="command">The command.</param>
+    /// <param name="usualType">Type to compute in where none is asked for.</param>
+    public ComputeOptions(Command command, string usualType = ComputeType.Auto)
     {
+        _dtype = OptionKinds.OneOf("--dtype", "Type to compute in; auto takes the faster one.", [usualType, .. s_types.Where(type => type != usualType)]);
         foreach (var option in (Option[])[_dtype, _device, _threads])
         {
             command.Add(option);

@@ -9,8 +9,6 @@ namespace Guanxi.Relations;
 /// <param name="problems">Receives what is found.</param>
 internal sealed class ObjectKeys(JsonElement root, string where, List<Problem> problems)
 {
-    private const string AnyText = "a text";
-
     /// <summary>Place of the object, for messages.</summary>
     public string Where => where;
 
@@ -25,13 +23,12 @@ internal sealed class ObjectKeys(JsonElement root, string where, List<Problem> p
     }
 
     /// <summary>A text.</summary>
-    public string? Text(string key, bool isRequired = false) => Find(key, AnyText, value => TextOf(value) is not null, isRequired) is { } value ? TextOf(value) : null;
+    public string? Text(string key, bool isRequired = false) => Find(key, "a text", _ => true, isRequired) is { } value ? TextOf(key, value) : null;
 
-    /// <summary>A list of texts; empty when it is absent.</summary>
-    public IReadOnlyList<string> Texts(string key) =>
-        Find(key, "a list of texts", value => value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => TextOf(item) is not null)) is { } list
-            ? [.. list.EnumerateArray().Select(item => TextOf(item)!)]
-            : [];
+    /// <summary>The texts of a list; empty when it is absent.</summary>
+    public IReadOnlyList<string> Texts(string key) => Find(key, "a list of texts", value => value.ValueKind == JsonValueKind.Array) is { } list
+        ? [.. list.EnumerateArray().Select(item => TextOf(key, item)).OfType<string>()]
+        : [];
 
     /// <summary>A whole number of a range.</summary>
     public long? Whole(string key, long least, long most) => Find(
@@ -90,22 +87,30 @@ internal sealed class ObjectKeys(JsonElement root, string where, List<Problem> p
             return value;
         }
 
-        problems.Add(new Problem($"{where}, {key}", "the value does not fit", expected, Excerpt.Of(value.GetRawText())));
+        Note(key, expected, value);
         return null;
     }
 
+    private void Note(string key, string expected, JsonElement value) =>
+        problems.Add(new Problem($"{where}, {key}", "the value does not fit", expected, Excerpt.Of(value.GetRawText())));
+
     private IEnumerable<string> Names() => root.EnumerateObject().Select(member => member.Name);
 
-    /// <summary>The text of a value, or null: of another kind, or an escaped half of a surrogate pair, which is JSON but no text.</summary>
-    private static string? TextOf(JsonElement value)
+    private string? TextOf(string key, JsonElement value)
     {
         try
         {
-            return value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+            if (value.ValueKind == JsonValueKind.String)
+            {
+                return value.GetString();
+            }
         }
         catch (InvalidOperationException)
         {
-            return null;
+            // The reader's answer to an escaped half of a surrogate pair, which is JSON but no text.
         }
+
+        Note(key, "a text", value);
+        return null;
     }
 }

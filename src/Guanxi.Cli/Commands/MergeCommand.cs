@@ -35,7 +35,8 @@ internal static class MergeCommand
         var target = OptionKinds.Required("--save_path", "DIR", "The folder to make.");
         var type = OptionKinds.OneOf("--save_dtype", "Type of the merged weights; stored is that of the base, of a 4-bit one what it was before.", [.. s_types.Keys]);
         var verify = OptionKinds.Text("--verify", "FILE|-", "Rows in any form that train reads: compare the merged model with the adapter on its base.");
-        var computing = new ComputeOptions(command);
+        // What is compared is the merging: computed in bf16, both models round by more than merging changes.
+        var computing = new ComputeOptions(command, "fp32");
         var json = JsonOutput.Option();
         foreach (var option in (Option[])[baseModel, adapter, target, type, verify, json])
         {

@@ -104,13 +104,8 @@ internal static class ArtifactJson
             Versions = root.Entries(Versions, (keys, name) => keys.Text(name) ?? ""),
             BaseModel = model is null ? null : ReadBase(model),
         };
-        if (problems.Count == 0)
-        {
-            // Only of labels that could be read: a name of theirs would be told as missing beside.
-            problems.AddRange(info.Aliases.Keys.Except(info.Labels).Select(name => new Problem(
-                $"{path}, {Aliases}", "these belong to no label", $"a name from \"{Labels}\"", name)));
-        }
-
+        problems.AddRange(info.Aliases.Keys.Except(info.Labels).Select(name => new Problem(
+            $"{path}, {Aliases}", "these belong to no label", $"a name from \"{Labels}\"", name)));
         return problems.Count == 0 ? info : throw new CheckpointException(problems);
     }
 

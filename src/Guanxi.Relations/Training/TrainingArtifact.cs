@@ -31,7 +31,7 @@ internal static class TrainingArtifact
         var versions = new Dictionary<string, string>
         {
             ["libtorch"] = TorchRuntime.Version,
-            ["compute_dtype"] = computeType == DType.BFloat16 ? "bf16" : "fp32",
+            ["compute_dtype"] = ComputeType.NameOf(computeType),
         };
         Write(arguments, task with
         {

@@ -28,9 +28,9 @@ public sealed class TrainingJob : IDisposable
         _time = time;
         _ranks = ranks;
         var device = DeviceOf(arguments, ranks);
-        var (wanted, why) = (arguments.Bf16 || arguments.Fp16 ? "auto" : arguments.Dtype, string.Empty);
+        var why = string.Empty;
         // Rank 0 decides: another processor might come to another choice, and the run would be neither.
-        var computeType = (DType)(int)ranks.OfFirst(1, () => [(int)ComputeType.Choose(wanted, device, time, out why)])[0];
+        var computeType = (DType)(int)ranks.OfFirst(1, () => [(int)ComputeTypeOf(arguments, device, time, out why)])[0];
         progress.Note(why);
         progress.Note(OptimizerNames.Describe(arguments.Optim));
         _subject = TrainingSubject.Open(_arguments, defaults, new SubjectContext(computeType, device, ranks.IsFirst, progress, stop));
@@ -154,6 +154,26 @@ public sealed class TrainingJob : IDisposable
     /// <summary>The device named, which is this rank's own where only its kind is.</summary>
     private static Device DeviceOf(TrainArguments arguments, RankGroup ranks) =>
         Device.TryParse(arguments.Device, out var named) ? ranks.OwnOf(named, arguments.Device) : Device.Cpu;
+
+    /// <summary>The type to compute in: where nobody names it, that of the run that goes on, wherever it ran until now.</summary>
+    private static DType ComputeTypeOf(TrainArguments arguments, Device device, TimeProvider time, out string why)
+    {
+        var wanted = arguments.Bf16 || arguments.Fp16 ? ComputeType.Auto : arguments.Dtype;
+        if (wanted == ComputeType.Auto && EarlierType(arguments) is { } earlier)
+        {
+            why = $"computing in {ComputeType.NameOf(earlier)}, as the run did until now";
+            return earlier;
+        }
+
+        return ComputeType.Choose(wanted, device, time, out why);
+    }
+
+    private static DType? EarlierType(TrainArguments arguments) => arguments.ResumeFromCheckpoint switch
+    {
+        null or "" or "false" => null,
+        "true" => TrainingCheckpoint.List(arguments.OutputDir!).Select(found => TrainingCheckpoint.ComputeTypeOf(found.Path)).FirstOrDefault(type => type is not null),
+        var path => TrainingCheckpoint.ComputeTypeOf(path),
+    };
 
     /// <summary>The part of a process that is not rank 0: it computes, and writes nothing.</summary>
     private bool RunAlong(CancellationToken stop)
@@ -284,7 +304,7 @@ public sealed class TrainingJob : IDisposable
         var same = _arguments with
         {
             OutputDir = null, ResumeFromCheckpoint = null, SaveSteps = 1, SaveTotalLimit = null, LoggingSteps = 1, Threads = 0, FeatureCache = null, SaveStrategy = "steps",
-            LoadBestModelAtEnd = false, DdpTimeout = 0, RankTimeout = 0, GradientCheckpointing = null,
+            Dtype = ComputeType.NameOf(_trainer.ComputeType), Bf16 = false, Fp16 = false, LoadBestModelAtEnd = false, DdpTimeout = 0, RankTimeout = 0, GradientCheckpointing = null,
             PerDeviceTrainBatchSize = _arguments.PerDeviceTrainBatchSize * _arguments.GradientAccumulationSteps * _ranks.WorldSize, GradientAccumulationSteps = 1,
         };
         var text = TrainArgumentsReader.Write(same) + _subject.DataFingerprint;

@@ -121,6 +121,6 @@ internal sealed class ServedEncoder : ServedModel
         using var scope = TensorScope.Enter();
         using var mode = Autograd.NoGrad();
         var batch = TokenBatch.Of([Tokens(question, tokens, _model.Config.VocabularySize)]);
-        _model.ClassifyPair(batch, [new SpanPair((3, 8), (20, 25))], usesPooler: true, _context).Softmax(1).ToArray<float>();
+        _model.ClassifyPair(batch, [new SpanPair((3, 8), (20, 25))], usesPooler: true, _context).To(DType.Float32).Softmax(1).ToArray<float>();
     }
 }

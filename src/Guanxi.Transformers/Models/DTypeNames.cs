@@ -26,5 +26,12 @@ internal static class DTypeNames
         return at < 0 ? null : s_all[at].Type;
     }
 
+    /// <summary>The type of a short name, or null.</summary>
+    public static DType? FromShort(string? name)
+    {
+        var at = Array.FindIndex(s_all, item => item.Short == name);
+        return at < 0 ? null : s_all[at].Type;
+    }
+
     private static (DType Type, string Python, string Short) Entry(DType type) => s_all.First(item => item.Type == type);
 }

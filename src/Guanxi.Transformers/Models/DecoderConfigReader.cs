@@ -44,9 +44,11 @@ internal sealed class DecoderConfigReader
 
     private DecoderConfig? Parse()
     {
-        var family = Family(out var architecture);
-        if (family is null && IsEncoder)
+        var modelType = _keys.Text("model_type");
+        var family = Family(modelType, out var architecture);
+        if (modelType == EncoderConfig.ModelType)
         {
+            // Its other keys are right for what it is.
             return null;
         }
 
@@ -106,12 +108,9 @@ internal sealed class DecoderConfigReader
     private int Optional(string key, int? ifAbsent, int ifNull, int most) =>
         _keys.Size(key, _keys.Mentions(key) ? ifNull : ifAbsent ?? ifNull, most);
 
-    private bool IsEncoder => _keys.Text("model_type") == EncoderConfig.ModelType;
-
-    private DecoderFamily? Family(out string architecture)
+    private DecoderFamily? Family(string? modelType, out string architecture)
     {
         var named = ConfigKeys.Architecture(_keys);
-        var modelType = _keys.Text("model_type");
         var family = DecoderFamily.All.FirstOrDefault(
             family => family.ModelType == modelType && (named is null || family.Architectures.Contains(named)));
         if (family is null && _problems.Count == 0)
@@ -121,7 +120,7 @@ internal sealed class DecoderConfigReader
                 "this kind of model is not supported",
                 DecoderFamily.Supported,
                 $"{FileErrors.Quote(modelType ?? "nothing")} with {FileErrors.Quote(named ?? "nothing")}",
-                IsEncoder ? "It is an encoder, which is trained, evaluated and served as it is; this is for language models." : null));
+                modelType == EncoderConfig.ModelType ? "It is an encoder, which is trained, evaluated and served as it is; this is for language models." : null));
         }
 
         architecture = named ?? family?.Architectures[0] ?? string.Empty;

@@ -145,13 +145,9 @@ public sealed record ModelFolder(string Base, string? Adapter)
             _ = File.GetAttributes(Path.Combine(folder, DecoderConfig.FileName));
             return false;
         }
-        catch (UnauthorizedAccessException)
+        catch (Exception error) when (FileErrors.Is(error))
         {
-            return true;
-        }
-        catch (IOException)
-        {
-            return false;
+            return error is UnauthorizedAccessException;
         }
     }
 

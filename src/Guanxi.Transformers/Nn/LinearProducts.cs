@@ -16,7 +16,7 @@ internal static class LinearProducts
 
     private static Tensor[]? FewTokens(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context)
     {
-        // Nor in training where nothing is recorded: a layer that is computed again for its gradients must come to the same bits.
+        // Training records or computes again what it records later: a layer that is computed again for its gradients must come to the same bits.
         if (Autograd.IsRecording || context.IsTraining || !FewTokenLinear.CanApply(x))
         {
             return null;

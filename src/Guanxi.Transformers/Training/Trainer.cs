@@ -19,7 +19,6 @@ public sealed class Trainer : IDisposable
     private readonly Optimizer _optimizer;
     private readonly GradientSum _gradients;
     private readonly LearningRateSchedule _schedule;
-    private readonly DType _computeType;
     private readonly TimeProvider _time;
 
     /// <summary>Prepares a run.</summary>
@@ -43,7 +42,7 @@ public sealed class Trainer : IDisposable
         ArgumentNullException.ThrowIfNull(task);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(ranks);
-        (_task, _parameters, _options, _computeType, _observer, _time) = (task, parameters, options, computeType, observer, time);
+        (_task, _parameters, _options, ComputeType, _observer, _time) = (task, parameters, options, computeType, observer, time);
         Ranks = ranks;
         Plan = new TrainingPlan(task.RowCount, task.LengthOf, options, ranks.WorldSize);
         _schedule = new LearningRateSchedule(new LearningRateOptions
@@ -57,6 +56,9 @@ public sealed class Trainer : IDisposable
         _optimizer = new Optimizer(parameters, options, ranks);
         _gradients = new GradientSum(parameters, ranks);
     }
+
+    /// <summary>Type of activations and products.</summary>
+    public DType ComputeType { get; }
 
     /// <summary>The processes that train.</summary>
     public RankGroup Ranks { get; }
@@ -125,7 +127,7 @@ public sealed class Trainer : IDisposable
             var batch = rows.Batch(chunk, new DropoutKey((ulong)_options.Seed, Step: 0, index));
             if (batch.TargetCount > 0)
             {
-                sum += batch.LossSum(new ForwardContext(_computeType, null)).Item();
+                sum += batch.LossSum(new ForwardContext(ComputeType, null)).Item();
                 count += batch.TargetCount;
             }
         }
@@ -298,7 +300,7 @@ public sealed class Trainer : IDisposable
     private double RunMicroBatch(ITrainingBatch batch, int index, double count)
     {
         using var scope = TensorScope.Enter();
-        var loss = batch.LossSum(new ForwardContext(_computeType, KeyOf(index))) / count;
+        var loss = batch.LossSum(new ForwardContext(ComputeType, KeyOf(index))) / count;
         loss.Backward();
         return loss.Item();
     }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Guanxi.Torch;
 using Guanxi.Transformers.Checkpoints;
+using Guanxi.Transformers.Models;
 
 namespace Guanxi.Transformers.Training;
 
@@ -16,6 +17,7 @@ public static class TrainingCheckpoint
     private const string BestStep = "best_global_step";
     private const string BestScore = "best_metric";
     private const string SinceBest = "evaluations_since_best";
+    private const string ComputedIn = "compute_dtype";
     private const string Pending = "evaluation_pending";
     private const int MaxInfoBytes = 1 << 20;
 
@@ -47,6 +49,7 @@ public static class TrainingCheckpoint
                 ["max_steps"] = trainer.Plan.TotalSteps,
                 ["epoch"] = trainer.Plan.EpochAfter(trainer.Step),
                 ["fingerprint"] = fingerprint,
+                [ComputedIn] = DTypeNames.ShortOf(trainer.ComputeType),
             };
             if (trainer.IsEvaluationPending)
             {
@@ -79,6 +82,22 @@ public static class TrainingCheckpoint
             .Where(found => found.IsNumbered)
             .OrderByDescending(found => found.Step)
             .Select(found => (found.Step, found.Path))];
+    }
+
+    /// <summary>The type that a run computed in until a checkpoint.</summary>
+    /// <param name="path">Folder of the checkpoint.</param>
+    /// <returns>The type; null where the checkpoint does not say, or cannot be read, which is told when it is loaded.</returns>
+    public static DType? ComputeTypeOf(string path)
+    {
+        try
+        {
+            var info = JsonFile.ReadObject(Path.Combine(path, InfoFile), MaxInfoBytes);
+            return info.TryGetProperty(ComputedIn, out var name) && name.ValueKind == JsonValueKind.String ? DTypeNames.FromShort(name.GetString()) : null;
+        }
+        catch (CheckpointException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Loads the newest checkpoint that is whole. All processes call it, rank 0 reads.</summary>

@@ -124,7 +124,7 @@ public sealed class DataVerbTests : IDisposable
         ChildProgram.Run("data", "convert", Sample, _folder["rows.xlsx"]).Expect(ExitCode.Done);
         var json = ChildProgram.Run("data", "convert", _folder["rows.xlsx"], _folder["rows.tsv"], "--json", "-").Expect(ExitCode.Done).LastRow;
 
-        Assert.Equal(File.ReadAllBytes(Path.Combine(Golden.RepositoryRoot, Sample)), File.ReadAllBytes(_folder["rows.tsv"]));
+        Assert.Equal(File.ReadAllBytes(InRepository(Sample)), File.ReadAllBytes(_folder["rows.tsv"]));
         Assert.Equal(("xlsx", "tsv", 684), (json.GetProperty("from_form").GetString(), json.GetProperty("to_form").GetString(), json.GetProperty("rows").GetInt32()));
     }
 
@@ -164,7 +164,7 @@ public sealed class DataVerbTests : IDisposable
         InProcess.Run("data", "convert", InRepository(Sample), _folder["firefly.jsonl"], "--form", "firefly").Expect(ExitCode.Done);
         InProcess.Run("data", "convert", _folder["firefly.jsonl"], _folder["rows.tsv"]).Expect(ExitCode.Done);
 
-        Assert.Equal(File.ReadAllBytes(Path.Combine(Golden.RepositoryRoot, Sample)), File.ReadAllBytes(_folder["rows.tsv"]));
+        Assert.Equal(File.ReadAllBytes(InRepository(Sample)), File.ReadAllBytes(_folder["rows.tsv"]));
     }
 
     [Fact]

@@ -9,8 +9,6 @@ namespace Guanxi.Cli.Tests.Deployment;
 /// <summary>Debian's nginx with the deployed configuration, as an ordinary process in a folder of its own.</summary>
 internal sealed class NginxUnderTest : IDisposable
 {
-    private const int Terminate = 15;
-
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
     private readonly string _log;
@@ -48,7 +46,7 @@ internal sealed class NginxUnderTest : IDisposable
     public void Dispose()
     {
         // The signal goes to the master, which ends its workers; killed, it would leave them behind.
-        ChildProgram.Send(_process.Id, Terminate);
+        ChildProgram.Send(_process.Id, ChildProgram.TerminateSignal);
         _process.WaitForExit();
         _process.Dispose();
     }

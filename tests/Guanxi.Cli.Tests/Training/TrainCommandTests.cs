@@ -10,7 +10,6 @@ public sealed class TrainCommandTests
 {
     // How a shell, and .NET, show that a signal ended a process.
     private const int SignalExit = 128;
-    private const int Terminate = 15;
 
     private static string Base => Golden.Locate("training/base");
 
@@ -91,7 +90,7 @@ public sealed class TrainCommandTests
         child.WaitForErrorLine("stopping after this step");
         child.SendTerminate();
 
-        Assert.Equal(SignalExit + Terminate, child.WaitForEnd().ExitCode);
+        Assert.Equal(SignalExit + ChildProgram.TerminateSignal, child.WaitForEnd().ExitCode);
         Assert.Empty(Directory.GetDirectories(folder["run"], "checkpoint-*"));
     }
 

@@ -78,13 +78,13 @@ public sealed class ArtifactInfoTests : IDisposable
     public void Every_value_of_a_wrong_kind_is_listed()
     {
         Put("""
-            {"method": 1, "labels": ["a", 2], "aliases": {"a": "d"}, "max_length": 0, "seed": 1.5,
+            {"method": 1, "labels": ["a", 2], "aliases": {"b": ["c"], "a": "d"}, "max_length": 0, "seed": 1.5,
             "metrics": {"f1": "high"}, "versions": [], "base_model": 3}
             """);
 
         var refused = Assert.Throws<CheckpointException>(() => ArtifactInfo.TryRead(_folder));
 
-        string[] keys = ["method", "labels", "aliases, a", "max_length", "metrics, f1", "seed", "versions", "base_model"];
+        string[] keys = ["method", "labels", "aliases, a", "max_length", "metrics, f1", "seed", "versions", "base_model", "aliases"];
         var path = Path.Combine(_folder, ArtifactInfo.FileName);
         Assert.Equal(keys.Order(), refused.Problems.Select(problem => problem.Where[(path.Length + 2)..]).Order());
     }

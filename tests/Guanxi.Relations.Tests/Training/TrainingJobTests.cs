@@ -39,6 +39,40 @@ public sealed class TrainingJobTests
     }
 
     [GoldenFact(Tokenizer)]
+    public void A_run_goes_on_in_the_type_that_it_computed_in_until_now()
+    {
+        using var folder = new TrainingFolder().WithDecoder();
+        var rows = folder.Add("train.tsv", "label\tcontent\n" + TrainingFolder.Rows(24));
+        TrainArguments Arguments(string dtype, string resume) =>
+            folder.Arguments($"run-{dtype}", ("train_file", rows), ("train_mode", "lora"), ("max_steps", "4"), ("dtype", resume == "false" ? dtype : "auto"), ("resume_from_checkpoint", resume));
+
+        // One of the two is not what this machine would choose.
+        foreach (var dtype in (string[])["fp32", "bf16"])
+        {
+            Assert.False(folder.Run(Arguments(dtype, "false"), stopAfter: 2));
+            folder.Notes.Clear();
+            Assert.True(folder.Run(Arguments(dtype, "true")));
+
+            Assert.Contains($"computing in {dtype}, as the run did until now", folder.Notes);
+            Assert.Equal(dtype, ArtifactInfo.TryRead(folder[$"run-{dtype}"])!.Versions["compute_dtype"]);
+        }
+    }
+
+    [GoldenFact(Tokenizer)]
+    public void Another_compute_type_is_another_run()
+    {
+        using var folder = new TrainingFolder().WithDecoder();
+        var rows = folder.Add("train.tsv", "label\tcontent\n" + TrainingFolder.Rows(24));
+        TrainArguments Arguments(params (string Key, string Value)[] more) =>
+            folder.Arguments("run", [("train_file", rows), ("train_mode", "lora"), ("max_steps", "4"), .. more]);
+        Assert.False(folder.Run(Arguments(), stopAfter: 2));
+
+        var refused = Assert.Throws<OptionsException>(() => folder.Run(Arguments(("dtype", "bf16"), ("resume_from_checkpoint", "true"))));
+
+        Assert.Contains("other arguments", refused.Message, StringComparison.Ordinal);
+    }
+
+    [GoldenFact(Tokenizer)]
     public void A_run_with_all_there_is_goes_on_to_the_same_bytes_and_computing_layers_again_changes_none()
     {
         using var leaks = new LeakCheck();

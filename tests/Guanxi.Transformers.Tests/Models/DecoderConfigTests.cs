@@ -173,6 +173,7 @@ public sealed class DecoderConfigTests
     [InlineData("""{"pad_token_id": 1000}""", "pad_token_id")]
     [InlineData("""{"torch_dtype": "int8"}""", "torch_dtype")]
     [InlineData("""{"model_type": "mistral"}""", "model_type and architectures")]
+    [InlineData("""{"model_type": 5}""", "model_type")]
     [InlineData("""{"architectures": ["LlamaForSequenceClassification"]}""", "model_type and architectures")]
     [InlineData("""{"quantization_config": {"load_in_4bit": true, "bnb_4bit_quant_type": "int4"}}""", "bnb_4bit_quant_type")]
     [InlineData("""{"quantization_config": {}}""", "load_in_4bit")]
