@@ -10,15 +10,7 @@ public static partial class ProcessEnd
     /// which pull libtorch's memory from under a thread that still computes; the process then dies of a signal instead of its exit code.
     /// </summary>
     /// <param name="exitCode">0 to 255.</param>
-    public static void Now(int exitCode)
-    {
-        if (OperatingSystem.IsWindows())
-        {
-            Environment.Exit(exitCode);
-        }
-
-        LibcExit(exitCode);
-    }
+    public static void Now(int exitCode) => LibcExit(exitCode);
 
     [LibraryImport("libc", EntryPoint = "_exit")]
     private static partial void LibcExit(int exitCode);
