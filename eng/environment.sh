@@ -44,7 +44,7 @@ gx_malloc_environment() {
 gx_thread_environment() {
     if [[ -z ${OMP_WAIT_POLICY:-} && -z ${GOMP_SPINCOUNT:-} ]]; then
         if gx_has_flags "$1" avx512_bf16 || gx_has_flags "$1" amx_bf16; then
-            export GOMP_SPINCOUNT=20000
+            export GOMP_SPINCOUNT=2000
         else
             export OMP_WAIT_POLICY=PASSIVE
         fi

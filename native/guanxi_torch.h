@@ -17,7 +17,7 @@ extern "C" {
 #define GX_API __attribute__((visibility("default")))
 
 /* Raised whenever a signature or a struct below changes. */
-#define GX_ABI_VERSION 4
+#define GX_ABI_VERSION 5
 
 enum gx_status {
     GX_OK = 0,
@@ -78,6 +78,27 @@ GX_API int32_t gx_seed(int64_t seed);
 /* Multiply-accumulate rate of one core for about the time given: kind 0 fp32, 1 bf16 (GX_NOT_AVAILABLE where the
  * processor lacks the instruction). Writes floating-point operations done and seconds taken. */
 GX_API int32_t gx_peak(int32_t kind, double seconds, double* operations, double* elapsed);
+
+/* --- tile.cpp -------------------------------------------------------------------------------------------------- */
+
+/* c = a b, or c += a b, where a cell of a and of b is a pair of bf16 numbers that lie one after the other along the depth. Rows are computed
+ * twelve at a time: those that fill the last tile up are read and written. */
+typedef struct {
+    const float* a;    /* [rows, depth] cells, rows a_stride apart */
+    const float* b;    /* [panels, depth, 16] cells */
+    float* c;          /* [panels, rows, 16] sums, panels c_panel apart, rows c_stride */
+    int64_t a_stride;
+    int64_t depth;
+    int64_t c_stride;
+    int64_t c_panel;
+    int64_t rows;
+    int64_t panels;
+    int64_t adds;      /* whether c holds sums to be added to */
+} gx_pair_product;
+
+/* Whether this processor has the instruction; without it gx_pairs_multiply must not be called. */
+GX_API uint8_t gx_pairs_available(void);
+GX_API void gx_pairs_multiply(const gx_pair_product* product);
 
 /* --- tensor.cpp ------------------------------------------------------------------------------------------------ */
 

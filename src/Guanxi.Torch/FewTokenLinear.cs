@@ -13,6 +13,9 @@ public static unsafe class FewTokenLinear
     /// <summary>Most tokens for which this is faster than <see cref="TiledLinear"/>.</summary>
     public const int FewTokens = 8;
 
+    /// <summary>Most tokens for which this is faster than <see cref="PairedLinear"/>.</summary>
+    public const int FewPairedTokens = 2;
+
     /// <summary>Most tokens for which this is faster than libtorch's product on a copy of the weights.</summary>
     public const int MostTokens = 16;
 
@@ -23,7 +26,7 @@ public static unsafe class FewTokenLinear
     {
         ArgumentNullException.ThrowIfNull(x);
         return x.Device.IsCpu && x.Rank == 2 && x.ElementCount > 0 && x.DType is DType.Float32 or DType.BFloat16
-            && x.Size(0) <= (TiledLinear.CanApply(x, drops: false) ? FewTokens : MostTokens);
+            && x.Size(0) <= (TiledLinear.CanApply(x, drops: false) ? FewTokens : PairedLinear.CanApply(x) ? FewPairedTokens : MostTokens);
     }
 
     /// <summary>Applies layers that share their input.</summary>

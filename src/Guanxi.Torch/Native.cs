@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Guanxi.Torch.Kernels.Products;
 
 namespace Guanxi.Torch;
 
@@ -38,6 +39,12 @@ internal static unsafe partial class Native
 
     [LibraryImport(Library)]
     internal static partial int gx_peak(int kind, double seconds, out double operations, out double elapsed);
+
+    [LibraryImport(Library)]
+    internal static partial byte gx_pairs_available();
+
+    [LibraryImport(Library)]
+    internal static partial void gx_pairs_multiply(NativePairProduct* product);
 
     [LibraryImport(Library)]
     internal static partial void gx_tensor_free(nint tensor);

@@ -11,7 +11,7 @@ internal static partial class NativeLoader
 
     private const string FileName = "libguanxi_torch.so";
     private const string OverrideVariable = "GUANXI_NATIVE";
-    private const int ExpectedAbi = 4;
+    private const int ExpectedAbi = 5;
 
     private static readonly Lock s_loading = new();
     private static int s_registered;

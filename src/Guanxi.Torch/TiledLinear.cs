@@ -67,7 +67,7 @@ public static unsafe partial class TiledLinear
                 (nint)Data(outputs[i]));
         }
 
-        ForwardProduct.Run(branches, tokens);
+        ForwardProduct.Run(DType.Float32, branches, tokens);
     }
 
     private static (LowRankBranch?[] Adapters, Tensor?[] Middles) Middles(IReadOnlyList<TiledLayer> layers, Tensor input, Panels packed, long tokens)

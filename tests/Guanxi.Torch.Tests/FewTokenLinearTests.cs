@@ -1,5 +1,6 @@
 using Guanxi.TestKit;
 using Guanxi.Torch.Kernels;
+using Guanxi.Torch.Kernels.Products;
 using Guanxi.Torch.Tests.Kernels;
 using Xunit;
 
@@ -40,11 +41,11 @@ public sealed class FewTokenLinearTests
     {
         using var leaks = new LeakCheck();
         using var scope = TensorScope.Enter();
-        using var weight = new Weight(form, rows, columns);
-        var bias = Random(1, rows);
+        using var weight = new StoredWeight(form, rows, columns);
+        var bias = StoredWeight.Random(1, rows);
         for (var tokens = 1; tokens <= 17; tokens++)
         {
-            var x = Random(1, tokens, columns);
+            var x = StoredWeight.Random(1, tokens, columns);
             var output = FewTokenLinear.Forward(x, [new TiledLayer(weight.Stored, bias, null)])[0];
             Close.Assert(x.MatMul(weight.Plain.Transpose(0, 1)) + bias, output, Tolerance, $"{form}, {tokens} tokens");
         }
@@ -63,10 +64,10 @@ public sealed class FewTokenLinearTests
     public void Every_level_and_any_number_of_threads_give_the_same_bits(string form, int columns)
     {
         using var scope = TensorScope.Enter();
-        using var weight = new Weight(form, 301, columns);
+        using var weight = new StoredWeight(form, 301, columns);
         foreach (var tokens in (int[])[1, 2, 3, 6])
         {
-            var x = Random(1, tokens, columns);
+            var x = StoredWeight.Random(1, tokens, columns);
             KernelCheck.SameEverywhere(() =>
             {
                 using var inner = TensorScope.Enter();
@@ -79,9 +80,9 @@ public sealed class FewTokenLinearTests
     public void The_result_of_a_token_does_not_depend_on_the_tokens_beside_it()
     {
         using var scope = TensorScope.Enter();
-        using var weight = new Weight("nf4", 50, 1280);
+        using var weight = new StoredWeight("nf4", 50, 1280);
         TiledLayer[] layers = [new(weight.Stored, null, null)];
-        var x = Random(1, 9, 1280);
+        var x = StoredWeight.Random(1, 9, 1280);
         var all = FewTokenLinear.Forward(x, layers)[0].ToArray<float>();
         foreach (var count in (int[])[1, 2, 4])
         {
@@ -95,11 +96,11 @@ public sealed class FewTokenLinearTests
     {
         using var leaks = new LeakCheck();
         using var scope = TensorScope.Enter();
-        using var first = new Weight("nf4", 33, 192);
-        using var second = new Weight("bf16", 70, 192);
-        using var third = new Weight("nf4-double", 20, 192);
-        var adapter = new TiledAdapter(Random(0.1, 5, 192), Random(0.1, 70, 5), 1.7, 0.5, default, 0);
-        var (x, bias) = (Random(1, 3, 192), Random(1, 33));
+        using var first = new StoredWeight("nf4", 33, 192);
+        using var second = new StoredWeight("bf16", 70, 192);
+        using var third = new StoredWeight("nf4-double", 20, 192);
+        var adapter = new TiledAdapter(StoredWeight.Random(0.1, 5, 192), StoredWeight.Random(0.1, 70, 5), 1.7, 0.5, default, 0);
+        var (x, bias) = (StoredWeight.Random(1, 3, 192), StoredWeight.Random(1, 33));
 
         var outputs = FewTokenLinear.Forward(x, [new(first.Stored, bias, null), new(second.Stored, null, adapter), new(third.Stored, null, null)]);
 
@@ -116,11 +117,11 @@ public sealed class FewTokenLinearTests
     public void What_is_not_finite_stays_in_its_row_and_comes_through(string form)
     {
         using var scope = TensorScope.Enter();
-        var plain = Random(0.1, 6, 70);
+        var plain = StoredWeight.Random(0.1, 6, 70);
         plain.Select(0, 1).Narrow(0, 3, 1).CopyInPlace(Tensor.From([float.NaN], 1));
         plain.Select(0, 2).Narrow(0, 69, 1).CopyInPlace(Tensor.From([float.PositiveInfinity], 1));
         plain.Select(0, 4).Narrow(0, 0, 1).CopyInPlace(Tensor.From([float.NegativeInfinity], 1));
-        using var weight = new Weight(form, plain);
+        using var weight = new StoredWeight(form, plain);
         var x = Tensor.Full([2, 70], 1, DType.Float32, Device.Cpu);
 
         var output = FewTokenLinear.Forward(x, [new(weight.Stored, null, null)])[0].ToArray<float>();
@@ -143,8 +144,8 @@ public sealed class FewTokenLinearTests
     public void Activations_in_bf16_give_results_in_bf16()
     {
         using var scope = TensorScope.Enter();
-        using var weight = new Weight("nf4-bf16", 40, 128);
-        var x = Random(1, 2, 128).To(DType.BFloat16);
+        using var weight = new StoredWeight("nf4-bf16", 40, 128);
+        var x = StoredWeight.Random(1, 2, 128).To(DType.BFloat16);
 
         var output = FewTokenLinear.Forward(x, [new(weight.Stored, null, null)])[0];
 
@@ -157,56 +158,17 @@ public sealed class FewTokenLinearTests
     public void Many_tokens_and_other_types_are_declined()
     {
         using var scope = TensorScope.Enter();
-        Assert.True(FewTokenLinear.CanApply(Random(1, FewTokenLinear.FewTokens, 128)));
-        Assert.False(FewTokenLinear.CanApply(Random(1, FewTokenLinear.FewTokens + 1, 128)));
-        Assert.False(FewTokenLinear.CanApply(Random(1, FewTokenLinear.MostTokens, 128)));
-        Assert.True(FewTokenLinear.CanApply(Random(1, FewTokenLinear.MostTokens, 128).To(DType.BFloat16)));
-        Assert.False(FewTokenLinear.CanApply(Random(1, FewTokenLinear.MostTokens + 1, 128).To(DType.BFloat16)));
-        Assert.False(FewTokenLinear.CanApply(Random(1, 1, 2, 128)));
-        Assert.False(FewTokenLinear.CanApply(Random(1, 2, 128).To(DType.Float64)));
-        Assert.Null(StoredMatrix.Of(Random(1, 2, 128), Random(1, 2)));
+        Assert.True(FewTokenLinear.CanApply(StoredWeight.Random(1, FewTokenLinear.FewTokens, 128)));
+        Assert.False(FewTokenLinear.CanApply(StoredWeight.Random(1, FewTokenLinear.FewTokens + 1, 128)));
+        Assert.False(FewTokenLinear.CanApply(StoredWeight.Random(1, FewTokenLinear.MostTokens, 128)));
+        var most = PairTile.IsSupported ? FewTokenLinear.FewPairedTokens : FewTokenLinear.MostTokens;
+        Assert.True(FewTokenLinear.CanApply(StoredWeight.Random(1, most, 128).To(DType.BFloat16)));
+        Assert.False(FewTokenLinear.CanApply(StoredWeight.Random(1, most + 1, 128).To(DType.BFloat16)));
+        Assert.False(FewTokenLinear.CanApply(StoredWeight.Random(1, 1, 2, 128)));
+        Assert.False(FewTokenLinear.CanApply(StoredWeight.Random(1, 2, 128).To(DType.Float64)));
+        Assert.Null(StoredMatrix.Of(StoredWeight.Random(1, 2, 128), StoredWeight.Random(1, 2)));
         var codes = Tensor.Zeros([2, 128], DType.Int8, Device.Cpu);
-        Assert.NotNull(StoredMatrix.Of(codes, Random(1, 2)));
-        Assert.Null(StoredMatrix.Of(codes, Random(1, 1)));
-    }
-
-    private static Tensor Random(double size, params long[] shape) => Tensor.Empty(shape, DType.Float32, Device.Cpu).UniformInPlace(-size, size);
-
-    /// <summary>A random matrix in a stored form, and what it stands for.</summary>
-    private sealed class Weight : IDisposable
-    {
-        private readonly FourBitTensor? _quantized;
-
-        public Weight(string form, long rows, long columns)
-            : this(form, Random(0.1, rows, columns))
-        {
-        }
-
-        public Weight(string form, Tensor source)
-        {
-            if (form is "fp32" or "bf16" or "fp16")
-            {
-                var stored = source.To(form == "fp32" ? DType.Float32 : form == "bf16" ? DType.BFloat16 : DType.Float16);
-                (Stored, Plain) = (StoredMatrix.Of(stored)!, stored.To(DType.Float32));
-            }
-            else if (form == "int8")
-            {
-                var maxima = source.Abs().Max(1, keepDimension: false);
-                var values = (source * 127 / maxima.Unsqueeze(1)).Round().To(DType.Int8);
-                (Stored, Plain) = (StoredMatrix.Of(values, maxima)!, values.To(DType.Float32) * (maxima * (1 / 127.0)).Unsqueeze(1));
-            }
-            else
-            {
-                var rounding = form == "nf4-bf16" ? DType.BFloat16 : form == "nf4-fp16" ? DType.Float16 : DType.Float32;
-                _quantized = FourBitTensor.Quantize(source, form == "fp4" ? FourBitKind.Fp4 : FourBitKind.Nf4, form == "nf4-double");
-                (Stored, Plain) = (StoredMatrix.Of(_quantized, rounding)!, _quantized.Dequantize(rounding).To(DType.Float32));
-            }
-        }
-
-        public StoredMatrix Stored { get; }
-
-        public Tensor Plain { get; }
-
-        public void Dispose() => _quantized?.Dispose();
+        Assert.NotNull(StoredMatrix.Of(codes, StoredWeight.Random(1, 2)));
+        Assert.Null(StoredMatrix.Of(codes, StoredWeight.Random(1, 1)));
     }
 }

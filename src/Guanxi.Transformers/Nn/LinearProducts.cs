@@ -12,20 +12,24 @@ internal static class LinearProducts
 {
     /// <summary>Applies layers that share their input.</summary>
     public static Tensor[] Apply(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context) =>
-        FewTokens(x, layers, context) ?? Any(x, layers, context);
+        WithoutGradients(x, layers, context) ?? Any(x, layers, context);
 
-    private static Tensor[]? FewTokens(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context)
+    private static Tensor[]? WithoutGradients(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context)
     {
         // Training records or computes again what it records later: a layer that is computed again for its gradients must come to the same bits.
-        if (Autograd.IsRecording || context.IsTraining || !FewTokenLinear.CanApply(x))
+        if (Autograd.IsRecording || context.IsTraining || !(FewTokenLinear.CanApply(x) || PairedLinear.CanApply(x)))
         {
             return null;
         }
 
         var weights = layers.Select(layer => layer.Weight.ForwardPieces(context.ComputeType)).ToArray();
-        return weights.Contains(null)
-            ? null
-            : FewTokenLinear.Forward(x, [.. layers.Select((layer, i) => TiledPass.LayerOf(layer, weights[i]!, context))]);
+        if (weights.Contains(null))
+        {
+            return null;
+        }
+
+        TiledLayer[] parts = [.. layers.Select((layer, i) => TiledPass.LayerOf(layer, weights[i]!, context))];
+        return FewTokenLinear.CanApply(x) ? FewTokenLinear.Forward(x, parts) : PairedLinear.CanApply(parts) ? PairedLinear.Forward(x, parts) : null;
     }
 
     private static Tensor[] Any(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context) =>

@@ -24,18 +24,19 @@ internal sealed unsafe record ForwardBranch(ForwardTerm[] Terms, nint Bias, nint
 internal static unsafe class ForwardProduct
 {
     // Rows of a task, a multiple of every tile's: so many sums as fit beside the rows in half a megabyte, for a thousand tokens.
-    private const long BlockRows = 96;
+    private const long BlockRows = 48;
 
     // Panels whose sums stay in the cache; longer inputs read the weights again for each part.
     private const long MaximumPanels = 96;
 
     /// <summary>Computes all branches.</summary>
+    /// <param name="type">Float32, or BFloat16: the right matrices then are of pairs, see <see cref="PairTile"/>, and the outputs of this type.</param>
     /// <param name="branches">At least one; all have the same number of tokens.</param>
     /// <param name="tokens">Rows of x and of the outputs.</param>
-    public static void Run(ForwardBranch[] branches, long tokens)
+    public static void Run(DType type, ForwardBranch[] branches, long tokens)
     {
         var tasks = new TaskRanges(Array.ConvertAll(branches, branch => (branch.Rows + BlockRows - 1) / BlockRows));
-        KernelRunner.For(tasks.Count, 1, new Kernel(branches, tasks, tokens));
+        KernelRunner.For(type, tasks.Count, 1, new Kernel(branches, tasks, tokens));
     }
 
     private readonly struct Kernel(ForwardBranch[] branches, TaskRanges tasks, long tokens) : IKernel
@@ -47,8 +48,9 @@ internal static unsafe class ForwardProduct
             var panels = Panels.CountOf(tokens);
             var parts = (panels + MaximumPanels - 1) / MaximumPanels;
             var perPart = (panels + parts - 1) / parts;
-            var left = KernelScratch.Aligned(BlockRows * (Tile.Depth + (perPart * Tile.Columns)));
+            var left = KernelScratch.Aligned(BlockRows * (Tile.Depth + ((perPart + 1) * Tile.Columns)));
             var sums = left + (BlockRows * Tile.Depth);
+            var turned = sums + (BlockRows * perPart * Tile.Columns);
             for (var task = first; task < last; task++)
             {
                 var (index, block) = tasks.Find(task);
@@ -58,14 +60,15 @@ internal static unsafe class ForwardProduct
                 for (long panel = 0; panel < panels; panel += perPart)
                 {
                     var count = Math.Min(perPart, panels - panel);
-                    Sum<TLane>(branch, row, rows, panel, count, left, sums);
-                    Store<TLane>(branch, row, rows, panel, count, sums);
+                    Sum<TLane, T>(branch, row, rows, panel, count, left, sums);
+                    Store<TLane, T>(branch, row, rows, panel, count, sums, turned);
                 }
             }
         }
 
-        private static void Sum<TLane>(ForwardBranch branch, long row, long rows, long firstPanel, long panels, float* left, float* sums)
+        private static void Sum<TLane, T>(ForwardBranch branch, long row, long rows, long firstPanel, long panels, float* left, float* sums)
             where TLane : struct, ILane<TLane>
+            where T : unmanaged
         {
             var adds = false;
             foreach (var term in branch.Terms)
@@ -73,6 +76,15 @@ internal static unsafe class ForwardProduct
                 for (long depth = 0; depth < term.Right.Depth; depth += Tile.Depth)
                 {
                     var length = term.Right.RunLength(depth);
+                    if (typeof(T) == typeof(BFloat16))
+                    {
+                        const int Pair = PairTile.Pair;
+                        term.Left.Read<TLane>(row, rows, Pair * depth, Pair * length, (BFloat16*)left, Pair * length);
+                        PairTile.Multiply(left, term.Right.At(depth, firstPanel), length, sums, Tile.Columns, BlockRows * Tile.Columns, rows, panels, adds);
+                        adds = true;
+                        continue;
+                    }
+
                     term.Left.Read<TLane>(row, rows, depth, length, left, length);
                     for (long panel = 0; panel < panels; panel++)
                     {
@@ -86,8 +98,9 @@ internal static unsafe class ForwardProduct
             }
         }
 
-        private void Store<TLane>(ForwardBranch branch, long row, long rows, long firstPanel, long panels, float* sums)
+        private void Store<TLane, T>(ForwardBranch branch, long row, long rows, long firstPanel, long panels, float* sums, float* turned)
             where TLane : struct, ILane<TLane>
+            where T : unmanaged
         {
             for (long panel = 0; panel < panels; panel++, sums += BlockRows * Tile.Columns)
             {
@@ -97,8 +110,19 @@ internal static unsafe class ForwardProduct
                 }
 
                 var token = (firstPanel + panel) * Tile.Columns;
-                var output = (float*)branch.Output + (token * branch.Rows) + row;
-                Transposition.Run(sums, Tile.Columns, rows, Math.Min(Tile.Columns, tokens - token), output, branch.Rows);
+                var (count, place) = (Math.Min(Tile.Columns, tokens - token), (token * branch.Rows) + row);
+                if (typeof(T) == typeof(BFloat16))
+                {
+                    Transposition.Run(sums, Tile.Columns, rows, count, turned, BlockRows);
+                    for (long i = 0; i < count; i++)
+                    {
+                        PanelCopy.Narrow<TLane>(turned + (i * BlockRows), (BFloat16*)branch.Output + place + (i * branch.Rows), rows);
+                    }
+                }
+                else
+                {
+                    Transposition.Run(sums, Tile.Columns, rows, count, (float*)branch.Output + place, branch.Rows);
+                }
             }
         }
 

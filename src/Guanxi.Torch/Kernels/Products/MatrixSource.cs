@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Guanxi.Torch.Kernels.Lanes;
 using Guanxi.Torch.Kernels.Quantisation;
 
@@ -32,6 +33,29 @@ internal abstract unsafe class MatrixSource(object owner, long rows, long column
     /// <param name="stride">Elements between rows of the target.</param>
     public abstract void Read<TLane>(long row, long count, long column, long width, float* target, long stride)
         where TLane : struct, ILane<TLane>;
+
+    /// <summary>Reads a block, rounded to bfloat16.</summary>
+    /// <typeparam name="TLane">Registers of one level.</typeparam>
+    /// <param name="row">First row.</param>
+    /// <param name="count">Rows.</param>
+    /// <param name="column">First column; a multiple of 64.</param>
+    /// <param name="width">Columns.</param>
+    /// <param name="target">[count, width].</param>
+    /// <param name="stride">Elements between rows of the target.</param>
+    public virtual void Read<TLane>(long row, long count, long column, long width, BFloat16* target, long stride)
+        where TLane : struct, ILane<TLane>
+    {
+        var buffer = stackalloc float[Tile.Depth];
+        for (long i = 0; i < count; i++)
+        {
+            for (long done = 0; done < width; done += Tile.Depth)
+            {
+                var some = Math.Min(Tile.Depth, width - done);
+                Read<TLane>(row + i, 1, column + done, some, buffer, some);
+                PanelCopy.Narrow<TLane>(buffer, target + (i * stride) + done, some);
+            }
+        }
+    }
 
     /// <summary>Order of the cells that <see cref="MultiplyFew"/> takes.</summary>
     public abstract ReadOnlySpan<byte> Order { get; }
@@ -70,6 +94,9 @@ internal abstract unsafe class MatrixSource(object owner, long rows, long column
 internal sealed unsafe class DenseSource<T>(object owner, T* data, long rows, long columns) : MatrixSource(owner, rows, columns)
     where T : unmanaged
 {
+    // A part of a row is too short for the processor to see which memory comes next.
+    private const long RowsAhead = 2;
+
     public override ReadOnlySpan<byte> Order => DenseReader<T>.Order;
 
     public override void MultiplyFew<TLane>(long row, long count, TokenCells input, float* sums) =>
@@ -80,6 +107,29 @@ internal sealed unsafe class DenseSource<T>(object owner, T* data, long rows, lo
         for (long i = 0; i < count; i++)
         {
             PanelCopy.Widen<TLane, T>(data + ((row + i) * Columns) + column, target + (i * stride), width);
+        }
+    }
+
+    public override void Read<TLane>(long row, long count, long column, long width, BFloat16* target, long stride)
+    {
+        if (typeof(T) == typeof(Half))
+        {
+            base.Read<TLane>(row, count, column, width, target, stride);
+            return;
+        }
+
+        for (long i = 0; i < count; i++)
+        {
+            var from = data + ((row + i) * Columns) + column;
+            PanelCopy.Fetch(from + (RowsAhead * Columns), width);
+            if (typeof(T) == typeof(float))
+            {
+                PanelCopy.Narrow<TLane>((float*)from, target + (i * stride), width);
+            }
+            else
+            {
+                new ReadOnlySpan<BFloat16>(from, (int)width).CopyTo(new Span<BFloat16>(target + (i * stride), (int)width));
+            }
         }
     }
 }
@@ -128,8 +178,7 @@ internal sealed unsafe class FourBitSource<T>(object owner, FourBitWeights weigh
 
     public override void Read<TLane>(long row, long count, long column, long width, float* target, long stride)
     {
-        const int Group = GroupRuns.GroupSize;
-        var runs = new GroupRuns(((row * Columns) + column) / Group, width / Group, count, Columns / Group, stride);
+        var runs = RunsOf(row, count, column, width, stride);
         if (typeof(T) == typeof(float))
         {
             FourBit.DequantizeRuns<TLane, float>(_weights, runs, target);
@@ -144,6 +193,20 @@ internal sealed unsafe class FourBitSource<T>(object owner, FourBitWeights weigh
             PanelCopy.Widen<TLane, T>(half + (i * stride), target + (i * stride), width);
         }
     }
+
+    public override void Read<TLane>(long row, long count, long column, long width, BFloat16* target, long stride)
+    {
+        if (typeof(T) == typeof(Half))
+        {
+            base.Read<TLane>(row, count, column, width, target, stride);
+            return;
+        }
+
+        FourBit.DequantizeRuns<TLane, BFloat16>(_weights, RunsOf(row, count, column, width, stride), target);
+    }
+
+    private GroupRuns RunsOf(long row, long count, long column, long width, long stride) => new(
+        ((row * Columns) + column) / GroupRuns.GroupSize, width / GroupRuns.GroupSize, count, Columns / GroupRuns.GroupSize, stride);
 }
 
 /// <summary>A matrix in 4 bits whose rows begin anywhere in a block.</summary>
@@ -211,6 +274,37 @@ internal static unsafe class PanelCopy
         if (i < count)
         {
             Lane.StorePart(Lane.LoadPart<TLane, T>(from + i, count - i), to + i, count - i);
+        }
+    }
+
+    /// <summary>Asks for memory that will be read soon; it may lie beyond an end.</summary>
+    public static void Fetch<T>(T* from, long count)
+        where T : unmanaged
+    {
+        const int LineBytes = 64;
+        if (Sse.IsSupported)
+        {
+            for (long at = 0; at < count * sizeof(T); at += LineBytes)
+            {
+                Sse.Prefetch0((byte*)from + at);
+            }
+        }
+    }
+
+    /// <summary>Copies elements, rounded to bfloat16.</summary>
+    [MethodImpl(KernelRunner.Hot)]
+    public static void Narrow<TLane>(float* from, BFloat16* to, long count)
+        where TLane : struct, ILane<TLane>
+    {
+        long i = 0;
+        for (; i + Lane.Width <= count; i += Lane.Width)
+        {
+            Lane.Store(TLane.Load(from + i), to + i);
+        }
+
+        if (i < count)
+        {
+            Lane.StorePart(Lane.LoadPart<TLane, float>(from + i, count - i), to + i, count - i);
         }
     }
 }

@@ -16,6 +16,9 @@ internal static unsafe class FourBitWide
     private const int Group = 64;
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 
+    // Runs are parts of rows: too short for the processor to see which memory comes next.
+    private const long RunsAhead = 8;
+
     /// <summary>Writes the groups of some runs.</summary>
     [MethodImpl(KernelRunner.Hot)]
     public static void Dequantize512<T>(in FourBitWeights weights, in GroupRuns runs, T* target)
@@ -23,11 +26,13 @@ internal static unsafe class FourBitWide
     {
         var table = Lane512.Load(weights.Table);
         var shift = weights.GroupShift;
+        var ahead = RunsAhead * runs.Stride;
         for (long run = 0; run < runs.Count; run++)
         {
             for (long i = 0; i < runs.Groups; i++)
             {
                 var group = runs.First + (run * runs.Stride) + i;
+                Fetch(weights.Packed + ((group + ahead) * (Group / 2)));
                 var scaled = table * Lane512.Create(weights.AbsmaxOf(group >> shift));
                 var numbers = NumbersInOrder(weights.Packed + (group * (Group / 2)));
                 var to = target + (run * runs.TargetStride) + (i * Group);
@@ -159,6 +164,15 @@ internal static unsafe class FourBitWide
         (word0, word1) = (Avx2.UnpackHigh(byte0, byte1).AsUInt16(), Avx2.UnpackHigh(byte2, byte3).AsUInt16());
         (Avx2.UnpackLow(word0, word1).AsSingle() * scale).Store(target + 16);
         (Avx2.UnpackHigh(word0, word1).AsSingle() * scale).Store(target + 24);
+    }
+
+    [MethodImpl(Inline)]
+    private static void Fetch(byte* packed)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(packed);
+        }
     }
 
     // Each byte becomes a word: its upper number in the first byte, its lower number in the second.
