@@ -80,6 +80,7 @@ internal static unsafe class FourBitWide
     {
         var table = Lane256.Load(weights.Table);
         var shift = weights.GroupShift;
+        var ahead = RunsAhead * runs.Stride;
         // Lower bytes of eight values, then their upper bytes.
         var split = Vector256.Create(BytePlanes.Split, BytePlanes.Split);
         var gather = Vector256.Create(0, 2, 4, 6, 1, 3, 5, 7);
@@ -88,6 +89,7 @@ internal static unsafe class FourBitWide
             for (long i = 0; i < runs.Groups; i++)
             {
                 var group = runs.First + (run * runs.Stride) + i;
+                Fetch(weights.Packed + ((group + ahead) * (Group / 2)));
                 var scaled = table * Lane256.Create(weights.AbsmaxOf(group >> shift));
                 var planes = Avx2.Shuffle(Lane.Narrow<Lane256, T>(scaled).AsByte(), split).AsUInt64();
                 var lowerPlane = Avx2.Permute4x64(planes, 0b10_00_10_00).AsByte();
@@ -108,6 +110,7 @@ internal static unsafe class FourBitWide
     {
         var (plane0, plane1, plane2, plane3) = BytePlanes.Of(weights.Table);
         var shift = weights.GroupShift;
+        var ahead = RunsAhead * runs.Stride;
         // As above, with words dealt to the halves in turn.
         var deal = Vector256.Create(Deal, Deal);
         for (long run = 0; run < runs.Count; run++)
@@ -115,6 +118,7 @@ internal static unsafe class FourBitWide
             for (long i = 0; i < runs.Groups; i++)
             {
                 var group = runs.First + (run * runs.Stride) + i;
+                Fetch(weights.Packed + ((group + ahead) * (Group / 2)));
                 var scale = Vector256.Create(weights.AbsmaxOf(group >> shift));
                 var words = Avx2.Shuffle(Vector256.Load(weights.Packed + (group * (Group / 2))), deal).AsUInt64();
                 var (numbers0, numbers1) = Numbers(Avx2.Permute4x64(words, 0b11_01_10_00).AsByte());
