@@ -39,8 +39,9 @@ gx_malloc_environment() {
     export MALLOC_TOP_PAD_=${MALLOC_TOP_PAD_:-268435456}
 }
 
-# fp32 products run on OpenBLAS's own threads, which libgomp's spinning threads would starve; bf16 products run on libgomp alone,
-# where a short spin is cheaper than a sleep. The processor decides which of the two types is used.
+# fp32 products run on OpenBLAS's own threads, which libgomp's spinning threads would starve; libtorch's bf16 products run on libgomp
+# alone, where a short spin is cheaper than a sleep. A long one would keep the kernels' own threads off the processors. The processor
+# decides which of the two types is used.
 gx_thread_environment() {
     if [[ -z ${OMP_WAIT_POLICY:-} && -z ${GOMP_SPINCOUNT:-} ]]; then
         if gx_has_flags "$1" avx512_bf16 || gx_has_flags "$1" amx_bf16; then

@@ -154,6 +154,10 @@ internal static partial class NativeLoader
         if (System.Runtime.Intrinsics.X86.Avx512F.IsSupported)
         {
             _ = LibcSetEnvironment("ATEN_CPU_CAPABILITY", "avx512", KeepExisting);
+            if (Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") is null)
+            {
+                _ = LibcSetEnvironment("GOMP_SPINCOUNT", "2000", KeepExisting);
+            }
         }
         else
         {
