@@ -7,7 +7,7 @@ namespace Guanxi.Torch;
 /// <see cref="TiledLinear"/> in BFloat16, for processors that multiply it: y = x W^T + b + scale x A^T B^T. Weights are rounded to BFloat16 in the
 /// cache, piece by piece, and never reach the memory in that form; sums are of Float32. A row's result does not depend on the rows beside it.
 /// </summary>
-/// <remarks>Without gradients, and without dropout.</remarks>
+/// <remarks>Without gradients; dropout is what the middles that are given went through.</remarks>
 public static unsafe class PairedLinear
 {
     /// <summary>Whether products of an input can be computed so: on a CPU that has them in BFloat16, of this type, and of an even width.</summary>
@@ -31,27 +31,23 @@ public static unsafe class PairedLinear
     /// <summary>Applies layers that share their input.</summary>
     /// <param name="x">[N, in], for which <see cref="CanApply(Tensor)"/> is true.</param>
     /// <param name="layers">At least one; dropout of their adapters is ignored.</param>
+    /// <param name="middles">For every layer drop(x) A^T: BFloat16 [N, r], null without an adapter. Null for none: they are computed, without dropout.</param>
     /// <returns>For every layer [N, out]; owned by the current scope.</returns>
-    public static Tensor[] Forward(Tensor x, IReadOnlyList<TiledLayer> layers)
+    public static Tensor[] Forward(Tensor x, IReadOnlyList<TiledLayer> layers, IReadOnlyList<Tensor?>? middles = null)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(layers);
         using var scope = TensorScope.Enter();
         var (tokens, packed) = (x.Size(0), PanelsOf(x));
         var outputs = layers.Select(layer => Output(tokens, layer.Weight.Rows)).ToArray();
-        var adapted = Enumerable.Range(0, layers.Count).Where(i => layers[i].Adapter is not null).ToArray();
-        var middles = Array.ConvertAll(adapted, i => Output(tokens, layers[i].Adapter!.Down.Size(0)));
-        if (adapted.Length > 0)
-        {
-            ForwardProduct.Run(
-                DType.BFloat16, [.. adapted.Zip(middles, (i, middle) => Branch(middle, null, new ForwardTerm(SourceOf(layers[i].Adapter!.Down), packed)))], tokens);
-        }
-
+        middles ??= Middles(layers, packed, tokens);
         var terms = layers.Select(layer => new List<ForwardTerm> { new(layer.Weight.Source, packed) }).ToArray();
-        for (var i = 0; i < adapted.Length; i++)
+        for (var i = 0; i < terms.Length; i++)
         {
-            var adapter = layers[adapted[i]].Adapter!;
-            terms[adapted[i]].Add(new ForwardTerm(SourceOf(adapter.Up), PanelsOf(middles[i].MultiplyInPlace(adapter.Scale))));
+            if (layers[i].Adapter is { } adapter)
+            {
+                terms[i].Add(new ForwardTerm(SourceOf(adapter.Up), PanelsOf(middles[i]! * adapter.Scale)));
+            }
         }
 
         ForwardProduct.Run(DType.BFloat16, [.. layers.Select((layer, i) => Branch(outputs[i], layer.Bias, [.. terms[i]]))], tokens);
@@ -61,6 +57,19 @@ public static unsafe class PairedLinear
         }
 
         return outputs;
+    }
+
+    private static Tensor?[] Middles(IReadOnlyList<TiledLayer> layers, Panels packed, long tokens)
+    {
+        var middles = layers.Select(layer => layer.Adapter is { } adapter ? Output(tokens, adapter.Down.Size(0)) : null).ToArray();
+        var branches = layers.Zip(middles).Where(pair => pair.Second is not null)
+            .Select(pair => Branch(pair.Second!, null, new ForwardTerm(SourceOf(pair.First.Adapter!.Down), packed))).ToArray();
+        if (branches.Length > 0)
+        {
+            ForwardProduct.Run(DType.BFloat16, branches, tokens);
+        }
+
+        return middles;
     }
 
     private static Tensor Output(long tokens, long width) => Tensor.Empty([tokens, width], DType.BFloat16, Device.Cpu);

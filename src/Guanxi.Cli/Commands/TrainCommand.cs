@@ -34,7 +34,7 @@ internal static class TrainCommand
             [
                 SampleCalls.Train,
                 SampleCalls.TrainLinear,
-                $"{SampleCalls.Train} --train_mode lora --num_train_epochs 3 --group_split 0.1 --eval_strategy epoch",
+                $"{SampleCalls.Train}-lora --train_mode lora --num_train_epochs 3 --group_split 0.1 --eval_strategy epoch",
                 $"./guanxi train --train_args_file {SampleCalls.Model}/train_args.json --{ResumeKey} true",
             ],
         };

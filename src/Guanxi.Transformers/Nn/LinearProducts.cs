@@ -6,7 +6,8 @@ namespace Guanxi.Transformers.Nn;
 /// <summary>
 /// The ways that linear layers are computed. On the CPU in Float32 in tiles (<see cref="TiledPass"/>), a few tokens without gradients by
 /// <see cref="FewTokenLinear"/>; elsewhere a weight that trains by libtorch's own operators, and one that does not, with its adapter, with a
-/// hand-written gradient: its own gradient is never formed, and it is brought to the compute type once a pass and dropped.
+/// hand-written gradient: its own gradient is never formed. Forward it goes through <see cref="PairedLinear"/> where the processor multiplies
+/// BFloat16; else, and backward, it is brought to the compute type once a pass and dropped.
 /// </summary>
 internal static class LinearProducts
 {
@@ -32,39 +33,64 @@ internal static class LinearProducts
         return FewTokenLinear.CanApply(x) ? FewTokenLinear.Forward(x, parts) : PairedLinear.CanApply(parts) ? PairedLinear.Forward(x, parts) : null;
     }
 
-    private static Tensor[] Any(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context) =>
-        TiledPass.Prepare(x, layers, context) is { } pass
-            ? pass.Apply(x)
-            : [.. layers.Select(layer => layer.Trains ? Trainable(x, layer, context) : Frozen(x, layer, context))];
+    private static Tensor[] Any(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context)
+    {
+        if (TiledPass.Prepare(x, layers, context) is { } pass)
+        {
+            return pass.Apply(x);
+        }
+
+        var frozen = new Queue<Tensor>(Frozen(x, [.. layers.Where(layer => !layer.Trains)], context));
+        return [.. layers.Select(layer => layer.Trains ? Trainable(x, layer, context) : frozen.Dequeue())];
+    }
 
     private static Tensor Trainable(Tensor x, Linear layer, ForwardContext context) =>
         Functional.Linear(x, layer.Weight.Parameter!.Value.To(context.ComputeType), layer.Bias?.Value.To(context.ComputeType));
 
-    private static Tensor Frozen(Tensor x, Linear layer, ForwardContext context)
+    private static Tensor[] Frozen(Tensor x, Linear[] layers, ForwardContext context)
     {
         using var scope = TensorScope.Enter();
-        var adapter = layer.Adapter;
-        var pass = adapter is null ? null : new AdapterPass(adapter, context);
-        Tensor output;
-        Tensor? low = null; // [N, r]
+        var passes = Array.ConvertAll(layers, layer => layer.Adapter is null ? null : new AdapterPass(layer.Adapter, context));
+        Tensor[] outputs;
+        Tensor?[] lows; // [N, r]
         using (Autograd.NoGrad())
         {
-            output = context.OnlyGradients ? Tensor.Zeros([x.Size(0), layer.Weight.OutputSize], context.ComputeType, x.Device) : Product(x, layer, context);
-            low = pass?.Dropout(x).MatrixProduct(pass.Down.Transpose(0, 1));
-            if (low is not null && !context.OnlyGradients)
+            lows = Array.ConvertAll(passes, pass => pass?.Dropout(x).MatrixProduct(pass.Down.Transpose(0, 1)));
+            outputs = context.OnlyGradients
+                ? Array.ConvertAll(layers, layer => Tensor.Zeros([x.Size(0), layer.Weight.OutputSize], context.ComputeType, x.Device))
+                : Products(x, layers, lows, context);
+        }
+
+        for (var i = 0; i < layers.Length; i++)
+        {
+            var (layer, pass) = (layers[i], passes[i]);
+            outputs[i] = scope.Keep(Autograd.Record(
+                outputs[i], [x, layer.Adapter?.Down.Value, layer.Adapter?.Up.Value], [x, lows[i]], (gradient, saved) => Backward(gradient, saved, layer, pass)));
+        }
+
+        return outputs;
+    }
+
+    private static Tensor[] Products(Tensor x, Linear[] layers, Tensor?[] lows, ForwardContext context)
+    {
+        var weights = PairedLinear.CanApply(x) ? Array.ConvertAll(layers, layer => layer.Weight.ForwardPieces(context.ComputeType)) : [null];
+        if (!weights.Contains(null))
+        {
+            TiledLayer[] parts = [.. layers.Select((layer, i) => TiledPass.LayerOf(layer, weights[i]!, context))];
+            if (PairedLinear.CanApply(parts))
             {
-                output = output.AddMatrixProductInPlace(low, pass!.Up.Transpose(0, 1), adapter!.Scale);
+                return PairedLinear.Forward(x, parts, lows);
             }
         }
 
-        return scope.Keep(Autograd.Record(
-            output, [x, adapter?.Down.Value, adapter?.Up.Value], [x, low], (gradient, saved) => Backward(gradient, saved, layer, pass)));
+        return [.. layers.Select((layer, i) => Product(x, layer, lows[i], context))];
     }
 
-    private static Tensor Product(Tensor x, Linear layer, ForwardContext context)
+    private static Tensor Product(Tensor x, Linear layer, Tensor? low, ForwardContext context)
     {
         var transposed = layer.Weight.Materialize(context.ComputeType).Transpose(0, 1);
-        return layer.Bias is null ? x.MatrixProduct(transposed) : layer.Bias.Value.To(context.ComputeType).AddMatrixProduct(x, transposed, 1);
+        var output = layer.Bias is null ? x.MatrixProduct(transposed) : layer.Bias.Value.To(context.ComputeType).AddMatrixProduct(x, transposed, 1);
+        return low is null ? output : output.AddMatrixProductInPlace(low, layer.Adapter!.Up.Value.Detach().To(context.ComputeType).Transpose(0, 1), layer.Adapter.Scale);
     }
 
     private static Tensor?[] Backward(Tensor gradient, Tensor[] saved, Linear layer, AdapterPass? pass)
