@@ -40,7 +40,8 @@ internal static class LinearProducts
             return pass.Apply(x);
         }
 
-        var frozen = new Queue<Tensor>(Frozen(x, [.. layers.Where(layer => !layer.Trains)], context));
+        Linear[] still = [.. layers.Where(layer => !layer.Trains)];
+        var frozen = new Queue<Tensor>(still.Length == 0 ? [] : Frozen(x, still, context));
         return [.. layers.Select(layer => layer.Trains ? Trainable(x, layer, context) : frozen.Dequeue())];
     }
 
