@@ -20,12 +20,17 @@ internal sealed class ComputeOptions
     /// <param name="usualType">Type to compute in where none is asked for.</param>
     public ComputeOptions(Command command, string usualType = ComputeType.Auto)
     {
-        _dtype = OptionKinds.OneOf("--dtype", "Type to compute in; auto takes the faster one.", [usualType, .. s_types.Where(type => type != usualType)]);
+        _dtype = TypeOption(usualType);
         foreach (var option in (Option[])[_dtype, _device, _threads])
         {
             command.Add(option);
         }
     }
+
+    /// <summary>The option of the type alone.</summary>
+    /// <param name="usual">Type to compute in where none is asked for.</param>
+    public static Option<string> TypeOption(string usual) =>
+        OptionKinds.OneOf("--dtype", "Type to compute in; auto takes the faster one.", [usual, .. s_types.Where(type => type != usual)]);
 
     /// <summary>Reads the options, sets the number of threads and says what it computes in.</summary>
     /// <param name="parsed">The command line.</param>

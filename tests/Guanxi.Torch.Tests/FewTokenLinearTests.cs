@@ -13,27 +13,11 @@ public sealed class FewTokenLinearTests
     // Sums of up to 700 products of size a tenth, in another order and with one rounding an addition.
     private const double Tolerance = 2e-5;
 
-    public static TheoryData<string, int, int> Cases()
-    {
-        var data = new TheoryData<string, int, int>();
-        foreach (var form in (string[])["fp32", "bf16", "fp16", "int8"])
-        {
-            foreach (var (rows, columns) in ((int, int)[])[(1, 1), (37, 193), (130, 64), (5, 700)])
-            {
-                data.Add(form, rows, columns);
-            }
-        }
-
-        foreach (var form in (string[])["nf4", "nf4-double", "nf4-bf16", "nf4-fp16", "fp4"])
-        {
-            foreach (var (rows, columns) in ((int, int)[])[(37, 64), (130, 640), (7, 33), (21, 101)])
-            {
-                data.Add(form, rows, columns);
-            }
-        }
-
-        return data;
-    }
+    public static IEnumerable<object[]> Cases() =>
+    [
+        .. StoredWeight.Cases(StoredWeight.DenseForms, (1, 1), (37, 193), (130, 64), (5, 700)),
+        .. StoredWeight.Cases(StoredWeight.FourBitForms, (37, 64), (130, 640), (7, 33), (21, 101)),
+    ];
 
     [Theory]
     [MemberData(nameof(Cases))]

@@ -13,20 +13,9 @@ public sealed class PairedLinearTests
     // Half a unit in the last place of a bfloat16 up to eight, and what the sums round in Float32.
     private const double Tolerance = 0.0157;
 
-    public static TheoryData<string, int, int> Cases()
-    {
-        var data = new TheoryData<string, int, int>();
-        foreach (var form in (string[])["fp32", "bf16", "fp16", "int8", "nf4", "nf4-double", "nf4-bf16", "nf4-fp16", "fp4"])
-        {
-            // Parts of a row, of a block of rows, of a run of the depth; and rows that are no whole groups.
-            foreach (var (rows, columns) in ((int, int)[])[(1, 2), (37, 194), (130, 64), (5, 1152)])
-            {
-                data.Add(form, rows, columns);
-            }
-        }
-
-        return data;
-    }
+    // Parts of a row, of a block of rows, of a run of the depth; and rows that are no whole groups.
+    public static IEnumerable<object[]> Cases() =>
+        [.. StoredWeight.Cases([.. StoredWeight.DenseForms, .. StoredWeight.FourBitForms], (1, 2), (37, 194), (130, 64), (5, 1152))];
 
     [Theory]
     [MemberData(nameof(Cases))]

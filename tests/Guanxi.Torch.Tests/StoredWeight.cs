@@ -3,6 +3,12 @@ namespace Guanxi.Torch.Tests;
 /// <summary>A random matrix in a stored form, and what it stands for.</summary>
 internal sealed class StoredWeight : IDisposable
 {
+    /// <summary>Forms with a number for each element.</summary>
+    public static readonly string[] DenseForms = ["fp32", "bf16", "fp16", "int8"];
+
+    /// <summary>Forms of four bits.</summary>
+    public static readonly string[] FourBitForms = ["nf4", "nf4-double", "nf4-bf16", "nf4-fp16", "fp4"];
+
     private readonly FourBitTensor? _quantized;
 
     public StoredWeight(string form, long rows, long columns)
@@ -30,6 +36,10 @@ internal sealed class StoredWeight : IDisposable
             (Stored, Plain) = (StoredMatrix.Of(_quantized, rounding)!, _quantized.Dequantize(rounding).To(DType.Float32));
         }
     }
+
+    /// <summary>Every form in every shape, rows and columns.</summary>
+    public static IEnumerable<object[]> Cases(string[] forms, params (int Rows, int Columns)[] shapes) =>
+        forms.SelectMany(form => shapes.Select(shape => new object[] { form, shape.Rows, shape.Columns }));
 
     public StoredMatrix Stored { get; }
 

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Guanxi.Cli.Benchmarks;
 using Guanxi.Transformers;
 using Guanxi.Transformers.Benchmarks;
+using Guanxi.Transformers.Models;
 
 namespace Guanxi.Cli.Commands;
 
@@ -70,7 +71,7 @@ internal static class BenchCommand
 
         private readonly Option<int?> _layers = OptionKinds.Whole("--layers", "Only N blocks, without head and without checkpointing (default: the whole model, with both).", 1);
         private readonly Option<bool> _sharesPrefix = OptionKinds.Flag("--shared_prefix", "Compute what all rows begin with once, as train does (default: false).");
-        private readonly Option<string> _dtype = OptionKinds.OneOf("--dtype", "Type to compute in; auto takes the faster one.", ["auto", "fp32", "bf16"]);
+        private readonly Option<string> _dtype = ComputeOptions.TypeOption(ComputeType.Auto);
         private readonly Option<string> _weights = OptionKinds.OneOf("--weights", $"Form of the weights of {ServeCase} and {DecodeCase}.", ["nf4", "bf16", "fp16", "fp32"]);
         private readonly Option<string?> _text = OptionKinds.Text("--text", "FILE", "Text that they encode (default: the sample).");
         private readonly Option<string?> _report = OptionKinds.Text("--report", "FILE", $"Write the figures of {AllCases} as a page in one file.");

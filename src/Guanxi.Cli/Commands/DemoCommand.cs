@@ -66,7 +66,7 @@ internal static class DemoCommand
 
     private static void Show(string root, string output, CancellationToken stop)
     {
-        using var model = TrainedModel.Load(output, new LanguageModelOptions { ComputeType = ComputeType.Choose("auto", Device.Cpu, TimeProvider.System, out _) });
+        using var model = TrainedModel.Load(output, new LanguageModelOptions { ComputeType = ComputeType.Choose(ComputeType.Auto, Device.Cpu, TimeProvider.System, out _) });
         var data = DatasetReader.Read(Path.Combine(root, EmbeddedFiles.TestRows), new DatasetReadOptions { Schema = model.Schema });
         var evaluation = new Evaluator(TimeProvider.System).Evaluate(model.Classifier, data.Relations, null, stop);
         var (accuracy, guessing) = (evaluation.Result.Report.Accuracy, 1.0 / model.Schema.Labels.Count);

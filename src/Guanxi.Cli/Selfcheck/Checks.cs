@@ -58,7 +58,7 @@ internal static class Checks
 
     private static string InstructionSet()
     {
-        ComputeType.Choose("auto", Device.Cpu, TimeProvider.System, out var why);
+        ComputeType.Choose(ComputeType.Auto, Device.Cpu, TimeProvider.System, out var why);
         var sets = Machine.InstructionSets;
         var slow = sets.Contains("avx2") && sets.Contains("fma") ? string.Empty : "; without AVX2 and FMA everything is slow";
         return $"{Machine.Processor} ({string.Join(", ", sets)}); libtorch's kernels for {TorchRuntime.CpuCapability}; {why}{slow}";

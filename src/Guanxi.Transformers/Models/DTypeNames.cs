@@ -20,16 +20,14 @@ internal static class DTypeNames
     public static string ShortOfWeights(DType? type) => type is { } dense ? ShortOf(dense) : "nf4";
 
     /// <summary>The type that torch calls so, or null.</summary>
-    public static DType? FromPython(string? name)
-    {
-        var at = Array.FindIndex(s_all, item => item.Python == name);
-        return at < 0 ? null : s_all[at].Type;
-    }
+    public static DType? FromPython(string? name) => Find(item => item.Python == name);
 
     /// <summary>The type of a short name, or null.</summary>
-    public static DType? FromShort(string? name)
+    public static DType? FromShort(string? name) => Find(item => item.Short == name);
+
+    private static DType? Find(Predicate<(DType Type, string Python, string Short)> isMeant)
     {
-        var at = Array.FindIndex(s_all, item => item.Short == name);
+        var at = Array.FindIndex(s_all, isMeant);
         return at < 0 ? null : s_all[at].Type;
     }
 

@@ -18,20 +18,26 @@ internal static class LinearProducts
     private static Tensor[]? WithoutGradients(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context)
     {
         // Training records or computes again what it records later: a layer that is computed again for its gradients must come to the same bits.
-        if (Autograd.IsRecording || context.IsTraining || !(FewTokenLinear.CanApply(x) || PairedLinear.CanApply(x)))
+        if (Autograd.IsRecording || context.IsTraining)
         {
             return null;
         }
 
-        var weights = layers.Select(layer => layer.Weight.ForwardPieces(context.ComputeType)).ToArray();
-        if (weights.Contains(null))
-        {
-            return null;
-        }
-
-        TiledLayer[] parts = [.. layers.Select((layer, i) => TiledPass.LayerOf(layer, weights[i]!, context))];
-        return FewTokenLinear.CanApply(x) ? FewTokenLinear.Forward(x, parts) : PairedLinear.CanApply(parts) ? PairedLinear.Forward(x, parts) : null;
+        return FewTokenLinear.CanApply(x)
+            ? PartsOf(layers, context) is { } parts ? FewTokenLinear.Forward(x, parts) : null
+            : Paired(x, layers, null, context);
     }
+
+    /// <summary>What the kernels need to know of layers; null where they cannot read a weight.</summary>
+    private static TiledLayer[]? PartsOf(IReadOnlyList<Linear> layers, ForwardContext context)
+    {
+        var weights = layers.Select(layer => layer.Weight.ForwardPieces(context.ComputeType)).ToArray();
+        return weights.Contains(null) ? null : [.. layers.Select((layer, i) => TiledPass.LayerOf(layer, weights[i]!, context))];
+    }
+
+    /// <summary>The products by <see cref="PairedLinear"/>, to which the adapters' middles may be given; null where it cannot compute them.</summary>
+    private static Tensor[]? Paired(Tensor x, IReadOnlyList<Linear> layers, Tensor?[]? lows, ForwardContext context) =>
+        PairedLinear.CanApply(x) && PartsOf(layers, context) is { } parts && PairedLinear.CanApply(parts) ? PairedLinear.Forward(x, parts, lows) : null;
 
     private static Tensor[] Any(Tensor x, IReadOnlyList<Linear> layers, ForwardContext context)
     {
@@ -59,7 +65,7 @@ internal static class LinearProducts
             lows = Array.ConvertAll(passes, pass => pass?.Dropout(x).MatrixProduct(pass.Down.Transpose(0, 1)));
             outputs = context.OnlyGradients
                 ? Array.ConvertAll(layers, layer => Tensor.Zeros([x.Size(0), layer.Weight.OutputSize], context.ComputeType, x.Device))
-                : Products(x, layers, lows, context);
+                : Paired(x, layers, lows, context) ?? [.. layers.Select((layer, i) => Product(x, layer, passes[i], lows[i], context))];
         }
 
         for (var i = 0; i < layers.Length; i++)
@@ -72,26 +78,11 @@ internal static class LinearProducts
         return outputs;
     }
 
-    private static Tensor[] Products(Tensor x, Linear[] layers, Tensor?[] lows, ForwardContext context)
-    {
-        var weights = PairedLinear.CanApply(x) ? Array.ConvertAll(layers, layer => layer.Weight.ForwardPieces(context.ComputeType)) : [null];
-        if (!weights.Contains(null))
-        {
-            TiledLayer[] parts = [.. layers.Select((layer, i) => TiledPass.LayerOf(layer, weights[i]!, context))];
-            if (PairedLinear.CanApply(parts))
-            {
-                return PairedLinear.Forward(x, parts, lows);
-            }
-        }
-
-        return [.. layers.Select((layer, i) => Product(x, layer, lows[i], context))];
-    }
-
-    private static Tensor Product(Tensor x, Linear layer, Tensor? low, ForwardContext context)
+    private static Tensor Product(Tensor x, Linear layer, AdapterPass? pass, Tensor? low, ForwardContext context)
     {
         var transposed = layer.Weight.Materialize(context.ComputeType).Transpose(0, 1);
         var output = layer.Bias is null ? x.MatrixProduct(transposed) : layer.Bias.Value.To(context.ComputeType).AddMatrixProduct(x, transposed, 1);
-        return low is null ? output : output.AddMatrixProductInPlace(low, layer.Adapter!.Up.Value.Detach().To(context.ComputeType).Transpose(0, 1), layer.Adapter.Scale);
+        return low is null ? output : output.AddMatrixProductInPlace(low, pass!.Up.Transpose(0, 1), pass.Scale);
     }
 
     private static Tensor?[] Backward(Tensor gradient, Tensor[] saved, Linear layer, AdapterPass? pass)

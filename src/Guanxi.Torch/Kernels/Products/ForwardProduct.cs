@@ -81,16 +81,16 @@ internal static unsafe class ForwardProduct
                         const int Pair = PairTile.Pair;
                         term.Left.Read<TLane>(row, rows, Pair * depth, Pair * length, (BFloat16*)left, Pair * length);
                         PairTile.Multiply(left, term.Right.At(depth, firstPanel), length, sums, Tile.Columns, BlockRows * Tile.Columns, rows, panels, adds);
-                        adds = true;
-                        continue;
                     }
-
-                    term.Left.Read<TLane>(row, rows, depth, length, left, length);
-                    for (long panel = 0; panel < panels; panel++)
+                    else
                     {
-                        var right = term.Right.At(depth, firstPanel + panel);
-                        var target = sums + (panel * BlockRows * Tile.Columns);
-                        Tile.Rows<TLane>(left, length, right, length, target, Tile.Columns, rows, adds, right + (length * Tile.Columns));
+                        term.Left.Read<TLane>(row, rows, depth, length, left, length);
+                        for (long panel = 0; panel < panels; panel++)
+                        {
+                            var right = term.Right.At(depth, firstPanel + panel);
+                            var target = sums + (panel * BlockRows * Tile.Columns);
+                            Tile.Rows<TLane>(left, length, right, length, target, Tile.Columns, rows, adds, right + (length * Tile.Columns));
+                        }
                     }
 
                     adds = true;

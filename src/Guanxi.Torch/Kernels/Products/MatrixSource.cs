@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using Guanxi.Torch.Kernels.Lanes;
 using Guanxi.Torch.Kernels.Quantisation;
 
@@ -118,10 +117,17 @@ internal sealed unsafe class DenseSource<T>(object owner, T* data, long rows, lo
             return;
         }
 
+        const int Group = IWeightReader.Group;
+        var reader = new DenseReader<T>(data, Columns);
         for (long i = 0; i < count; i++)
         {
             var from = data + ((row + i) * Columns) + column;
-            PanelCopy.Fetch(from + (RowsAhead * Columns), width);
+            var ahead = reader.Place(row + i + RowsAhead, column / Group);
+            for (long group = 0; group * Group < width; group++)
+            {
+                reader.Fetch(ahead, group);
+            }
+
             if (typeof(T) == typeof(float))
             {
                 PanelCopy.Narrow<TLane>((float*)from, target + (i * stride), width);
@@ -274,20 +280,6 @@ internal static unsafe class PanelCopy
         if (i < count)
         {
             Lane.StorePart(Lane.LoadPart<TLane, T>(from + i, count - i), to + i, count - i);
-        }
-    }
-
-    /// <summary>Asks for memory that will be read soon; it may lie beyond an end.</summary>
-    public static void Fetch<T>(T* from, long count)
-        where T : unmanaged
-    {
-        const int LineBytes = 64;
-        if (Sse.IsSupported)
-        {
-            for (long at = 0; at < count * sizeof(T); at += LineBytes)
-            {
-                Sse.Prefetch0((byte*)from + at);
-            }
         }
     }
 
